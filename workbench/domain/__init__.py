@@ -1,0 +1,1 @@
+"""Nouns: frozen, without input or output, from the standard library and msgspec only."""

@@ -1,0 +1,292 @@
+"""What happened, in the past tense; its canonical encoding, and the two digests.
+
+*Canonical* means: compact JSON, keys in field order, numbers of the ledger as strings of plain digits. A JSON encoder
+left to itself writes `1E-8`.
+
+The **log digest** chains every event of a stream: it shows tampering. The **ledger digest** chains only what moved the
+ledger (orders and fills, from the opening book to the final equity), so that two runs that traded alike agree, whatever
+their clocks, thoughts and names.
+"""
+
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from workbench.domain.book import Book
+from workbench.domain.commands import Command
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.instruments import Instrument
+from workbench.domain.money import CASH_DECIMALS, text, units
+from workbench.domain.orders import Order, Reason, Side
+from workbench.domain.sessions import Plan, SessionRequest
+from workbench.domain.thoughts import Thought
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened."""
+
+
+class AccountOpened(Event, frozen=True):
+    """An account came to be, with its first cash."""
+
+    account: str
+    name: str
+    cash: Decimal
+
+
+class Deposited(Event, frozen=True):
+    """Cash came in from outside."""
+
+    amount: Decimal
+    cash: Decimal
+
+
+class Withdrawn(Event, frozen=True):
+    """Cash went out."""
+
+    amount: Decimal
+    cash: Decimal
+
+
+class PositionsRevalued(Event, frozen=True):
+    """Open positions were given fresh prices while no session ran. It never enters a ledger digest."""
+
+    marks: dict[str, Decimal]
+    equity: Decimal
+    ts: int
+
+
+class ConfigurationSaved(Event, frozen=True):
+    """A strategy configuration was written down under its name."""
+
+    configuration: StrategyConfiguration
+
+
+class SessionRequested(Event, frozen=True):
+    """Somebody asked for a session; a worker will take it up."""
+
+    session: str
+    account: str
+    request: SessionRequest
+
+
+class SessionStarted(Event, frozen=True):
+    """A session began, with the book that it found and everything that decides how it goes."""
+
+    session: str
+    plan: Plan
+    book: Book
+    marks: dict[str, Decimal]
+    fingerprint: dict[str, str]
+    history: dict[str, int]
+
+
+class SessionPaused(Event, frozen=True):
+    """Entries stopped; exits go on."""
+
+
+class SessionResumed(Event, frozen=True):
+    """Entries go on."""
+
+
+class SessionStopped(Event, frozen=True):
+    """The session ended because it was asked to."""
+
+    reason: str
+    ts: int
+    equity: Decimal
+    ledger_digest: str
+
+
+class SessionCompleted(Event, frozen=True):
+    """The session ended because its data or its time did."""
+
+    reason: str
+    ts: int
+    equity: Decimal
+    ledger_digest: str
+
+
+class SessionFailed(Event, frozen=True):
+    """The session ended because something broke."""
+
+    error: str
+    message: str
+    ts: int
+
+
+class ConfigurationChanged(Event, frozen=True):
+    """A running session goes on with another configuration."""
+
+    configuration: StrategyConfiguration
+
+
+class CommandReceived(Event, frozen=True):
+    """A person, a clock or the autopilot asked for something, and it was applied here."""
+
+    command: Command
+    by: str
+
+
+class CommandRefused(Event, frozen=True):
+    """What was asked for could not be done."""
+
+    command: Command
+    why: str
+
+
+class OrderPlaced(Event, frozen=True):
+    """An order rests, or is about to be filled."""
+
+    order: Order
+
+
+class OrderFilled(Event, frozen=True):
+    """An order traded.
+
+    Parameters
+    ----------
+    order, instrument, side, reason
+        Which order, of what, which way and why.
+    ts
+        Open time of the bar that filled it, milliseconds UTC.
+    price
+        What was paid or received for one, with spread and slippage in it.
+    quantity, notional
+        How much, and price times quantity.
+    fee, gas
+        Cash costs, charged on top.
+    spread_cost, slippage_cost
+        What lies in the price, told beside it and not added again.
+    realised
+        For a sale, proceeds less the cost of the lots sold, before cash costs; zero for a buy.
+    cash
+        The account's cash after it.
+    """
+
+    order: int
+    instrument: str
+    side: Side
+    reason: Reason
+    ts: int
+    price: Decimal
+    quantity: Decimal
+    notional: Decimal
+    fee: Decimal
+    gas: Decimal
+    spread_cost: Decimal
+    slippage_cost: Decimal
+    realised: Decimal
+    cash: Decimal
+
+
+class OrderCancelled(Event, frozen=True):
+    """An order was taken back."""
+
+    order: int
+    why: str
+
+
+class OrderRejected(Event, frozen=True):
+    """An order could not be filled and is gone."""
+
+    order: int
+    why: str
+
+
+class ThoughtRecorded(Event, frozen=True):
+    """The decision, the stopping gate or an order changed for a token."""
+
+    thought: Thought
+
+
+class EquityMarked(Event, frozen=True):
+    """The book was valued at the closes of a slice."""
+
+    ts: int
+    equity: Decimal
+    cash: Decimal
+    late: bool = False
+    missing: int = 0
+
+
+KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+_encoder: Final = msgspec.json.Encoder()
+
+
+def kind_of(event: Event) -> str:
+    """Return the event's kind: the name of its class."""
+    return type(event).__name__
+
+
+def canonical(value: msgspec.Struct) -> bytes:
+    """Return the canonical JSON of a struct.
+
+    Examples
+    --------
+    >>> canonical(OrderCancelled(3, "by hand"))
+    b'{"order":3,"why":"by hand"}'
+    """
+    raw = _encoder.encode(value)
+    # `str(Decimal)` and plain digits differ only where there is an exponent, which is rare: look before taking it apart.
+    if b"E-" in raw or b"E+" in raw:
+        return _encoder.encode(_plain_digits(msgspec.to_builtins(value, builtin_types=(Decimal,))))
+    return raw
+
+
+def _plain_digits(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return text(value)
+        case dict():
+            return {key: _plain_digits(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain_digits(item) for item in value]
+        case _:
+            return value
+
+
+def decode(kind: str, body: bytes | str) -> Event:
+    """Return the event that a row of the log holds."""
+    return msgspec.json.decode(body, type=KINDS[kind])
+
+
+FIRST_DIGEST: Final = "0" * 64
+
+
+def log_digest(previous: str, kind: str, body: bytes) -> str:
+    """Return the digest that seals an event to all before it in its stream."""
+    return blake2b(bytes.fromhex(previous) + kind.encode() + b"\n" + body, digest_size=32).hexdigest()
+
+
+def _chain(previous: str, line: str) -> str:
+    return blake2b(bytes.fromhex(previous) + line.encode(), digest_size=32).hexdigest()
+
+
+def open_ledger_digest(book: Book) -> str:
+    """Return the ledger digest of an opening book: its cash and its lots, in order of key."""
+    lots = ";".join(
+        f"{key}:{text(lot.quantity)}@{text(lot.cost)}" for key in sorted(book.positions) for lot in book.positions[key].lots
+    )
+    return _chain(FIRST_DIGEST, f"open|{units(book.cash, CASH_DECIMALS)}|{lots}")
+
+
+def add_order(digest: str, order: Order) -> str:
+    """Return the ledger digest after an order was placed."""
+    asked = text(order.amount) if order.amount is not None else text(order.quantity or Decimal(0))
+    return _chain(digest, f"order|{order.instrument}|{order.side}|{order.ts}|{asked}")
+
+
+def add_fill(digest: str, fill: OrderFilled, instrument: Instrument) -> str:
+    """Return the ledger digest after a fill, told in whole numbers."""
+    price, quantity = units(fill.price, instrument.price_decimals), units(fill.quantity, instrument.size_decimals)
+    fee, gas, cash = (units(value, CASH_DECIMALS) for value in (fill.fee, fill.gas, fill.cash))
+    return _chain(digest, f"fill|{fill.instrument}|{fill.side}|{fill.ts}|{price}|{quantity}|{fee}|{gas}|{cash}")
+
+
+def close_ledger_digest(digest: str, equity: Decimal) -> str:
+    """Return the ledger digest closed with the final equity; this is what is meant by *the digest* of a run."""
+    return _chain(digest, f"close|{units(equity, CASH_DECIMALS)}")

@@ -1,0 +1,162 @@
+"""`Param`: what a typed, bounded field may hold; one declaration for sliders, forms, grids, checks and tables.
+
+msgspec checks types when it decodes, and nothing when a struct is called, so whatever has `Param` fields checks itself
+through `check_fields` when it is made.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cache
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from workbench.domain.money import to_decimal
+from workbench.errors import Invalid, NotFound
+
+
+class Param(msgspec.Struct, frozen=True):
+    """Bounds and words for one field.
+
+    Parameters
+    ----------
+    low, high
+        The least and the greatest value, both allowed.
+    step
+        How far one notch of a slider goes.
+    label
+        A name for a form; the field's own name where empty.
+    help
+        One sentence for the person who sets it.
+    unit
+        What the number counts, such as `"%"`.
+    """
+
+    low: float
+    high: float
+    step: float = 1
+    label: str = ""
+    help: str = ""
+    unit: str = ""
+
+
+class Field(NamedTuple):
+    """A field that carries a `Param`, as forms and sliders want it."""
+
+    name: str
+    type: type
+    optional: bool
+    default: Any
+    param: Param
+
+    @property
+    def label(self) -> str:
+        """The name a person sees."""
+        return self.param.label or self.name.replace("_", " ").capitalize()
+
+    def check(self, value: Any) -> Any:
+        """Return the value in the field's own type.
+
+        Raises
+        ------
+        Invalid
+            If it has the wrong type or is out of bounds.
+        """
+        if value is None or value == "":
+            if self.optional:
+                return None
+            raise Invalid(self.name, self.expected, value)
+        number = to_decimal(value, self.name) if not isinstance(value, bool) else None
+        if number is None or (self.type is int and number != number.to_integral_value()):
+            raise Invalid(self.name, self.expected, value)
+        if not to_decimal(self.param.low) <= number <= to_decimal(self.param.high):
+            raise Invalid(self.name, self.expected, value)
+        return int(number) if self.type is int else float(number) if self.type is float else number
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        kind = "a whole number" if self.type is int else "a number"
+        empty = ", or nothing" if self.optional else ""
+        return f"{kind} from {self.param.low:g} to {self.param.high:g}{empty}"
+
+
+@cache
+def param_fields(struct: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """Return the fields of a struct that carry a `Param`, in the order in which they are written."""
+    return tuple(_param_fields(struct))
+
+
+def _param_fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
+    hints = get_type_hints(struct, include_extras=True)
+    for info in msgspec.structs.fields(struct):
+        hint = hints[info.name]
+        options = get_args(hint) if get_origin(hint) is Union or type(hint).__name__ == "UnionType" else (hint,)
+        for option in options:
+            if get_origin(option) is Annotated:
+                kind, *notes = get_args(option)
+                for note in notes:
+                    if isinstance(note, Param):
+                        yield Field(info.name, kind, type(None) in options, info.default, note)
+
+
+def check_fields(made: msgspec.Struct) -> None:
+    """Check every `Param` field of a struct that is being made, and give each its own type.
+
+    Call it from `__post_init__`.
+
+    Raises
+    ------
+    Invalid
+        Naming the field, its bounds and what was found.
+    """
+    for field in param_fields(type(made)):
+        found = getattr(made, field.name)
+        value = field.check(found)
+        if value is not found:
+            msgspec.structs.force_setattr(made, field.name, value)
+    _check_choices(made)
+
+
+def _check_choices(made: msgspec.Struct) -> None:
+    for name, choices in _choices(type(made)):
+        found = getattr(made, name)
+        if found not in choices:
+            raise Invalid(name, "one of " + ", ".join(map(repr, choices)), found)
+
+
+@cache
+def _choices(struct: type[msgspec.Struct]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    hints = get_type_hints(struct)
+    return tuple((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal)
+
+
+def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> Any:
+    """Return the struct made from named values.
+
+    Parameters
+    ----------
+    struct
+        The class to make; it checks its own bounds.
+    values
+        The fields to set; the others keep their defaults.
+    kind
+        What a field is called in a refusal, such as `"parameter of sma_cross"`.
+
+    Raises
+    ------
+    NotFound
+        If a name is not a field; the sentence names the nearest one.
+    Invalid
+        If a value is out of bounds.
+    """
+    known = struct.__struct_fields__
+    for name in values:
+        if name not in known:
+            raise NotFound(kind, name, known, field=name)
+    return struct(**values)
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter's value as JSON carries it: a `Decimal` as its digits."""
+    return format(value, "f") if isinstance(value, Decimal) else value

@@ -1,0 +1,107 @@
+"""A trading session: what was asked for, what it goes by, and the moves its status may make."""
+
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.instruments import Instrument
+from workbench.domain.params import Param, check_fields
+from workbench.errors import Conflict
+
+
+class Status(StrEnum):
+    """Where a session is in its life."""
+
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    COMPLETED = "COMPLETED"
+    ERROR = "ERROR"
+
+
+MOVES: Final[dict[Status, frozenset[Status]]] = {
+    Status.STARTING: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.ERROR}),
+    Status.RUNNING: frozenset({Status.PAUSED, Status.STOPPING, Status.STOPPED, Status.COMPLETED, Status.ERROR}),
+    Status.PAUSED: frozenset({Status.RUNNING, Status.STOPPING, Status.STOPPED, Status.COMPLETED, Status.ERROR}),
+    Status.STOPPING: frozenset({Status.STOPPED, Status.COMPLETED, Status.ERROR}),
+    Status.STOPPED: frozenset(),
+    Status.COMPLETED: frozenset(),
+    Status.ERROR: frozenset(),
+}
+ACTIVE: Final = (Status.STARTING, Status.RUNNING, Status.PAUSED, Status.STOPPING)
+"""The statuses of which an account may have one session at most."""
+
+
+def move(found: Status, to: Status) -> Status:
+    """Return `to`, if a session may go there from where it is.
+
+    Raises
+    ------
+    Conflict
+        If it may not.
+    """
+    if to not in MOVES[found]:
+        raise Conflict(f"a session that is {found} cannot become {to}", f"it is {found}")
+    return to
+
+
+class SessionRequest(msgspec.Struct, frozen=True):
+    """What somebody asks for when they start a session.
+
+    Parameters
+    ----------
+    mode
+        `live` on the real clock, or `replay` over a dataset.
+    source
+        The price source's name; `dataset` in a replay.
+    dataset
+        The dataset's id in a replay.
+    symbols
+        Which of the source's tokens; all where empty.
+    timeframe
+        Such as `"5s"`.
+    speed
+        In a replay, how many times faster than the clock; 0 goes as fast as it can.
+    runtime_minutes
+        How long, on the clock; None for no limit.
+    seed
+        For whatever draws at random.
+    """
+
+    mode: Literal["live", "replay"] = "live"
+    source: str = "simulated"
+    dataset: str = ""
+    symbols: tuple[str, ...] = ()
+    timeframe: str = "5s"
+    speed: Annotated[float, Param(0, 1e9, 1, "Speed", "Times faster than the clock; 0 for as fast as it goes.")] = 0.0
+    runtime_minutes: Annotated[float, Param(0.01, 5_256_000, 1, "Runtime", "On the clock; nothing for no limit.", "min")] | None = None
+    seed: int = 1
+    configuration: StrategyConfiguration = StrategyConfiguration()
+    costs: CostModel = CostModel()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a session goes by; a state carries it, and a command may change its configuration.
+
+    Parameters
+    ----------
+    instruments
+        What is traded, in the order in which everything is done.
+    timeframe
+        The length of a bar, such as `"1h"`.
+    configuration, costs
+        How it is traded and what that costs.
+    """
+
+    instruments: tuple[Instrument, ...]
+    timeframe: str
+    configuration: StrategyConfiguration
+    costs: CostModel = CostModel()

@@ -1,0 +1,138 @@
+"""The port of a strategy: parameters in its fields, one method from arrays of closed bars to arrays of signals."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.domain.params import Param, check_fields
+from workbench.engine.series import BarSeries, Floats
+
+__all__ = ["Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below"]
+
+Flags = NDArray[np.bool_]
+
+
+class Candles(msgspec.Struct, frozen=True):
+    """Closed bars as a strategy sees them: float64 arrays of one length, oldest first, and open times in milliseconds."""
+
+    ts: NDArray[np.int64]
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+class Signals(msgspec.Struct, frozen=True):
+    """What a strategy says about each bar; every array has the length of the candles.
+
+    Parameters
+    ----------
+    enter, exit
+        Whether it wants in, or out, at the close of each bar.
+    confidence
+        How sure it is, 0 to 100.
+    edge
+        How far the rule's own quantity lies beyond its threshold, in `edge_unit`: negative where it falls short.
+    factors
+        Its named values, to be shown beside the decision.
+    """
+
+    enter: Flags
+    exit: Flags
+    confidence: Floats
+    edge: Floats
+    factors: dict[str, Floats]
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """What the strategy says about one bar of one instrument.
+
+    Parameters
+    ----------
+    bars_at_hand
+        How many bars the factors were computed on.
+    names, values
+        The factors; a value is None where it is not defined yet.
+    """
+
+    enter: bool
+    exit: bool
+    confidence: float
+    edge: float | None
+    bars_at_hand: int
+    names: tuple[str, ...]
+    values: tuple[float | None, ...]
+    strategy: "SignalStrategy"
+
+
+class SignalStrategy(msgspec.Struct, frozen=True):
+    """A strategy whose fields are its parameters.
+
+    A subclass is one file in `strategies/`: it declares `title`, `summary`, its parameters with their bounds, how many
+    bars it looks back, and `signals`. It is vectorised, causal and without state.
+
+    Attributes
+    ----------
+    title, summary
+        What a person calls it, and what it does in a sentence.
+    memory
+        The block length of its windows in bars, a power of two; a bar's factors are computed on at least this many bars.
+    edge_unit
+        What `Signals.edge` is counted in.
+    """
+
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    memory: ClassVar[int] = 2048
+    edge_unit: ClassVar[str] = "bps"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self.check()
+
+    def check(self) -> None:
+        """Refuse parameters that do not go together; a subclass says which.
+
+        Raises
+        ------
+        Invalid
+            Naming the parameter.
+        """
+
+    @property
+    def lookback(self) -> int:
+        """How many bars it needs before its first signal means something."""
+        raise NotImplementedError
+
+    def signals(self, bars: Candles) -> Signals:
+        """Return what it says about every bar, from that bar and the ones before it only."""
+        raise NotImplementedError
+
+    def because(self, factors: Mapping[str, float | None]) -> str:
+        """Return the state of its rule in a clause, such as `"the fast mean is 12.3 bps above the slow one"`."""
+        raise NotImplementedError
+
+
+def candles(series: BarSeries) -> Candles:
+    """Return a series as a strategy sees it."""
+    o, h, l, c = (series.floats(name) for name in ("open", "high", "low", "close"))
+    return Candles(series.ts, o, h, l, c, series.volume)
+
+
+def crossed_above(a: Floats, b: Floats) -> Flags:
+    """Return where `a` has risen above `b`: above at this bar, at or below it one bar ago."""
+    above = np.zeros(len(a), np.bool_)
+    above[1:] = (a[1:] > b[1:]) & (a[:-1] <= b[:-1])
+    return above
+
+
+def crossed_below(a: Floats, b: Floats) -> Flags:
+    """Return where `a` has fallen below `b`: below at this bar, at or above it one bar ago."""
+    return crossed_above(b, a)

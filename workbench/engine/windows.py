@@ -1,0 +1,102 @@
+"""Windows: on which bars a factor is computed, so that it is the same, to the bit, live and in every backtest.
+
+An indicator's value depends on where its array starts. Here time is cut into blocks of `memory` bars, aligned to the
+epoch, and a bar's factors are computed on the array that begins one block before the bar's own: never on more, never on
+less. A backtest computes once a block and a live step on the window so far; because indicators are causal
+(`f(x[:t]) == f(x)[:t]`), the two agree bit for bit, wherever the data begin.
+"""
+
+import numpy as np
+
+from workbench.domain.bars import parse_timeframe
+from workbench.engine.series import BarSeries
+from workbench.engine.strategy import Candles, Reading, SignalStrategy, Signals, candles
+
+
+def window_start(ts: int, timeframe: str, memory: int) -> int:
+    """Return the open time from which the factors of the bar at `ts` are computed, in milliseconds."""
+    block = parse_timeframe(timeframe) * memory
+    return (ts // block - 1) * block
+
+
+class Readings:
+    """The strategy's word on every bar of a series, kept as plain lists because they are read one bar at a time."""
+
+    def __init__(self, strategy: SignalStrategy, signals: Signals, bars_at_hand: list[int]) -> None:
+        self.strategy = strategy
+        self.signals = signals
+        self.bars_at_hand = bars_at_hand
+        self.enter: list[bool] = signals.enter.tolist()
+        self.exit: list[bool] = signals.exit.tolist()
+        self.confidence: list[float] = signals.confidence.tolist()
+        self.edge = _or_none(signals.edge)
+        self.names = tuple(signals.factors)
+        columns = [_or_none(column) for column in signals.factors.values()]
+        self.values: list[tuple[float | None, ...]] = list(zip(*columns, strict=True)) if columns else [()] * len(self.enter)
+
+    def __len__(self) -> int:
+        return len(self.enter)
+
+    def __getitem__(self, i: int) -> Reading:
+        return Reading(
+            self.enter[i],
+            self.exit[i],
+            self.confidence[i],
+            self.edge[i],
+            self.bars_at_hand[i],
+            self.names,
+            self.values[i],
+            self.strategy,
+        )
+
+
+def read_series(strategy: SignalStrategy, series: BarSeries) -> Readings:
+    """Return the strategy's readings of a whole series, one block at a time."""
+    every = candles(series)
+    parts: list[Signals] = []
+    at_hand: list[int] = []
+    block = series.step * strategy.memory
+    numbers = series.ts // block
+    edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(series)]
+    for low, high in zip(edges, edges[1:], strict=False):
+        if low == high:
+            continue
+        first = int(np.searchsorted(series.ts, window_start(int(series.ts[low]), series.timeframe, strategy.memory)))
+        parts.append(_rows(strategy.signals(_rows_of(every, first, high)), low - first))
+        at_hand += range(low - first + 1, high - first + 1)
+    return Readings(strategy, _joined(parts), at_hand)
+
+
+def read_last(strategy: SignalStrategy, window: Candles) -> Reading:
+    """Return the strategy's reading of a window's last bar; the window begins where `window_start` says."""
+    last = _rows(strategy.signals(window), len(window) - 1)
+    return Readings(strategy, last, [len(window)])[0]
+
+
+def _rows_of(bars: Candles, low: int, high: int) -> Candles:
+    return Candles(*(getattr(bars, name)[low:high] for name in Candles.__struct_fields__))
+
+
+def _rows(signals: Signals, low: int) -> Signals:
+    factors = {name: column[low:] for name, column in signals.factors.items()}
+    return Signals(signals.enter[low:], signals.exit[low:], signals.confidence[low:], signals.edge[low:], factors)
+
+
+def _joined(parts: list[Signals]) -> Signals:
+    if len(parts) == 1:
+        return parts[0]
+    if not parts:
+        none = np.zeros(0)
+        return Signals(none.astype(np.bool_), none.astype(np.bool_), none, none, {})
+    factors = {name: np.concatenate([part.factors[name] for part in parts]) for name in parts[0].factors}
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("enter", "exit", "confidence", "edge")}
+    return Signals(**columns, factors=factors)
+
+
+def _or_none(column: np.ndarray) -> list[float | None]:  # type: ignore[type-arg]
+    """Return a column as a list in which what is not a finite number is None, for JSON has no other word for it."""
+    values = column.tolist()
+    if np.isfinite(column).all():
+        return values  # type: ignore[no-any-return]
+    return [value if value - value == 0 else None for value in values]
+

@@ -1,0 +1,139 @@
+"""Every error the workbench raises on purpose.
+
+```
+WorkbenchError
+├ Refused              the person can fix it; never retried
+│ ├ Malformed          400  it could not be read at all
+│ ├ NotFound           404  nothing has that name
+│ ├ Conflict           409  it is not the moment for it
+│ └ Invalid            422  it was read, and a value is out of bounds
+│   └ BadBar           422  a bar that cannot be true
+├ TryLater             the world will fix it; the job retries
+│ └ SourceUnavailable  prices cannot be had just now
+└ Broken               we must fix it; the session stops, loudly
+  ├ LedgerBroken       the accounting identity does not hold
+  ├ HoleInData         the session was told to stop at a hole
+  └ LogBroken          the event log is not what was written
+```
+
+Errors carry their facts as attributes and build their own sentence: what was expected, what was found.
+They are caught at three places: the web's error handler, the job boundary and the feed loop (the command line
+prints them). Elsewhere a `try` names one error and does something about it.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class WorkbenchError(Exception):
+    """Something went wrong that the workbench has a sentence for."""
+
+    @property
+    def code(self) -> str:
+        """The error's name as callers of the API see it, such as `not_found`."""
+        name = type(self).__name__
+        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+class Refused(WorkbenchError):
+    """The person can fix it."""
+
+    status = 422
+    field: str | None = None
+
+
+class Malformed(Refused):
+    """It could not be read at all."""
+
+    status = 400
+
+    def __init__(self, what: str, expected: str, found: str) -> None:
+        self.what, self.expected, self.found = what, expected, found
+        super().__init__(f"{what} could not be read: expected {expected}, found {found}.")
+
+
+class NotFound(Refused):
+    """Nothing has that name."""
+
+    status = 404
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = (), field: str | None = None) -> None:
+        self.kind, self.name, self.known, self.field = kind, name, tuple(known), field
+        close = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        listed = f" Expected one of {', '.join(self.known)}." if self.known and len(self.known) <= 12 else ""
+        super().__init__(f"There is no {kind} {name!r}.{hint}{listed}")
+
+
+class Conflict(Refused):
+    """It is not the moment for it."""
+
+    status = 409
+
+    def __init__(self, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(f"{expected[0].upper()}{expected[1:]}, but {found}.")
+
+
+class Invalid(Refused):
+    """It was read, and a value is not one that can be accepted."""
+
+    def __init__(self, field: str, expected: str, found: object) -> None:
+        self.field, self.expected, self.found = field, expected, found
+        shown = found if isinstance(found, str) and " " in found else repr(found)
+        super().__init__(f"{field}: expected {expected}, found {shown}.")
+
+
+class BadBar(Invalid):
+    """A bar that cannot be true.
+
+    `where` says which: an open time, or a file's row and column.
+    """
+
+    def __init__(self, where: str, field: str, expected: str, found: object) -> None:
+        self.where = where
+        super().__init__(f"{where}, {field}", expected, found)
+        self.field = field
+
+
+class TryLater(WorkbenchError):
+    """The world will fix it."""
+
+
+class SourceUnavailable(TryLater):
+    """Prices cannot be had just now."""
+
+    def __init__(self, source: str, why: str) -> None:
+        self.source, self.why = source, why
+        super().__init__(f"The source {source!r} gave no prices: {why}.")
+
+
+class Broken(WorkbenchError):
+    """We must fix it."""
+
+
+class LedgerBroken(Broken):
+    """The accounting identity does not hold."""
+
+    def __init__(self, rule: str, expected: object, found: object) -> None:
+        self.rule, self.expected, self.found = rule, expected, found
+        super().__init__(f"The ledger broke the rule {rule!r}: expected {expected}, found {found}.")
+
+
+class HoleInData(Broken):
+    """The session's policy is to stop at a hole, and there is one."""
+
+    def __init__(self, symbol: str, missing: int, before: str) -> None:
+        self.symbol, self.missing, self.before = symbol, missing, before
+        super().__init__(
+            f"{symbol} has {missing} missing bars before {before}, and this session's policy is on_hole='raise': "
+            "expected no hole. Use on_hole='skip' or 'mark' to go on."
+        )
+
+
+class LogBroken(Broken):
+    """The event log is not what was written."""
+
+    def __init__(self, stream: str, seq: int, expected: str, found: str) -> None:
+        self.stream, self.seq, self.expected, self.found = stream, seq, expected, found
+        super().__init__(f"The log of {stream} is damaged at event {seq}: expected {expected}, found {found}.")

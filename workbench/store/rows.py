@@ -1,0 +1,216 @@
+"""What the reads return: one frozen struct a row, ready for a page, an answer of the API or a notebook.
+
+Times are whole milliseconds since 1970 in UTC. Money, prices and quantities are `Decimal`; shares are 0 to 1 and None
+where nothing has closed yet.
+"""
+
+from decimal import Decimal
+
+import msgspec
+
+from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.instruments import Instrument
+from workbench.domain.sessions import Status
+from workbench.domain.thoughts import Gate
+
+
+class Quote(msgspec.Struct, frozen=True):
+    """The newest price of a token and how it got there.
+
+    Parameters
+    ----------
+    instrument
+        What it is the price of.
+    price
+        The newest close.
+    change
+        Against the first of `spark`, as a share (0.0124 is 1.24 %).
+    spark
+        The latest closes, oldest first, for a sparkline.
+    ts
+        Close time of the newest bar, milliseconds UTC.
+    """
+
+    instrument: Instrument
+    price: Decimal
+    change: float
+    spark: tuple[float, ...]
+    ts: int
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """The six figures of an account, and what they rest on.
+
+    Parameters
+    ----------
+    value, cash, invested
+        Equity, cash at hand, and open positions at their marks.
+    result, result_share
+        Equity against what was put in.
+    today, today_share
+        Equity against the last one before today (UTC).
+    win_rate, wins, closed
+        Of round trips; the rate is None where none has closed.
+    drawdown, worst_drawdown
+        Shares below the highest equity, zero or negative.
+    costs, fees, gas
+        Cash costs paid.
+    """
+
+    value: Decimal
+    cash: Decimal
+    invested: Decimal
+    deposits: Decimal
+    withdrawals: Decimal
+    realised: Decimal
+    unrealised: Decimal
+    result: Decimal
+    result_share: float
+    today: Decimal
+    today_share: float
+    win_rate: float | None
+    wins: int
+    closed: int
+    trades: int
+    open_positions: int
+    drawdown: float
+    worst_drawdown: float
+    costs: Decimal
+    fees: Decimal
+    gas: Decimal
+
+
+class EquityRow(msgspec.Struct, frozen=True):
+    """What the book was worth at the close of a bar; `ts` is the bar's open time."""
+
+    ts: int
+    equity: Decimal
+    cash: Decimal
+    session: str = ""
+
+
+class PositionRow(msgspec.Struct, frozen=True):
+    """An open position at its newest mark, or a closed one at its exit."""
+
+    id: int
+    instrument: Instrument
+    quantity: Decimal
+    entry_price: Decimal
+    price: Decimal
+    cost: Decimal
+    value: Decimal
+    unrealised: Decimal
+    realised: Decimal
+    result: Decimal
+    result_share: float
+    opened: int
+    closed: int | None
+    stop: Decimal | None
+    target: Decimal | None
+    session: str
+
+
+class TradeRow(msgspec.Struct, frozen=True):
+    """One fill.
+
+    `result` is what a sale made after all its costs and its share of the entry's; None for a buy.
+    """
+
+    id: int
+    ts: int
+    instrument: Instrument
+    side: str
+    quantity: Decimal
+    price: Decimal
+    notional: Decimal
+    fee: Decimal
+    gas: Decimal
+    costs: Decimal
+    spread_cost: Decimal
+    slippage_cost: Decimal
+    result: Decimal | None
+    reason: str
+    strategy: str
+    session: str
+    cash: Decimal
+
+
+class ThoughtRow(msgspec.Struct, frozen=True):
+    """One evaluation, with its gates and factors, as the tape shows it."""
+
+    id: int
+    ts: int
+    instrument: str
+    symbol: str
+    strategy: str
+    decision: str
+    stopped_by: str
+    confidence: float
+    gates: tuple[Gate, ...]
+    factors: dict[str, float | None]
+    reason: str
+    order: int | None
+    session: str
+    latest: bool = False
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """A trading session and how far it has come.
+
+    Parameters
+    ----------
+    seq
+        Events written so far.
+    steps
+        Slices stepped.
+    cursor
+        Open time of the last slice stepped; None before the first.
+    requested, started, stopped
+        On the clock, milliseconds UTC.
+    """
+
+    id: str
+    account: str
+    name: str
+    status: Status
+    mode: str
+    source: str
+    dataset: str
+    timeframe: str
+    symbols: tuple[str, ...]
+    speed: float
+    runtime_minutes: float | None
+    configuration: StrategyConfiguration
+    costs: CostModel
+    requested: int
+    started: int | None
+    stopped: int | None
+    opening_equity: Decimal | None
+    equity: Decimal | None
+    trades: int
+    seq: int
+    steps: int
+    cursor: int | None
+    ledger_digest: str
+    ended_because: str
+    error: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is on its way, running or paused."""
+        return self.status in ("STARTING", "RUNNING", "PAUSED", "STOPPING")
+
+
+class DatasetRow(msgspec.Struct, frozen=True):
+    """An imported candle file."""
+
+    id: str
+    name: str
+    instrument: Instrument
+    timeframe: str
+    bars: int
+    first: int
+    last: int
+    holes: int
+    missing: int
+    imported: int
