@@ -13,15 +13,15 @@ def explain(decision: Decision, gates: tuple[Gate, ...], stopping: str, reading:
     gate = by_name.get(stopping)
     match decision:
         case Decision.BUY:
-            return f"Bought at the next open: {rule}, confidence {confidence:.0f}, {len(gates)} of {len(gates)} gates passed."
+            return f"Buying at the next open: {rule}, confidence {confidence:.0f}, {len(gates)} of {len(gates)} gates passed."
         case Decision.WAIT:
             return f"No entry: {rule}."
         case Decision.SKIP if gate is not None:
             return f"{_sentence(rule)}, but {blocked(gate)}."
         case Decision.SELL if gate is not None and gate.name == "max_hold":
-            return f"Sold at the next open: held {_n(gate.value)} h, the longest allowed is {_n(gate.threshold)} h."
+            return f"Selling at the next open: held {_n(gate.value)} h, the longest allowed is {_n(gate.threshold)} h."
         case Decision.SELL:
-            return f"Sold at the next open: {rule}."
+            return f"Selling at the next open: {rule}."
         case Decision.STOP_LOSS | Decision.TAKE_PROFIT | Decision.TRAILING_STOP if gate is not None:
             words = {
                 Decision.STOP_LOSS: "fell to the stop loss",

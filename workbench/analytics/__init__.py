@@ -1,0 +1,1 @@
+"""Frames, figures and metrics over what happened; Polars throughout."""

@@ -1,0 +1,99 @@
+"""The shelf of metrics: one per file, each a small class that reads a finished run.
+
+Adding a metric is adding one file: it appears in `result.stats`, on the command line and in the notebook by itself.
+"""
+
+from decimal import Decimal
+from typing import ClassVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.analytics.trips import Trip
+from workbench.domain.bars import DAY
+from workbench.domain.events import OrderFilled
+from workbench.shelf import Shelf
+
+Value = float | int | None
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What the metrics read.
+
+    Parameters
+    ----------
+    opening
+        Equity before the first bar.
+    ts, equity
+        Open time of each bar and equity at its close, oldest first.
+    fills, trips, open_trips
+        In order.
+    market
+        Closes of each instrument's first and last bar.
+    held_bars
+        Bars at whose close something was held.
+    missing, ambiguous
+        Absent bars, and bars that could not tell stop from target.
+    """
+
+    opening: Decimal
+    ts: NDArray[np.int64]
+    equity: NDArray[np.float64]
+    final: Decimal
+    fills: tuple[OrderFilled, ...]
+    trips: tuple[Trip, ...]
+    open_trips: tuple[Trip, ...]
+    market: tuple[tuple[Decimal, Decimal], ...]
+    held_bars: int
+    missing: int = 0
+    ambiguous: int = 0
+
+    def day_ends(self) -> NDArray[np.float64]:
+        """Return equity at the last bar of each UTC day of bar time."""
+        if not len(self.ts):
+            return self.equity
+        days = self.ts // DAY
+        return self.equity[np.append(np.flatnonzero(np.diff(days)), len(days) - 1)]
+
+    def daily_returns(self) -> NDArray[np.float64]:
+        """Return the change from each day's end to the next, as shares."""
+        ends = self.day_ends()
+        return ends[1:] / ends[:-1] - 1
+
+
+class Metric:
+    """The port of a metric.
+
+    Attributes
+    ----------
+    place
+        Where it stands in a list; small comes first.
+    title, help
+        Its name for a person, and its formula and basis in a sentence.
+    unit
+        Such as `"%"`; empty for a plain number.
+    """
+
+    place: ClassVar[int] = 100
+    title: ClassVar[str]
+    help: ClassVar[str]
+    unit: ClassVar[str] = ""
+
+    def of(self, run: Run) -> Value:
+        """Return the metric's value for a run; None where it is not defined."""
+        raise NotImplementedError
+
+
+shelf: Shelf[Metric] = Shelf("workbench.analytics.metrics", Metric, "metric")
+
+
+def all_metrics() -> list[tuple[str, Metric]]:
+    """Return every metric on the shelf with its name, in their order."""
+    found = [(name, shelf.get(name)()) for name in shelf.names()]
+    return sorted(found, key=lambda pair: (pair[1].place, pair[0]))
+
+
+def statistics(run: Run) -> dict[str, Value]:
+    """Return every metric of a run by name."""
+    return {name: metric.of(run) for name, metric in all_metrics()}

@@ -1,0 +1,15 @@
+"""Best trade."""
+
+from workbench.analytics.metrics import Metric, Run, Value
+
+
+class BestTradePct(Metric):
+    """Largest result of a round trip as a share of what it invested."""
+
+    place = 11
+    title = "Best trade"
+    help = "Largest result of a round trip as a share of what it invested."
+    unit = "%"
+
+    def of(self, run: Run) -> Value:
+        return max((100 * trip.return_share for trip in run.trips), default=None)

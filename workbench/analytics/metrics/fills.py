@@ -1,0 +1,14 @@
+"""Fills."""
+
+from workbench.analytics.metrics import Metric, Run, Value
+
+
+class Fills(Metric):
+    """Trades in the sense of the trade table: buys and sales."""
+
+    place = 18
+    title = "Fills"
+    help = "Trades in the sense of the trade table: buys and sales."
+
+    def of(self, run: Run) -> Value:
+        return len(run.fills)

@@ -1,0 +1,14 @@
+"""Gas paid."""
+
+from workbench.analytics.metrics import Metric, Run, Value
+
+
+class GasPaid(Metric):
+    """Gas of all fills."""
+
+    place = 15
+    title = "Gas paid"
+    help = "Gas of all fills."
+
+    def of(self, run: Run) -> Value:
+        return float(sum(fill.gas for fill in run.fills))

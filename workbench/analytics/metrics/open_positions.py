@@ -1,0 +1,14 @@
+"""Open at the end."""
+
+from workbench.analytics.metrics import Metric, Run, Value
+
+
+class OpenPositions(Metric):
+    """Positions that stay open at the last close."""
+
+    place = 19
+    title = "Open at the end"
+    help = "Positions that stay open at the last close."
+
+    def of(self, run: Run) -> Value:
+        return len(run.open_trips)
