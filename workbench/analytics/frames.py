@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from workbench.analytics.trips import Trip
+from workbench.domain.trips import Trip
 from workbench.domain.events import OrderFilled
 from workbench.domain.instruments import Instrument
 

@@ -73,14 +73,36 @@ class SessionRequested(Event, frozen=True):
 
 
 class SessionStarted(Event, frozen=True):
-    """A session began, with the book that it found and everything that decides how it goes."""
+    """A session began, with the book that it found and everything that decides how it goes.
+
+    Parameters
+    ----------
+    plan, book
+        What it goes by, and what it found.
+    marks
+        The newest known price of each open position.
+    after
+        Open time of the last bar before its first, milliseconds UTC.
+    fingerprint
+        What decides how it goes, part by part.
+    history
+        Bars at hand before its first, by instrument key.
+    """
 
     session: str
     plan: Plan
     book: Book
     marks: dict[str, Decimal]
+    after: int
     fingerprint: dict[str, str]
     history: dict[str, int]
+
+
+class StopRequested(Event, frozen=True):
+    """Somebody asked the session to stop; it does so before its next slice."""
+
+    reason: str
+    by: str
 
 
 class SessionPaused(Event, frozen=True):
@@ -203,13 +225,32 @@ class ThoughtRecorded(Event, frozen=True):
 
 
 class EquityMarked(Event, frozen=True):
-    """The book was valued at the closes of a slice."""
+    """A slice was taken, and the book was valued at its closes.
+
+    Parameters
+    ----------
+    ts
+        Open time of the slice, milliseconds UTC.
+    equity, cash
+        What the book is worth, and the cash in it.
+    marks
+        The prices of what is held.
+    late, last
+        Whether the slice came after a missed stretch; whether it was a dataset's last.
+    missing
+        Bars absent right before it.
+    absent
+        Places in the plan whose bar was not there.
+    """
 
     ts: int
     equity: Decimal
     cash: Decimal
+    marks: dict[str, Decimal] = {}
     late: bool = False
+    last: bool = False
     missing: int = 0
+    absent: tuple[int, ...] = ()
 
 
 KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in Event.__subclasses__()}

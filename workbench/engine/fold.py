@@ -12,7 +12,9 @@ from workbench.engine.strategy import Reading
 from workbench.engine.windows import Readings
 
 
-def slices(many: Sequence[BarSeries], readings: Sequence[Readings]) -> Iterator[tuple[Slice, tuple[Reading | None, ...]]]:
+def slices(
+    many: Sequence[BarSeries], readings: Sequence[Sequence[Reading | None]]
+) -> Iterator[tuple[Slice, tuple[Reading | None, ...]]]:
     """Yield the slices of one or several series in order of time, each with the readings of its bars.
 
     The last is marked as the last. An instrument without a bar at a slice's time has None in its place.

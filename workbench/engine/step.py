@@ -164,7 +164,11 @@ class _Turn:
         self.marks = {**self.marks, **{i.key: bar.close for i, bar in zip(instruments, bars, strict=True) if bar is not None}}
         self.seen = {**self.seen, **{i.key: given.ts for i, bar in zip(instruments, bars, strict=True) if bar is not None}}
         self.equity = self.book.equity(self.marks)
-        self.events.append(EquityMarked(given.ts, self.equity, self.book.cash, given.late, sum(gaps)))
+        marks = {key: self.marks[key] for key in self.book.positions}
+        absent = tuple(place for place, bar in enumerate(bars) if bar is None) if None in bars else ()
+        self.events.append(
+            EquityMarked(given.ts, self.equity, self.book.cash, marks, given.late, given.last, sum(gaps), absent)
+        )
         if self.next_order != before:
             self.book.check()
         for instrument, bar, reading, gap in zip(instruments, bars, readings, gaps, strict=True):

@@ -6,6 +6,9 @@ less. A backtest computes once a block and a live step on the window so far; bec
 (`f(x[:t]) == f(x)[:t]`), the two agree bit for bit, wherever the data begin.
 """
 
+from collections.abc import Sequence
+from typing import overload
+
 import numpy as np
 
 from workbench.domain.bars import parse_timeframe
@@ -19,7 +22,7 @@ def window_start(ts: int, timeframe: str, memory: int) -> int:
     return (ts // block - 1) * block
 
 
-class Readings:
+class Readings(Sequence[Reading]):
     """The strategy's word on every bar of a series, kept as plain lists because they are read one bar at a time."""
 
     def __init__(self, strategy: SignalStrategy, signals: Signals, bars_at_hand: list[int]) -> None:
@@ -37,7 +40,15 @@ class Readings:
     def __len__(self) -> int:
         return len(self.enter)
 
-    def __getitem__(self, i: int) -> Reading:
+    @overload
+    def __getitem__(self, i: int) -> Reading: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[Reading]: ...
+
+    def __getitem__(self, i: int | slice) -> Reading | list[Reading]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
         return Reading(
             self.enter[i],
             self.exit[i],

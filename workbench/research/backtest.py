@@ -10,7 +10,7 @@ import polars as pl
 
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
-from workbench.analytics.trips import round_trips
+from workbench.domain.trips import round_trips
 from workbench.domain.book import open_book
 from workbench.domain.config import CostModel, StrategyConfiguration
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded

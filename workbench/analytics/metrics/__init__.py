@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.analytics.trips import Trip
+from workbench.domain.trips import Trip
 from workbench.domain.bars import DAY
 from workbench.domain.events import OrderFilled
 from workbench.shelf import Shelf

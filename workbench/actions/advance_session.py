@@ -1,0 +1,301 @@
+"""Advance a session by what is due: the one way in which anything trades, whoever calls it.
+
+Each turn is one transaction: the events, the projections they change, and the cursor. A turn that finds the cursor moved
+on was overtaken and leaves nothing, so two workers cannot trade the same bar twice; a process that is killed leaves the
+last turn, and the next one begins there.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from workbench.actions.fingerprint import fingerprint
+from workbench.actions.runner import LiveRunner, ReplayRunner, Runner, add_input
+from workbench.desk import Desk
+from workbench.domain.bars import parse_timeframe
+from workbench.domain.commands import Command
+from workbench.domain.events import Event, SessionFailed, SessionStarted
+from workbench.domain.sessions import Plan, SessionRequest
+from workbench.domain.thoughts import Thought
+from workbench.engine.explain import explain
+from workbench.engine.state import State, open_state
+from workbench.engine.step import Stepped, complete, step
+from workbench.errors import TryLater, WorkbenchError
+from workbench.store import reads
+from workbench.store import tables as t
+from workbench.store.datasets import dataset_bars, find_dataset
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.rows import SessionRow
+
+log = logging.getLogger(__name__)
+
+REPLAY_SLICES: Final = 512
+LIVE_SLICES: Final = 256
+RETRY_MS: Final = 2_000
+
+
+class Advanced(msgspec.Struct, frozen=True):
+    """How far an advance came.
+
+    Parameters
+    ----------
+    turn
+        The number of the last commit.
+    due
+        When there is work again, milliseconds UTC; None once the session has ended.
+    steps
+        Slices stepped by this call.
+    """
+
+    turn: int
+    due: int | None
+    steps: int
+
+
+class Overtaken(Exception):
+    """Somebody else has moved the cursor on; what was worked out is thrown away."""
+
+
+def advance_session(desk: Desk, session: str, turn: int | None = None, budget_seconds: float = 0.5) -> Advanced:
+    """Do what a session has due, within a budget of time, and say when there is more.
+
+    Parameters
+    ----------
+    session
+        Its id.
+    turn
+        The turn at which the caller believes it to be; if it has moved on, nothing is done. None takes it as it is.
+    budget_seconds
+        Stop after about this long, between turns.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    """
+    row, found, due = _cursor(desk, session)
+    if due is None or (turn is not None and turn != found):
+        return Advanced(found, due, 0)
+    began, steps = time.monotonic(), 0
+    try:
+        runner = _runner(desk, row, found)
+        while True:
+            taken = _turn(desk, runner)
+            steps += taken
+            if runner.state.stopped or not taken or time.monotonic() - began >= budget_seconds:
+                break
+        _, turn_now, due = _cursor(desk, session)
+        return Advanced(turn_now, due, steps)
+    except Overtaken:
+        desk.runners.pop(session, None)
+        _, turn_now, due = _cursor(desk, session)
+        return Advanced(turn_now, due, steps)
+    except TryLater as problem:
+        log.warning("session %s: %s", session, problem)
+        _postpone(desk, session, desk.now() + RETRY_MS)
+        return Advanced(found, desk.now() + RETRY_MS, steps)
+    except Exception as problem:  # the job boundary: whatever broke, the session stops loudly and says where
+        desk.runners.pop(session, None)
+        _fail(desk, session, problem)
+        if not isinstance(problem, WorkbenchError):
+            log.exception("session %s broke", session)
+        return Advanced(found, None, steps)
+
+
+def _cursor(desk: Desk, session: str) -> tuple[SessionRow, int, int | None]:
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+        cursor = connection.execute(select(t.cursors.c.turn, t.cursors.c.due).where(t.cursors.c.session == session)).one()
+    return row, cursor.turn, cursor.due
+
+
+def _runner(desk: Desk, session: SessionRow, turn: int) -> Runner:
+    """Return the runner that this process remembers, or one made from the cursor, beginning the session where it is new."""
+    known: Runner | None = desk.runners.get(session.id)
+    if known is not None and known.turn == turn:
+        return known
+    if turn == 0:
+        runner = _begin(desk, session)
+    else:
+        with desk.store.read() as connection:
+            cursor = connection.execute(select(t.cursors).where(t.cursors.c.session == session.id)).one()
+        state = msgspec.json.decode(cursor.state, type=State)
+        runner = _kind(session)(desk, session, cursor.turn, state, cursor.input_digest)
+    desk.runners[session.id] = runner
+    return runner
+
+
+def _kind(session: SessionRow) -> type[Runner]:
+    return ReplayRunner if session.mode == "replay" else LiveRunner
+
+
+def _begin(desk: Desk, session: SessionRow) -> Runner:
+    """Take up a session that was asked for: find its instruments, its book and its history, and write that it began."""
+    with desk.store.read() as connection:
+        request = connection.execute(
+            select(t.trading_sessions.c.request).where(t.trading_sessions.c.id == session.id)
+        ).scalar_one()
+        book, marks = reads.account_book(connection, session.account)
+        if request.mode == "replay":
+            dataset = find_dataset(connection, request.dataset)
+            instruments = (dataset.instrument,)
+            before = dataset.first - parse_timeframe(dataset.timeframe)
+        else:
+            every = {instrument.symbol: instrument for instrument in desk.source(request.source).instruments()}
+            instruments = tuple(every[symbol] for symbol in request.symbols)
+            length = parse_timeframe(request.timeframe)
+            before = (desk.now() // length - 1) * length
+    plan = Plan(instruments, request.timeframe, request.configuration, request.costs)
+    state = msgspec.structs.replace(open_state(plan, book, marks), ts=before)
+    runner = _kind(session)(desk, session, 0, state, "")
+    history = runner.warm_up() if isinstance(runner, LiveRunner) else _dataset_history(desk, request)
+    opening = msgspec.structs.replace(book, orders=())
+    started = SessionStarted(
+        session.id, plan, opening, state.marks, before, fingerprint(plan, request, runner.strategy, opening, history), history
+    )
+    _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
+    with desk.store.read() as connection:
+        runner.session = reads.session(connection, session.id)
+    return runner
+
+
+def _dataset_history(desk: Desk, request: SessionRequest) -> dict[str, int]:
+    """A replay begins with its data: nothing is at hand before the first bar."""
+    with desk.store.read() as connection:
+        return {dataset_bars(connection, request.dataset).instrument.key: 0}
+
+
+def _turn(desk: Desk, runner: Runner) -> int:
+    """Take waiting commands, or else the next slices, and commit them; return how many inputs there were."""
+    waiting = _waiting(desk, runner.session.id)
+    if waiting:
+        done = []
+        for id_, by, command in waiting:
+            if not runner.state.stopped and not (done and done[-1][1].state.stopped):
+                state = done[-1][1].state if done else runner.state
+                done.append((id_, step(state, command, by=by)))
+        _commit(desk, runner, [stepped for _, stepped in done], [id_ for id_, _ in waiting], durable=True)
+        if isinstance(runner, LiveRunner):
+            runner.forget_windows()
+        return len(waiting)
+    ending = _time_is_up(desk, runner)
+    if ending:
+        _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
+        return 1
+    replay = isinstance(runner, ReplayRunner)
+    limit = REPLAY_SLICES if replay else LIVE_SLICES
+    steps: list[Stepped] = []
+    state, digest, taken = runner.state, runner.input_digest, 0
+    for given, readings in islice(runner.slices(limit), limit):
+        stepped = step(state, given, readings)
+        state, digest = stepped.state, add_input(digest, given)
+        steps.append(stepped)
+        taken += 1
+        if given.last:
+            steps.append(complete(state, "the data ended"))
+        if not replay:
+            # One transaction a step: a killed process loses at most the one that it was in.
+            _commit(desk, runner, [stepped], [], durable=True, input_digest=digest, readings=readings)
+            steps.clear()
+    if steps:
+        _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
+    elif not taken:
+        due = runner.next_due()
+        _postpone(desk, runner.session.id, due if due is not None else desk.now() + RETRY_MS)
+    return taken
+
+
+def _waiting(desk: Desk, session: str) -> list[tuple[int, str, Command]]:
+    query = select(t.commands.c.id, t.commands.c.by, t.commands.c.body)
+    mine = query.where(t.commands.c.session == session, t.commands.c.after_steps.is_(None)).order_by(t.commands.c.id)
+    with desk.store.read() as connection:
+        return [(row.id, row.by, msgspec.json.decode(row.body, type=Command)) for row in connection.execute(mine)]
+
+
+def _time_is_up(desk: Desk, runner: Runner) -> str:
+    minutes, started = runner.session.runtime_minutes, runner.session.started
+    if minutes is None or started is None or desk.now() < started + minutes * 60_000:
+        return ""
+    return f"its {minutes:g} minutes were over"
+
+
+def _commit(
+    desk: Desk,
+    runner: Runner,
+    steps: Sequence[Stepped],
+    commands: Sequence[int],
+    *,
+    durable: bool,
+    input_digest: str | None = None,
+    readings: Sequence[Any] = (),
+) -> None:
+    """Write one turn, or raise `Overtaken` and leave nothing."""
+    state = steps[-1].state if steps else runner.state
+    events: list[Event] = [event for stepped in steps for event in stepped.events]
+    digest = runner.input_digest if input_digest is None else input_digest
+    before = runner.state
+    runner.state = state
+    due = None if state.stopped else runner.next_due()
+    runner.state = before
+    values = {
+        "turn": runner.turn + 1, "state": msgspec.json.encode(state).decode(), "input_digest": digest, "due": due,
+        "heartbeat": desk.now(),
+    }  # fmt: skip
+    with desk.store.write(durable=durable) as connection:
+        mine = (t.cursors.c.session == runner.session.id, t.cursors.c.turn == runner.turn)
+        if connection.execute(update(t.cursors).where(*mine).values(values)).rowcount != 1:
+            raise Overtaken
+        projector = Projector(connection)
+        projector.take(append(connection, runner.session.id, events, desk.at))
+        projector.flush()
+        if commands:
+            taken = t.commands.c.id.in_(commands)
+            connection.execute(update(t.commands).where(taken).values(after_steps=state.steps))
+        _show_latest(connection, runner.session.id, steps, readings)
+    runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
+
+
+def _show_latest(connection: Connection, session: str, steps: Sequence[Stepped], readings: Sequence[Any]) -> None:
+    """Keep the latest evaluation of each token for the screen, with its sentence."""
+    thoughts = next((stepped.thoughts for stepped in reversed(steps) if stepped.thoughts), ())
+    by_place = dict(zip((i.key for i in steps[-1].state.plan.instruments), readings, strict=False)) if steps else {}
+    for thought in thoughts:
+        values = {"session": session, "key": thought.instrument, "thought": _worded(thought, by_place.get(thought.instrument))}
+        statement = reads.upsert(t.evaluations).values(values)
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["session", "key"], set_={"thought": values["thought"]})
+        )
+
+
+def _worded(thought: Thought, reading: Any) -> Thought:
+    if thought.reason or reading is None:
+        return thought
+    reason = explain(thought.decision, thought.gates, thought.stopped_by, reading, thought.confidence)
+    return msgspec.structs.replace(thought, reason=reason)
+
+
+def _postpone(desk: Desk, session: str, due: int) -> None:
+    with desk.store.write(durable=False) as connection:
+        mine = (t.cursors.c.session == session, t.cursors.c.due.is_not(None))
+        connection.execute(update(t.cursors).where(*mine).values(due=due, heartbeat=desk.now()))
+
+
+def _fail(desk: Desk, session: str, problem: Exception) -> None:
+    """Stop a session that broke, loudly; nothing of the turn that broke is kept."""
+    with desk.store.write() as connection:
+        row = reads.session(connection, session)
+        if not row.is_active:
+            return
+        name = problem.code if isinstance(problem, WorkbenchError) else type(problem).__name__
+        message = str(problem) if isinstance(problem, WorkbenchError) else f"An unexpected {name}; the log says where."
+        projector = Projector(connection)
+        projector.take(append(connection, session, [SessionFailed(name, message, row.cursor or -1)], desk.at))
+        projector.flush()
+        connection.execute(update(t.cursors).where(t.cursors.c.session == session).values(due=None, heartbeat=desk.now()))
+

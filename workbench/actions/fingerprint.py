@@ -1,0 +1,45 @@
+"""The fingerprint of a session: everything that decides how it goes, so that two of them can be compared."""
+
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+
+import workbench
+from workbench.domain.book import Book
+from workbench.domain.events import canonical, open_ledger_digest
+from workbench.domain.sessions import Plan, SessionRequest
+from workbench.engine.strategy import SignalStrategy
+
+_RULES = ("domain", "engine", "strategies")
+
+
+@cache
+def code_version() -> str:
+    """Return the version and a hash over the source of everything that the ledger depends on."""
+    root = Path(workbench.__file__).parent
+    digest = blake2b(digest_size=8)
+    for package in _RULES:
+        for path in sorted((root / package).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return f"{workbench.__version__}+{digest.hexdigest()}"
+
+
+def fingerprint(plan: Plan, request: SessionRequest, strategy: SignalStrategy, book: Book, history: dict[str, int]) -> dict[str, str]:
+    """Return what decides a session, part by part."""
+    return {
+        "code": code_version(),
+        "strategy": plan.configuration.strategy,
+        "configuration": _short(canonical(plan.configuration)),
+        "costs": _short(canonical(plan.costs)),
+        "instruments": _short(b"".join(canonical(instrument) for instrument in plan.instruments)),
+        "timeframe": plan.timeframe,
+        "memory": str(strategy.memory),
+        "history": _short(repr(sorted(history.items())).encode()),
+        "book": open_ledger_digest(book)[:16],
+        "source": f"{request.source}:{request.dataset[:16]}",
+        "seed": str(request.seed),
+    }
+
+
+def _short(data: bytes) -> str:
+    return blake2b(data, digest_size=8).hexdigest()

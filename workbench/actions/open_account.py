@@ -1,0 +1,59 @@
+"""Open an account; the default one makes itself."""
+
+from decimal import Decimal
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from workbench.desk import Desk
+from workbench.domain.config import DEFAULT_CONFIGURATION
+from workbench.domain.events import AccountOpened, ConfigurationSaved
+from workbench.domain.money import to_decimal
+from workbench.errors import Invalid
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.tables import accounts
+
+DEFAULT_ACCOUNT: Final = "default"
+DEFAULT_CASH: Final = Decimal(10_000)
+
+
+def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | None = None) -> str:
+    """Open an account with some cash and return its id.
+
+    Parameters
+    ----------
+    name
+        What a person calls it.
+    cash
+        To begin with, in USD.
+    id_
+        A fixed id; made up where None. Opening an account that is there already changes nothing.
+
+    Raises
+    ------
+    Invalid
+        If the cash is not an amount above zero.
+    """
+    amount = to_decimal(cash, "cash")
+    if not 0 < amount <= Decimal(10) ** 12:
+        raise Invalid("cash", "an amount above zero and at most 10^12", cash)
+    account = id_ or uuid4().hex[:12]
+    with desk.store.write() as connection:
+        if connection.execute(select(accounts.c.id).where(accounts.c.id == account)).scalar() is None:
+            events = [
+                AccountOpened(account, name, round(amount, 8)),
+                ConfigurationSaved(DEFAULT_CONFIGURATION),
+            ]
+            projector = Projector(connection)
+            projector.take(append(connection, account, events, desk.at))
+            projector.flush()
+    return account
+
+
+def default_account(desk: Desk) -> str:
+    """Return the id of the account that a single person uses; it makes itself, with 10,000 USD."""
+    with desk.store.read() as connection:
+        found = connection.execute(select(accounts.c.id).where(accounts.c.id == DEFAULT_ACCOUNT)).scalar()
+    return str(found) if found else open_account(desk, "Paper account", id_=DEFAULT_ACCOUNT)

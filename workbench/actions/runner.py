@@ -1,0 +1,208 @@
+"""What a process remembers of a session between two advances: its state, its bars and the strategy's readings.
+
+All of it can be thrown away at any moment: the cursor in the store is the truth.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+import msgspec
+import numpy as np
+
+from workbench.desk import Desk
+from workbench.domain.bars import Slice, parse_timeframe
+from workbench.domain.instruments import Instrument
+from workbench.engine.fold import slices
+from workbench.engine.series import BarSeries
+from workbench.engine.state import State
+from workbench.engine.strategy import Reading, SignalStrategy, candles
+from workbench.engine.windows import Readings, read_last, read_series, window_start
+from workbench.store import recorded
+from workbench.store.datasets import dataset_bars
+from workbench.store.rows import SessionRow
+from workbench.strategies import make_strategy
+
+Given = tuple[Slice, tuple[Reading | None, ...]]
+
+
+class Runner:
+    """A session as this process knows it.
+
+    Parameters
+    ----------
+    desk
+        Where its bars are.
+    session
+        Its row.
+    turn
+        The worker's commit that `state` is the outcome of.
+    state
+        Where the session is.
+    input_digest
+        Over the slices taken so far.
+    """
+
+    def __init__(self, desk: Desk, session: SessionRow, turn: int, state: State, input_digest: str) -> None:
+        self.desk, self.session, self.turn, self.state, self.input_digest = desk, session, turn, state, input_digest
+        self.length = parse_timeframe(session.timeframe)
+
+    @property
+    def strategy(self) -> SignalStrategy:
+        """The strategy that the state's configuration names."""
+        configuration = self.state.plan.configuration
+        return make_strategy(configuration.strategy, configuration.parameters)
+
+    def slices(self, limit: int) -> Iterator[Given]:
+        """Yield the slices that are due, oldest first, each with its readings."""
+        raise NotImplementedError
+
+    def next_due(self) -> int | None:
+        """Return when there will be work again, milliseconds UTC; None if the data have ended."""
+        raise NotImplementedError
+
+
+class ReplayRunner(Runner):
+    """A session over a dataset, at its own speed."""
+
+    def __init__(self, desk: Desk, session: SessionRow, turn: int, state: State, input_digest: str) -> None:
+        super().__init__(desk, session, turn, state, input_digest)
+        with desk.store.read() as connection:
+            self.series = dataset_bars(connection, session.dataset)
+        self._readings: tuple[SignalStrategy, Readings] | None = None
+
+    def slices(self, limit: int) -> Iterator[Given]:
+        """Yield the bars after the cursor whose moment has come."""
+        first = int(np.searchsorted(self.series.ts, self.state.ts, side="right"))
+        last = min(first + limit, self._due_count())
+        if first >= last:
+            return
+        readings = self._read()
+        part = self.series[first:last]
+        for offset, bar in enumerate(part.bars()):
+            place = first + offset
+            yield Slice(bar.ts, (bar,), last=place == len(self.series) - 1), (readings[place],)
+
+    def next_due(self) -> int | None:
+        """Return when the next bar's moment comes."""
+        place = int(np.searchsorted(self.series.ts, self.state.ts, side="right"))
+        if place >= len(self.series):
+            return None
+        if not self.session.speed:
+            return self.desk.now()
+        elapsed = int(self.series.ts[place]) + self.length - int(self.series.ts[0])
+        return self._begun + round(elapsed / self.session.speed)
+
+    @property
+    def _begun(self) -> int:
+        return self.session.started or self.desk.now()
+
+    def _due_count(self) -> int:
+        if not self.session.speed:
+            return len(self.series)
+        told = (self.desk.now() - self._begun) * self.session.speed
+        return int(np.searchsorted(self.series.ts, int(self.series.ts[0]) + told - self.length, side="right"))
+
+    def _read(self) -> Readings:
+        strategy = self.strategy
+        if self._readings is None or self._readings[0] != strategy:
+            self._readings = strategy, read_series(strategy, self.series)
+        return self._readings[1]
+
+
+class LiveRunner(Runner):
+    """A session on the real clock, on bars that the source gives as they close."""
+
+    def __init__(self, desk: Desk, session: SessionRow, turn: int, state: State, input_digest: str) -> None:
+        super().__init__(desk, session, turn, state, input_digest)
+        self.instruments = state.plan.instruments
+        with desk.store.write(durable=False) as connection:
+            self.numbers = [recorded.series_id(connection, session.source, i, session.timeframe) for i in self.instruments]
+        self._windows: list[BarSeries] | None = None
+
+    def slices(self, limit: int) -> Iterator[Given]:
+        """Yield the slices that have closed since the cursor; all but the newest come late."""
+        now, start = self.desk.now(), self.state.ts + self.length
+        end = min((now // self.length) * self.length, start + limit * self.length)
+        if end <= start:
+            return
+        fresh = [fetch(self.desk, self.session.source, i, self.session.timeframe, start, end) for i in self.instruments]
+        with self.desk.store.write(durable=False) as connection:
+            for number, series in zip(self.numbers, fresh, strict=True):
+                recorded.record(connection, number, series, self.desk.at)
+        with self.desk.store.read() as connection:
+            fresh = [
+                recorded.read_bars(connection, number, i, self.session.timeframe, start, end)
+                for number, i in zip(self.numbers, self.instruments, strict=True)
+            ]
+        unread: list[list[Reading | None]] = [[None] * len(series) for series in fresh]
+        strategy = self.strategy
+        for given, _ in slices(fresh, unread):
+            late = given.ts + 2 * self.length <= now
+            yield msgspec.structs.replace(given, late=late, last=False), self._read(strategy, given, fresh)
+
+    def next_due(self) -> int | None:
+        """Return when the next bar closes."""
+        return max(self.state.ts + 2 * self.length, self.desk.now())
+
+    def _read(self, strategy: SignalStrategy, given: Slice, fresh: list[BarSeries]) -> tuple[Reading | None, ...]:
+        """Grow each window by the slice's bar and read the strategy on it."""
+        begin = window_start(given.ts, self.session.timeframe, strategy.memory)
+        windows = self._windows if self._windows is not None else self._load(given.ts, strategy)
+        self._windows, said = [], []
+        for window, bar, series in zip(windows, given.bars, fresh, strict=True):
+            if bar is None:
+                said.append(None)
+            else:
+                place = int(np.searchsorted(series.ts, given.ts))
+                window = joined(window.between(begin), series[place : place + 1])
+                said.append(read_last(strategy, candles(window)))
+            self._windows.append(window)
+        return tuple(said)
+
+    def _load(self, ts: int, strategy: SignalStrategy) -> list[BarSeries]:
+        begin = window_start(ts, self.session.timeframe, strategy.memory)
+        with self.desk.store.read() as connection:
+            return [
+                recorded.read_bars(connection, number, i, self.session.timeframe, begin, ts)
+                for number, i in zip(self.numbers, self.instruments, strict=True)
+            ]
+
+    def warm_up(self) -> dict[str, int]:
+        """Record the history that the first window wants, and return how many bars of each instrument are at hand."""
+        start = window_start(self.state.ts + self.length, self.session.timeframe, self.strategy.memory)
+        end = self.state.ts + self.length
+        for instrument, number in zip(self.instruments, self.numbers, strict=True):
+            series = fetch(self.desk, self.session.source, instrument, self.session.timeframe, start, end)
+            with self.desk.store.write(durable=False) as connection:
+                recorded.record(connection, number, series, self.desk.at)
+        windows = self._load(end, self.strategy)
+        return {instrument.key: len(window) for instrument, window in zip(self.instruments, windows, strict=True)}
+
+    def forget_windows(self) -> None:
+        """Load the windows anew before the next reading, as when the strategy's memory has changed."""
+        self._windows = None
+
+
+def fetch(desk: Desk, source: str, instrument: Instrument, timeframe: str, start: int, end: int) -> BarSeries:
+    """Return a source's closed bars in a stretch."""
+    return desk.source(source).bars(instrument, timeframe, start, end)
+
+
+def joined(window: BarSeries, bar: BarSeries) -> BarSeries:
+    """Return a window with a bar added at its end; a bar that is in it already is not added again."""
+    if len(window) and int(window.ts[-1]) >= int(bar.ts[0]):
+        return window
+    prices = {name: np.concatenate([getattr(window, name), getattr(bar, name)]) for name in ("open", "high", "low", "close")}
+    volume = np.concatenate([window.volume, bar.volume])
+    return BarSeries(
+        window.instrument, window.timeframe, np.concatenate([window.ts, bar.ts]), prices, volume, None, checked=True
+    )
+
+
+def add_input(digest: str, given: Slice) -> str:
+    """Return the digest over the inputs after one more slice."""
+    hasher = blake2b(bytes.fromhex(digest or "00" * 32), digest_size=32)
+    hasher.update(str(given.ts).encode())
+    for bar in given.bars:
+        hasher.update(f"|{bar.open}|{bar.high}|{bar.low}|{bar.close}|{bar.volume}".encode() if bar else b"|-")
+    return hasher.hexdigest()

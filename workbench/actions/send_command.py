@@ -1,0 +1,39 @@
+"""Ask something of a running session: it is recorded as a row and applied before the next slice."""
+
+import msgspec
+from sqlalchemy import update
+
+from workbench.desk import Desk
+from workbench.domain.commands import Command, Stop
+from workbench.domain.events import Event, StopRequested
+from workbench.errors import Conflict
+from workbench.store import reads
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.rows import SessionRow
+from workbench.store.tables import commands, cursors
+
+
+def send_command(desk: Desk, session: str, command: Command, by: str = "person") -> SessionRow:
+    """Record a command for a session and return the session.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has ended, or is stopping already.
+    """
+    with desk.store.write() as connection:
+        found = reads.session(connection, session)
+        if not found.is_active or found.status == "STOPPING":
+            raise Conflict("a command is for a running session", f"session {session} is {found.status}")
+        body = msgspec.json.encode(command).decode()
+        connection.execute(commands.insert(), {"session": session, "at": desk.at, "by": by, "body": body, "after_steps": None})
+        connection.execute(update(cursors).where(cursors.c.session == session).values(due=desk.now()))
+        if isinstance(command, Stop):
+            events: list[Event] = [StopRequested(command.reason, by)]
+            projector = Projector(connection)
+            projector.take(append(connection, session, events, desk.at))
+            projector.flush()
+        return reads.session(connection, session)

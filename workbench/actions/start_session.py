@@ -1,0 +1,89 @@
+"""Start a trading session: a request becomes a row, and a worker takes it up."""
+
+from typing import Any
+from uuid import uuid4
+
+from msgspec.structs import replace
+from sqlalchemy.exc import IntegrityError
+
+from workbench.actions.open_account import open_account
+from workbench.desk import Desk
+from workbench.domain.bars import parse_timeframe
+from workbench.domain.events import SessionRequested
+from workbench.domain.sessions import SessionRequest
+from workbench.errors import Conflict, Invalid, NotFound
+from workbench.store import reads
+from workbench.store.datasets import find_dataset
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.rows import SessionRow
+from workbench.store.tables import cursors
+from workbench.strategies import make_strategy
+
+
+def start_session(desk: Desk, account: str | None, request: SessionRequest, cash: Any = 10_000) -> SessionRow:
+    """Ask for a session and return it; it is STARTING until a worker takes it up.
+
+    Parameters
+    ----------
+    account
+        Whose book it trades; None opens one of its own, so that a replay never mixes with the live account.
+    request
+        What is asked for.
+    cash
+        Of the account that is opened where `account` is None.
+
+    Raises
+    ------
+    NotFound
+        If the strategy, a parameter, the source, a symbol or the dataset is unknown.
+    Invalid
+        If a value is out of bounds.
+    Conflict
+        If the account has a session already.
+    """
+    request = checked(desk, request)
+    session = str(uuid4())
+    if account is None:
+        account = open_account(desk, request.name or f"{request.mode} {session[:8]}", cash)
+    try:
+        with desk.store.write() as connection:
+            going = reads.active_session(connection, account)
+            if going is not None:
+                raise Conflict("an account has one running session at most", f"session {going.id} is {going.status}")
+            projector = Projector(connection)
+            projector.take(append(connection, session, [SessionRequested(session, account, request)], desk.at))
+            projector.flush()
+            connection.execute(
+                cursors.insert(),
+                {"session": session, "turn": 0, "state": "", "input_digest": "", "due": desk.now(), "heartbeat": 0},
+            )
+            return reads.session(connection, session)
+    except IntegrityError as error:
+        raise Conflict("an account has one running session at most", "another one was started at the same moment") from error
+
+
+def checked(desk: Desk, request: SessionRequest) -> SessionRequest:
+    """Return the request if everything it names exists, in full spelling.
+
+    Raises
+    ------
+    NotFound, Invalid
+        Naming the field.
+    """
+    make_strategy(request.configuration.strategy, request.configuration.parameters)
+    if request.mode == "replay":
+        with desk.store.read() as connection:
+            dataset = find_dataset(connection, request.dataset)
+        return replace(
+            request, source="dataset", dataset=dataset.id, symbols=(dataset.instrument.symbol,), timeframe=dataset.timeframe
+        )
+    length = parse_timeframe(request.timeframe)
+    if length % 5000:
+        raise Invalid("timeframe", "a multiple of 5s", request.timeframe)
+    known = {instrument.symbol.lower(): instrument.symbol for instrument in desk.source(request.source).instruments()}
+    for symbol in request.symbols:
+        if symbol.lower() not in known:
+            raise NotFound("token", symbol, known.values(), field="symbols")
+    symbols = tuple(dict.fromkeys(known[symbol.lower()] for symbol in request.symbols)) or tuple(known.values())
+    return replace(request, symbols=symbols)

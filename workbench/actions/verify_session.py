@@ -1,0 +1,143 @@
+"""Verify a session: its log is as it was written, and its inputs give the same events again."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from workbench.actions.fingerprint import code_version
+from workbench.desk import Desk
+from workbench.domain.bars import Bar, Slice
+from workbench.domain.commands import ChangeConfiguration, Command
+from workbench.domain.events import ConfigurationChanged, EquityMarked, SessionCompleted, SessionStarted, decode
+from workbench.domain.instruments import Instrument
+from workbench.engine.series import BarSeries
+from workbench.engine.strategy import Reading, SignalStrategy
+from workbench.engine.windows import Readings, read_series, window_start
+from workbench.errors import Conflict
+from workbench.research.parity import Input, Recorded, Verdict, compare, refold
+from workbench.store import reads, recorded
+from workbench.store import tables as t
+from workbench.store.datasets import dataset_bars
+from workbench.store.log import LogRow, check_chain, stream_events
+from workbench.store.rows import SessionRow
+from workbench.strategies import make_strategy
+
+
+def verify_session(desk: Desk, session: str) -> Verdict:
+    """Refold a session from its recorded inputs and say whether every event is the same.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has not begun.
+    LogBroken
+        If the log itself is not what was written.
+    """
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+        rows = list(stream_events(connection, row.id))
+        check_chain(rows)
+        started = next((decode(r.kind, r.body) for r in rows if r.kind == "SessionStarted"), None)
+        if not isinstance(started, SessionStarted):
+            raise Conflict("a session can be verified once it has begun", f"session {row.id} is {row.status}")
+        marks = [event for r in rows if r.kind == "EquityMarked" and isinstance(event := r.event, EquityMarked)]
+        ending = next((e.reason for r in rows if r.kind == "SessionCompleted" and isinstance(e := r.event, SessionCompleted)), "")
+        strategies = _strategies(started, rows)
+        series = _series(connection, row, started, marks)
+        commands = _commands(connection, row.id)
+    inputs = _inputs(started, marks, series, strategies, commands)
+    log = [Recorded(r.seq, r.kind, r.body) for r in rows]
+
+    def cause(expected: Recorded | None, found: object) -> str:
+        return _cause(desk, row, started, marks)
+
+    return compare(row.id, log, refold(started, inputs, ending), cause)
+
+
+def _strategies(started: SessionStarted, rows: Sequence[LogRow]) -> list[SignalStrategy]:
+    """Return the strategies that a session went by, the first and one for each change of configuration."""
+    configurations = [started.plan.configuration]
+    for row in rows:
+        if row.kind == "ConfigurationChanged" and isinstance(event := row.event, ConfigurationChanged):
+            configurations.append(event.configuration)
+    return [make_strategy(c.strategy, c.parameters) for c in configurations]
+
+
+def _series(connection: Connection, row: SessionRow, started: SessionStarted, marks: Sequence[EquityMarked]) -> list[BarSeries]:
+    """Return the bars that a session saw and the history before them, instrument by instrument."""
+    if row.mode == "replay":
+        return [dataset_bars(connection, row.dataset)]
+    memory = make_strategy(started.plan.configuration.strategy, started.plan.configuration.parameters).memory
+    begin = window_start(started.after, started.plan.timeframe, max(memory, 4096))
+    end = marks[-1].ts + 1 if marks else started.after + 1
+    found = []
+    for instrument in started.plan.instruments:
+        number = recorded.find_series(connection, row.source, row.timeframe)[instrument.key]
+        found.append(recorded.read_bars(connection, number, instrument, row.timeframe, begin, end))
+    return found
+
+
+def _commands(connection: Connection, session: str) -> dict[int, list[Command]]:
+    query = select(t.commands.c.after_steps, t.commands.c.body).where(t.commands.c.session == session, t.commands.c.after_steps.is_not(None))
+    found: dict[int, list[Command]] = {}
+    for row in connection.execute(query.order_by(t.commands.c.id)):
+        found.setdefault(row.after_steps, []).append(msgspec.json.decode(row.body, type=Command))
+    return found
+
+
+def _inputs(
+    started: SessionStarted,
+    marks: Sequence[EquityMarked],
+    series: Sequence[BarSeries],
+    strategies: Sequence[SignalStrategy],
+    commands: dict[int, list[Command]],
+) -> Iterator[Input]:
+    """Yield slices and commands as they were taken; a slice's missing bars are missing again."""
+    versions = iter(strategies)
+    strategy = next(versions)
+    readings = [read_series(strategy, one) for one in series]
+    bars = [dict(zip(one.ts.tolist(), range(len(one)), strict=True)) for one in series]
+    for steps, mark in enumerate([None, *marks]):
+        if mark is not None:
+            yield _slice(mark, series, bars, readings, started.plan.instruments)
+        for command in commands.get(steps, ()):
+            yield command, ()
+            if isinstance(command, ChangeConfiguration):
+                strategy = next(versions, strategy)
+                readings = [read_series(strategy, one) for one in series]
+
+
+def _slice(
+    mark: EquityMarked,
+    series: Sequence[BarSeries],
+    places: Sequence[dict[int, int]],
+    readings: Sequence[Readings],
+    instruments: Sequence[Instrument],
+) -> Input:
+    bars: list[Bar | None] = []
+    said: list[Reading | None] = []
+    for place in range(len(instruments)):
+        i = None if place in mark.absent else places[place].get(mark.ts)
+        bars.append(None if i is None else series[place].bar(i))
+        said.append(None if i is None else readings[place][i])
+    return Slice(mark.ts, tuple(bars), mark.late, mark.last), tuple(said)
+
+
+def _cause(desk: Desk, row: SessionRow, started: SessionStarted, marks: Sequence[EquityMarked]) -> str:
+    """Return the class of cause, from what can be told: other code, other data, or neither."""
+    if started.fingerprint.get("code") != code_version():
+        return f"code (the session ran on {started.fingerprint.get('code')}, this is {code_version()})"
+    if row.mode == "live" and marks:
+        with desk.store.read() as connection:
+            numbers = recorded.find_series(connection, row.source, row.timeframe)
+            if any(recorded.revisions(connection, n, marks[0].ts, marks[-1].ts) for n in numbers.values()):
+                return "data revision (bars of that time were given another price later)"
+    if any(mark.late for mark in marks):
+        return "lateness (some slices came after a missed stretch)"
+    if row.mode == "live" and any(count == 0 for count in started.history.values()):
+        return "warm-up (no history was at hand when it began)"
+    return "platform (same code and data, another result: processor or library)"
+

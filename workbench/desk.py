@@ -1,0 +1,96 @@
+"""The desk: the only place where real things are chosen and wired — store, sources, clock."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from workbench.domain.bars import as_datetime
+from workbench.settings import Settings, read_settings
+from workbench.sources import Source
+from workbench.sources import shelf as sources
+from workbench.store.database import Database
+
+
+def wall_clock() -> int:
+    """Return the time in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Desk:
+    """Everything that an action needs.
+
+    Parameters
+    ----------
+    settings
+        Where the data live.
+    clock
+        Returns milliseconds UTC; tests hand in one of their own.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
+        self.settings, self.clock = settings, clock
+        self._sources: dict[str, Source] = {}
+        # Nothing is kept of a desk in memory: its files go when it is closed.
+        self._folder = tempfile.TemporaryDirectory(prefix="workbench-") if settings.in_memory else None
+        if self._folder is not None:
+            self.settings = Settings(Path(self._folder.name))
+        self.store = Database(self.settings.database_path)
+        # What a process remembers of the sessions that it advances; the cursors are the truth.
+        self.runners: dict[str, Any] = {}
+
+    def now(self) -> int:
+        """Return the time in milliseconds UTC."""
+        return self.clock()
+
+    @property
+    def at(self) -> datetime:
+        """The time as an aware datetime."""
+        return as_datetime(self.clock())
+
+    def source(self, name: str) -> Source:
+        """Return a price source by name.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        if name not in self._sources:
+            self._sources[name] = sources.get(name, "source")()
+        return self._sources[name]
+
+    def close(self) -> None:
+        """Let go of the database and of what was kept in memory."""
+        self.store.close()
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def __enter__(self) -> "Desk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Desk({self.settings.home})"
+
+
+def open_desk(home: str | Path | None = None, *, clock: Callable[[], int] = wall_clock) -> Desk:
+    """Open the data that the server uses too, from whatever folder this is called in.
+
+    Parameters
+    ----------
+    home
+        A data folder; `":memory:"` for one that is gone when it is closed; None for `WORKBENCH_HOME` or, without that,
+        the platform's own place for data.
+
+    Examples
+    --------
+    >>> with open_desk(":memory:") as desk:
+    ...     desk.settings.database_path.exists()
+    True
+    """
+    return Desk(read_settings(home), clock)

@@ -1,0 +1,389 @@
+"""Projections: the tables that pages read, grown from the log and from nothing else.
+
+`Projector` takes events in the order of the log. It keeps what it touches in memory until `flush`, because a replay
+brings hundreds of events in one transaction. Dropping the tables and feeding it the whole log gives the same rows; a
+test does so.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal, localcontext
+from functools import singledispatchmethod
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from workbench.domain import events as e
+from workbench.domain.bars import as_datetime
+from workbench.domain.book import Book
+from workbench.domain.instruments import Instrument
+from workbench.domain.money import EXACT, NO_CASH, share
+from workbench.domain.orders import Side
+from workbench.domain.sessions import Status
+from workbench.domain.trips import Trip, grown
+from workbench.store import tables as t
+from workbench.store.log import LogRow, every_event
+
+
+class Account(msgspec.Struct):
+    """An account's row in the making."""
+
+    id: str
+    name: str
+    opened: datetime
+    book: Book
+    equity: Decimal
+    fees: Decimal = NO_CASH
+    gas: Decimal = NO_CASH
+    trades: int = 0
+    closed: int = 0
+    wins: int = 0
+    peak: Decimal = NO_CASH
+    worst_drawdown: float = 0.0
+    last_ts: int = -1
+
+
+class OpenPosition(msgspec.Struct):
+    """A position's row in the making."""
+
+    id: int
+    account: str
+    session: str
+    instrument: Instrument
+    key: str
+    is_open: bool
+    trip: Trip
+    quantity: Decimal
+    cost: Decimal
+    price: Decimal
+    marked: int
+
+
+class Projector:
+    """Grows the projections event by event; nothing is in the tables before `flush`."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._accounts: dict[str, Account] = {}
+        self._positions: dict[tuple[str, str], OpenPosition] = {}
+        self._changed_positions: dict[int, OpenPosition] = {}
+        self._sessions: dict[str, dict[str, Any]] = {}
+        self._instruments: dict[str, dict[str, Instrument]] = {}
+        self._rows: dict[Table, list[dict[str, Any]]] = {}
+        self._orders: dict[tuple[str, int], dict[str, Any]] = {}
+
+    def take(self, rows: Iterable[LogRow]) -> None:
+        """Grow the projections by these events."""
+        for row in rows:
+            self._take(row.event, row)
+            session = self._sessions.get(row.stream)
+            if session is not None:
+                session["seq"] = row.seq
+
+    # --- what is loaded, and what is written -------------------------------------------------------------------------
+
+    def account(self, id_: str) -> Account:
+        """Return an account's row, loaded once."""
+        if id_ not in self._accounts:
+            row = self.connection.execute(select(t.accounts).where(t.accounts.c.id == id_)).one()
+            self._accounts[id_] = Account(*row)
+            open_now = select(t.positions).where(t.positions.c.account == id_, t.positions.c.is_open)
+            for held in self.connection.execute(open_now):
+                self._positions[id_, held.key] = OpenPosition(*held)
+        return self._accounts[id_]
+
+    def session(self, id_: str) -> dict[str, Any]:
+        """Return a session's row, loaded once."""
+        if id_ not in self._sessions:
+            row = self.connection.execute(select(t.trading_sessions).where(t.trading_sessions.c.id == id_)).one()
+            self._sessions[id_] = dict(row._mapping)
+            started = select(t.events.c.body).where(t.events.c.stream == id_, t.events.c.kind == "SessionStarted")
+            body = self.connection.execute(started).scalar()
+            if body is not None:
+                plan = msgspec.json.decode(body, type=e.SessionStarted).plan
+                self._instruments[id_] = {instrument.key: instrument for instrument in plan.instruments}
+        return self._sessions[id_]
+
+    def flush(self) -> None:
+        """Write everything that changed."""
+        for account in self._accounts.values():
+            self._replace(t.accounts, msgspec.structs.asdict(account))
+        for session in self._sessions.values():
+            self._replace(t.trading_sessions, session)
+        for position in self._changed_positions.values():
+            if not position.is_open:
+                self._replace(t.positions, msgspec.structs.asdict(position))
+        for position in self._changed_positions.values():
+            if position.is_open:
+                self._replace(t.positions, msgspec.structs.asdict(position))
+        for order in self._orders.values():
+            self._replace(t.orders, order)
+        for table, rows in self._rows.items():
+            self.connection.execute(table.insert(), rows)
+        self._changed_positions.clear()
+        self._orders.clear()
+        self._rows.clear()
+
+    def _replace(self, table: Table, values: dict[str, Any]) -> None:
+        keys = [column.name for column in table.primary_key]
+        others = {name: value for name, value in values.items() if name not in keys}
+        self.connection.execute(upsert(table).values(values).on_conflict_do_update(index_elements=keys, set_=others))
+
+    def _add(self, table: Table, **values: Any) -> None:
+        self._rows.setdefault(table, []).append(values)
+
+    # --- one method a kind -------------------------------------------------------------------------------------------
+
+    @singledispatchmethod
+    def _take(self, event: e.Event, row: LogRow) -> None:
+        """Kinds without a method here change no table."""
+
+    @_take.register
+    def _(self, event: e.AccountOpened, row: LogRow) -> None:
+        book = Book().deposited(event.cash)
+        self._accounts[event.account] = Account(
+            event.account, event.name, as_datetime(row.at), book, event.cash, peak=event.cash
+        )
+
+    @_take.register
+    def _(self, event: e.Deposited, row: LogRow) -> None:
+        self._move_cash(row.stream, event.amount)
+
+    @_take.register
+    def _(self, event: e.Withdrawn, row: LogRow) -> None:
+        self._move_cash(row.stream, -event.amount)
+
+    def _move_cash(self, stream: str, amount: Decimal) -> None:
+        account = self.account(self._account_of(stream))
+        with localcontext(EXACT):
+            account.book = account.book.deposited(amount) if amount > 0 else account.book.withdrawn(-amount)
+            account.equity += amount
+            account.peak += amount
+
+    def _account_of(self, stream: str) -> str:
+        if stream in self._accounts:
+            return stream
+        found = self.connection.execute(select(t.accounts.c.id).where(t.accounts.c.id == stream)).scalar()
+        return str(found) if found else str(self.session(stream)["account"])
+
+    @_take.register
+    def _(self, event: e.ConfigurationSaved, row: LogRow) -> None:
+        columns = t.configurations.c
+        mine = columns.account == row.stream
+        name = event.configuration.name
+        newest = select(func.coalesce(func.max(columns.version), 0)).where(mine, columns.name == name)
+        version = self.connection.execute(newest).scalar_one() + 1
+        self.connection.execute(update(t.configurations).where(mine).values(is_active=False))
+        self.connection.execute(
+            t.configurations.insert(),
+            {
+                "id": row.id, "account": row.stream, "name": name, "version": version, "is_active": True,
+                "saved": as_datetime(row.at), "configuration": event.configuration,
+            },
+        )  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.SessionRequested, row: LogRow) -> None:
+        count = self.connection.execute(select(func.count()).select_from(t.trading_sessions)).scalar_one()
+        number = max([count, *(s["number"] for s in self._sessions.values())]) + 1
+        request = event.request
+        self._sessions[event.session] = {
+            "id": event.session, "number": number, "account": event.account, "name": request.name or f"Session {number}",
+            "status": Status.STARTING.value, "request": request, "configuration": request.configuration,
+            "symbols": " ".join(request.symbols), "requested": as_datetime(row.at), "started": None, "stopped": None,
+            "opening_equity": None, "equity": None, "trades": 0, "seq": row.seq, "steps": 0, "cursor": None,
+            "ledger_digest": "", "ended_because": "", "error": "", "fingerprint": "{}",
+        }  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.SessionStarted, row: LogRow) -> None:
+        session, account = self.session(row.stream), self.account(self.session(row.stream)["account"])
+        equity = event.book.equity(event.marks)
+        session.update(
+            status=Status.RUNNING.value, started=as_datetime(row.at), opening_equity=equity, equity=equity,
+            configuration=event.plan.configuration, symbols=" ".join(i.symbol for i in event.plan.instruments),
+            fingerprint=msgspec.json.encode(event.fingerprint).decode(),
+        )  # fmt: skip
+        account.equity = equity
+        self._instruments[row.stream] = {instrument.key: instrument for instrument in event.plan.instruments}
+
+    @_take.register
+    def _(self, event: e.StopRequested, row: LogRow) -> None:
+        self.session(row.stream)["status"] = Status.STOPPING.value
+
+    @_take.register
+    def _(self, event: e.SessionPaused, row: LogRow) -> None:
+        self.session(row.stream)["status"] = Status.PAUSED.value
+
+    @_take.register
+    def _(self, event: e.SessionResumed, row: LogRow) -> None:
+        self.session(row.stream)["status"] = Status.RUNNING.value
+
+    @_take.register
+    def _(self, event: e.ConfigurationChanged, row: LogRow) -> None:
+        self.session(row.stream)["configuration"] = event.configuration
+
+    @_take.register
+    def _(self, event: e.SessionStopped, row: LogRow) -> None:
+        self._end(row, Status.STOPPED, event.reason, event.equity, event.ledger_digest)
+
+    @_take.register
+    def _(self, event: e.SessionCompleted, row: LogRow) -> None:
+        self._end(row, Status.COMPLETED, event.reason, event.equity, event.ledger_digest)
+
+    @_take.register
+    def _(self, event: e.SessionFailed, row: LogRow) -> None:
+        session = self.session(row.stream)
+        session.update(status=Status.ERROR.value, stopped=as_datetime(row.at), error=event.message, ended_because=event.error)
+        account = self.account(session["account"])
+        for order in account.book.orders:
+            self._end_order(row.stream, order.id, "cancelled", "the session failed", session["cursor"])
+        account.book = msgspec.structs.replace(account.book, orders=())
+
+    def _end(self, row: LogRow, status: Status, reason: str, equity: Decimal, digest: str) -> None:
+        session = self.session(row.stream)
+        session.update(
+            status=status.value, stopped=as_datetime(row.at), equity=equity, ledger_digest=digest, ended_because=reason
+        )
+        if session["opening_equity"] is not None:
+            self.account(session["account"]).equity = equity
+
+    @_take.register
+    def _(self, event: e.OrderPlaced, row: LogRow) -> None:
+        session = self.session(row.stream)
+        order, account = event.order, self.account(session["account"])
+        account.book = account.book.placed(order)
+        self._orders[row.stream, order.id] = {
+            "session": row.stream, "number": order.id, "account": session["account"], "key": order.instrument,
+            "side": order.side.value, "type": order.type.value, "reason": order.reason.value, "status": "open",
+            "placed": order.ts, "ended": None, "amount": order.amount, "quantity": order.quantity, "why": "",
+        }  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.OrderCancelled, row: LogRow) -> None:
+        self._drop_order(row, event.order, "cancelled", event.why)
+
+    @_take.register
+    def _(self, event: e.OrderRejected, row: LogRow) -> None:
+        self._drop_order(row, event.order, "rejected", event.why)
+
+    def _drop_order(self, row: LogRow, number: int, status: str, why: str) -> None:
+        session = self.session(row.stream)
+        account = self.account(session["account"])
+        account.book = account.book.without_order(number)
+        self._end_order(row.stream, number, status, why, session["cursor"])
+
+    def _end_order(self, session: str, number: int, status: str, why: str, ended: int | None) -> None:
+        if (session, number) not in self._orders:
+            columns = t.orders.c
+            row = self.connection.execute(select(t.orders).where(columns.session == session, columns.number == number)).one()
+            self._orders[session, number] = dict(row._mapping)
+        self._orders[session, number].update(status=status, why=why, ended=ended)
+
+    @_take.register
+    def _(self, event: e.OrderFilled, row: LogRow) -> None:
+        session = self.session(row.stream)
+        account = self.account(session["account"])
+        instrument = self._instruments[row.stream][event.instrument]
+        held = self._positions.get((account.id, event.instrument))
+        result = self._result_of(event, held)
+        account.book = account.book.filled(event)
+        with localcontext(EXACT):
+            account.fees, account.gas = account.fees + event.fee, account.gas + event.gas
+        account.trades += 1
+        session["trades"] += 1
+        self._grow_position(account, event, row, instrument, held)
+        self._end_order(row.stream, event.order, "filled", "", event.ts)
+        self._add(
+            t.trades, id=row.id, account=account.id, session=row.stream, ts=event.ts, instrument=instrument,
+            symbol=instrument.symbol, side=event.side.value, reason=event.reason.value,
+            strategy=session["configuration"].strategy, order_number=event.order, quantity=event.quantity, price=event.price,
+            notional=event.notional, fee=event.fee, gas=event.gas, spread_cost=event.spread_cost,
+            slippage_cost=event.slippage_cost, realised=event.realised, result=result, cash=event.cash,
+        )  # fmt: skip
+
+    def _result_of(self, fill: e.OrderFilled, held: OpenPosition | None) -> Decimal | None:
+        """Return what a sale made after its own costs and its share of those paid so far in its round trip."""
+        if fill.side is Side.BUY or held is None:
+            return None
+        with localcontext(EXACT):
+            entry_costs = share(held.trip.costs, fill.quantity, held.trip.quantity)
+            return fill.realised - fill.fee - fill.gas - entry_costs
+
+    def _grow_position(
+        self, account: Account, fill: e.OrderFilled, row: LogRow, instrument: Instrument, held: OpenPosition | None
+    ) -> None:
+        trip = grown(held.trip if held else None, fill)
+        left = account.book.positions.get(fill.instrument)
+        position = OpenPosition(
+            held.id if held else row.id,
+            account.id,
+            row.stream,
+            instrument,
+            fill.instrument,
+            left is not None,
+            trip,
+            left.quantity if left else Decimal(0),
+            left.cost if left else NO_CASH,
+            fill.price,
+            fill.ts,
+        )
+        self._changed_positions[position.id] = position
+        if left is not None:
+            self._positions[account.id, fill.instrument] = position
+        else:
+            self._positions.pop((account.id, fill.instrument), None)
+            account.closed += 1
+            account.wins += trip.result > 0
+
+    @_take.register
+    def _(self, event: e.ThoughtRecorded, row: LogRow) -> None:
+        thought = event.thought
+        self._add(
+            t.thoughts, id=row.id, account=self.session(row.stream)["account"], session=row.stream, ts=thought.ts,
+            symbol=thought.symbol, decision=thought.decision.value, thought=thought,
+        )  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.EquityMarked, row: LogRow) -> None:
+        session = self.session(row.stream)
+        session.update(cursor=event.ts, steps=session["steps"] + 1, equity=event.equity)
+        self._mark(self.account(session["account"]), event.equity, event.ts, event.marks)
+        self._add(
+            t.equity_points, id=row.id, account=session["account"], session=row.stream, ts=event.ts, equity=event.equity,
+            cash=event.cash,
+        )  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.PositionsRevalued, row: LogRow) -> None:
+        self._mark(self.account(row.stream), event.equity, event.ts, event.marks)
+
+    def _mark(self, account: Account, equity: Decimal, ts: int, marks: dict[str, Decimal]) -> None:
+        account.equity, account.last_ts = equity, ts
+        account.peak = max(account.peak, equity)
+        if account.peak:
+            account.worst_drawdown = min(account.worst_drawdown, float(equity / account.peak) - 1)
+        for key, price in marks.items():
+            position = self._positions.get((account.id, key))
+            if position is not None:
+                position.price, position.marked = price, ts
+                self._changed_positions[position.id] = position
+
+
+def rebuild(connection: Connection) -> int:
+    """Drop every projection and grow it again from the whole log; return how many events that took."""
+    for table in t.PROJECTIONS:
+        connection.execute(table.delete())
+    projector, count, waiting = Projector(connection), 0, []
+    for row in every_event(connection):
+        waiting.append(row)
+        count += 1
+        if len(waiting) >= 1000:
+            projector.take(waiting)
+            projector.flush()
+            waiting = []
+    projector.take(waiting)
+    projector.flush()
+    return count

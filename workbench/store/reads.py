@@ -1,0 +1,342 @@
+"""The reads that pages, answers and notebooks are made of; each is a function of a connection and returns frozen rows."""
+
+from decimal import Decimal, localcontext
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from workbench.domain.bars import DAY, as_ts, parse_timeframe
+from workbench.domain.book import Book
+from workbench.domain.money import EXACT, NO_CASH, product
+from workbench.domain.sessions import ACTIVE, Status
+from workbench.domain.thoughts import Thought
+from workbench.engine.state import State
+from workbench.errors import Invalid, NotFound
+from workbench.store import recorded
+from workbench.store import tables as t
+from workbench.store.log import LogRow, events_after, last_id
+from workbench.store.rows import EquityRow, Figures, PositionRow, Quote, SessionRow, ThoughtRow, TradeRow
+
+__all__ = [
+    "LogRow", "account_book", "active_session", "closed_positions", "equity", "events_after", "figures", "hold_line",
+    "last_id", "latest_thoughts", "newest_price_ts", "positions", "quotes", "session", "sessions", "thoughts", "trades",
+    "upsert",
+]  # fmt: skip
+
+# --- prices --------------------------------------------------------------------------------------------------------------
+
+
+def quotes(connection: Connection, source: str = "simulated", timeframe: str = "5s", count: int = 60) -> tuple[Quote, ...]:
+    """Return the newest price of each of a source's tokens, with its latest closes."""
+    rows = connection.execute(
+        select(t.series).where(t.series.c.source == source, t.series.c.timeframe == timeframe, t.series.c.newest.is_not(None))
+        .order_by(t.series.c.place, t.series.c.id)
+    )  # fmt: skip
+    found = []
+    for row in rows.all():
+        bars = recorded.newest_bars(connection, row.id, row.instrument, timeframe, count)
+        closes = bars.floats("close")
+        newest = Decimal(int(bars.close[-1])).scaleb(-row.instrument.price_decimals)
+        change = float(closes[-1] / closes[0] - 1)
+        found.append(Quote(row.instrument, newest, change, tuple(closes.tolist()), int(bars.ts[-1]) + parse_timeframe(timeframe)))
+    return tuple(found)
+
+
+def newest_price_ts(connection: Connection) -> int | None:
+    """Return the open time of the newest bar of any series that grows; it changes whenever prices have arrived."""
+    query = select(func.max(t.series.c.newest)).where(t.series.c.source.not_like("dataset:%"))
+    return connection.execute(query).scalar()
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------------
+
+
+def account_row(connection: Connection, account: str) -> Row[Any]:
+    """Return an account's row.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    row = connection.execute(select(t.accounts).where(t.accounts.c.id == account)).first()
+    if row is None:
+        raise NotFound("account", account)
+    return row
+
+
+def account_book(connection: Connection, account: str) -> tuple[Book, dict[str, Decimal]]:
+    """Return an account's book, and the newest known price of each of its open positions."""
+    book: Book = account_row(connection, account).book
+    held = connection.execute(select(t.positions).where(t.positions.c.account == account, t.positions.c.is_open))
+    return book, {row.key: row.price for row in held}
+
+
+def figures(connection: Connection, account: str, now: int) -> Figures:
+    """Return the six figures of an account and what they rest on."""
+    row = account_row(connection, account)
+    book: Book = row.book
+    since = (row.last_ts if row.last_ts >= 0 else now) // DAY * DAY
+    points = t.equity_points.c
+    before = select(points.equity).where(points.account == account, points.ts < since).order_by(points.ts.desc(), points.id.desc())
+    yesterday = connection.execute(before.limit(1)).scalar()
+    with localcontext(EXACT):
+        put_in = book.deposits - book.withdrawals
+        start = put_in if yesterday is None else yesterday
+        invested = row.equity - book.cash
+        result, today = row.equity - put_in, row.equity - start
+        return Figures(
+            value=row.equity, cash=book.cash, invested=invested, deposits=book.deposits, withdrawals=book.withdrawals,
+            realised=book.realised, unrealised=invested - book.at_cost, result=result, result_share=_ratio(result, put_in),
+            today=today, today_share=_ratio(today, start), win_rate=row.wins / row.closed if row.closed else None,
+            wins=row.wins, closed=row.closed, trades=row.trades, open_positions=len(book.positions),
+            drawdown=_ratio(row.equity, row.peak) - 1 if row.peak else 0.0, worst_drawdown=row.worst_drawdown,
+            costs=book.costs, fees=row.fees, gas=row.gas,
+        )  # fmt: skip
+
+
+def _ratio(part: Decimal, whole: Decimal) -> float:
+    return float(part) / float(whole) if whole else 0.0
+
+
+def equity(
+    connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = ""
+) -> list[EquityRow]:
+    """Return an account's equity line from a time on, oldest first, thinned evenly to about `limit` points."""
+    points = t.equity_points
+    mine = [points.c.account == account]
+    if since is not None:
+        mine.append(points.c.ts >= since)
+    if session:
+        mine.append(points.c.session == session)
+    count, newest = connection.execute(select(func.count(), func.max(points.c.id)).where(*mine)).one()
+    if not count:
+        return []
+    every = -(-count // limit)
+    number = func.row_number().over(order_by=points.c.id).label("number")
+    inner = select(points.c.id, points.c.ts, points.c.equity, points.c.cash, points.c.session, number).where(*mine).subquery()
+    kept = select(inner).where(or_((inner.c.number - 1) % every == 0, inner.c.id == newest)).order_by(inner.c.id)
+    return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in connection.execute(kept)]
+
+
+def hold_line(connection: Connection, account: str, since: int | None = None, limit: int = 300) -> list[EquityRow]:
+    """Return what the newest session's opening equity would be worth, had it bought its tokens in equal parts and held."""
+    newest = t.trading_sessions.c
+    row = connection.execute(
+        select(t.trading_sessions).where(newest.account == account, newest.started.is_not(None)).order_by(newest.number.desc()).limit(1)
+    ).first()
+    if row is None or row.opening_equity is None:
+        return []
+    line = equity(connection, account, since, limit, session=row.id)
+    source = f"dataset:{row.request.dataset}" if row.request.mode == "replay" else row.request.source
+    symbols = set(row.symbols.split())
+    query = select(t.series).where(t.series.c.source == source, t.series.c.timeframe == row.request.timeframe)
+    shares: dict[int, list[float]] = {}
+    for series in connection.execute(query).all():
+        if series.instrument.symbol not in symbols and row.request.mode != "replay":
+            continue
+        bars = t.bars.c
+        wanted = select(bars.ts, bars.close).where(bars.series == series.id, bars.revision == 0, bars.ts.in_([p.ts for p in line]))
+        closes = {found.ts: found.close for found in connection.execute(wanted)}
+        first = closes.get(line[0].ts) if line else None
+        for ts, close in closes.items():
+            if first:
+                shares.setdefault(ts, []).append(close / first)
+    opening = float(row.opening_equity)
+    return [
+        EquityRow(p.ts, Decimal(f"{opening * sum(shares[p.ts]) / len(shares[p.ts]):.8f}"), NO_CASH, row.id)
+        for p in line
+        if p.ts in shares
+    ]
+
+
+# --- positions and trades ------------------------------------------------------------------------------------------------
+
+
+def positions(connection: Connection, account: str, open_only: bool = True, limit: int = 100) -> list[PositionRow]:
+    """Return an account's positions: the open ones by age, and the closed ones after them, newest first."""
+    columns = t.positions.c
+    query = select(t.positions).where(columns.account == account).order_by(columns.is_open.desc(), columns.id.desc()).limit(limit)
+    if open_only:
+        query = query.where(columns.is_open)
+    state = _running_state(connection, account)
+    return [_position(row, state) for row in connection.execute(query)]
+
+
+def closed_positions(connection: Connection, account: str, limit: int = 100, before: int | None = None) -> list[PositionRow]:
+    """Return an account's closed positions, which are its round trips, newest first."""
+    columns = t.positions.c
+    query = select(t.positions).where(columns.account == account, columns.is_open.is_(False)).order_by(columns.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(columns.id < before)
+    return [_position(row, None) for row in connection.execute(query)]
+
+
+def _running_state(connection: Connection, account: str) -> State | None:
+    going = active_session(connection, account)
+    body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == going.id)).scalar() if going else None
+    return msgspec.json.decode(body, type=State) if body else None
+
+
+def _position(row: Row[Any], state: State | None) -> PositionRow:
+    trip, instrument = row.trip, row.instrument
+    decimals = instrument.price_decimals
+    holding = state.holdings.get(row.key) if state else None
+    with localcontext(EXACT):
+        value = product(row.quantity, row.price, 8) if row.is_open else NO_CASH
+        unrealised = value - row.cost
+        result = trip.gross - trip.costs + unrealised
+    stops = [price for price in (holding.stop, holding.trail) if price is not None] if holding else []
+    exit_price = trip.exit_price(decimals)
+    return PositionRow(
+        id=row.id, instrument=instrument, quantity=row.quantity if row.is_open else trip.quantity,
+        entry_price=trip.entry_price(decimals), price=row.price if row.is_open or exit_price is None else exit_price,
+        cost=row.cost if row.is_open else trip.invested, value=value if row.is_open else trip.returned, unrealised=unrealised,
+        realised=trip.gross - trip.costs, result=result, result_share=_ratio(result, trip.invested), opened=trip.opened,
+        closed=None if row.is_open else trip.closed, stop=max(stops, default=None), target=holding.target if holding else None,
+        session=row.session,
+    )  # fmt: skip
+
+
+SORTS = {"id": t.trades.c.id, "ts": t.trades.c.ts, "symbol": t.trades.c.symbol, "side": t.trades.c.side}
+
+
+def trades(
+    connection: Connection,
+    account: str,
+    *,
+    symbol: str = "",
+    side: str = "",
+    session: str = "",
+    limit: int = 50,
+    before: int | None = None,
+    after: int | None = None,
+    sort: str = "-id",
+) -> list[TradeRow]:
+    """Return an account's trades, filtered, newest first unless sorted otherwise.
+
+    Parameters
+    ----------
+    before, after
+        Only trades with a smaller, or a larger, id.
+    sort
+        One of id, ts, symbol, side; with a minus for descending.
+
+    Raises
+    ------
+    Invalid
+        If the side or the sort is not one of these.
+    """
+    if side and side not in ("buy", "sell"):
+        raise Invalid("side", "'buy' or 'sell'", side)
+    if sort.lstrip("-") not in SORTS:
+        raise Invalid("sort", "one of " + ", ".join(SORTS), sort)
+    mine: list[ColumnElement[bool]] = [t.trades.c.account == account]
+    mine += [t.trades.c.symbol.ilike(symbol)] if symbol else []
+    mine += [t.trades.c.side == side] if side else []
+    mine += [t.trades.c.session == session] if session else []
+    mine += [t.trades.c.id < before] if before is not None else []
+    mine += [t.trades.c.id > after] if after is not None else []
+    column = SORTS[sort.lstrip("-")]
+    order = column.desc() if sort.startswith("-") else column.asc()
+    query = select(t.trades).where(*mine).order_by(order, t.trades.c.id.desc()).limit(limit)
+    return [_trade(row) for row in connection.execute(query)]
+
+
+def _trade(row: Row[Any]) -> TradeRow:
+    return TradeRow(
+        id=row.id, ts=row.ts, instrument=row.instrument, side=row.side, quantity=row.quantity, price=row.price,
+        notional=row.notional, fee=row.fee, gas=row.gas, costs=row.fee + row.gas, spread_cost=row.spread_cost,
+        slippage_cost=row.slippage_cost, result=row.result, reason=row.reason, strategy=row.strategy, session=row.session,
+        cash=row.cash,
+    )  # fmt: skip
+
+
+# --- thoughts ------------------------------------------------------------------------------------------------------------
+
+
+def thoughts(
+    connection: Connection,
+    account: str,
+    *,
+    symbol: str = "",
+    decision: str = "",
+    limit: int = 30,
+    before: int | None = None,
+) -> list[ThoughtRow]:
+    """Return an account's recorded thoughts, filtered, newest first."""
+    mine: list[ColumnElement[bool]] = [t.thoughts.c.account == account]
+    mine += [t.thoughts.c.symbol.ilike(symbol)] if symbol else []
+    mine += [t.thoughts.c.decision == decision.lower()] if decision else []
+    mine += [t.thoughts.c.id < before] if before is not None else []
+    query = select(t.thoughts).where(*mine).order_by(t.thoughts.c.id.desc()).limit(limit)
+    return [_thought(row.id, row.session, row.thought) for row in connection.execute(query)]
+
+
+def latest_thoughts(connection: Connection, session: str) -> list[ThoughtRow]:
+    """Return the latest evaluation of each of a session's tokens, whether it was recorded or not."""
+    query = select(t.evaluations).where(t.evaluations.c.session == session).order_by(t.evaluations.c.key)
+    return [_thought(0, session, row.thought, latest=True) for row in connection.execute(query)]
+
+
+def _thought(id_: int, session: str, thought: Thought, latest: bool = False) -> ThoughtRow:
+    return ThoughtRow(
+        id_, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value, thought.stopped_by,
+        thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session, latest,
+    )  # fmt: skip
+
+
+# --- sessions ------------------------------------------------------------------------------------------------------------
+
+
+def session(connection: Connection, id_: str) -> SessionRow:
+    """Return a session by its id, or by the first letters of it.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or several begin so.
+    """
+    columns = t.trading_sessions.c
+    rows = connection.execute(select(t.trading_sessions).where(columns.id.startswith(id_, autoescape=True)).limit(2)).all() if id_ else []
+    if len(rows) != 1:
+        raise NotFound("session", id_)
+    return _session(rows[0])
+
+
+def active_session(connection: Connection, account: str) -> SessionRow | None:
+    """Return the session that an account has on its way, or None."""
+    columns = t.trading_sessions.c
+    query = select(t.trading_sessions).where(columns.account == account, columns.status.in_([status.value for status in ACTIVE]))
+    row = connection.execute(query).first()
+    return _session(row) if row else None
+
+
+def sessions(connection: Connection, account: str = "", limit: int = 50) -> list[SessionRow]:
+    """Return sessions, newest first; of all accounts where none is named."""
+    columns = t.trading_sessions.c
+    query = select(t.trading_sessions).order_by(columns.number.desc()).limit(limit)
+    if account:
+        query = query.where(columns.account == account)
+    return [_session(row) for row in connection.execute(query)]
+
+
+def _session(row: Row[Any]) -> SessionRow:
+    request = row.request
+    return SessionRow(
+        id=row.id, account=row.account, name=row.name, status=Status(row.status), mode=request.mode, source=request.source,
+        dataset=request.dataset, timeframe=request.timeframe, symbols=tuple(row.symbols.split()), speed=request.speed,
+        runtime_minutes=request.runtime_minutes, configuration=row.configuration, costs=request.costs,
+        requested=as_ts(row.requested), started=None if row.started is None else as_ts(row.started),
+        stopped=None if row.stopped is None else as_ts(row.stopped), opening_equity=row.opening_equity, equity=row.equity,
+        trades=row.trades, seq=row.seq, steps=row.steps, cursor=row.cursor, ledger_digest=row.ledger_digest,
+        ended_because=row.ended_because, error=row.error,
+    )  # fmt: skip
+
+
+def table_rows(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
+    """Return every row of a table in order of its key; for exports and for the test that rebuilds projections."""
+    return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
+

@@ -1,0 +1,292 @@
+"""The tables: the log and the inputs, which are the truth; projections, which are read from it; and the cursors.
+
+Projections can be dropped and rebuilt from the log. Cursors hold the state after each step, so nothing is refolded to
+take one more.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from workbench.domain.book import Book
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.instruments import Instrument
+from workbench.domain.sessions import ACTIVE, SessionRequest
+from workbench.domain.thoughts import Thought
+from workbench.domain.trips import Trip
+from workbench.store.types import AwareTime, Exact, Frozen
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+_active = "status IN (" + ", ".join(f"'{status}'" for status in ACTIVE) + ")"
+
+# --- the truth: the log and the inputs -----------------------------------------------------------------------------------
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("stream", String(80), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", AwareTime, nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    UniqueConstraint("stream", "seq"),
+    sqlite_autoincrement=True,
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("session", String(40), nullable=False),
+    Column("at", AwareTime, nullable=False),
+    Column("by", String(40), nullable=False),
+    Column("body", Text, nullable=False),
+    # Slices stepped before it was applied; null while it waits.
+    Column("after_steps", Integer),
+    Index("ix_commands_waiting", "session", "after_steps"),
+    sqlite_autoincrement=True,
+)
+
+series = Table(
+    "series",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("source", String(80), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("timeframe", String(8), nullable=False),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("place", Integer, nullable=False, server_default="0"),
+    Column("newest", BigInteger),
+    UniqueConstraint("source", "key", "timeframe"),
+)
+
+bars = Table(
+    "bars",
+    metadata,
+    Column("series", Integer, primary_key=True, autoincrement=False),
+    Column("ts", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("arrived", AwareTime, nullable=False),
+    # Prices in the instrument's smallest step.
+    Column("open", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("close", BigInteger, nullable=False),
+    Column("volume", Float, nullable=False),
+    Column("liquidity", Float),
+    sqlite_with_rowid=False,
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("timeframe", String(8), nullable=False),
+    Column("bars", Integer, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("holes", Integer, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("imported", AwareTime, nullable=False),
+)
+
+# --- where sessions are --------------------------------------------------------------------------------------------------
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    # Counts the worker's commits: whoever finds it moved on has been overtaken and ends.
+    Column("turn", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("input_digest", String(64), nullable=False),
+    # When there is work again, on the clock in milliseconds; null once it has ended.
+    Column("due", BigInteger),
+    Column("heartbeat", BigInteger, nullable=False),
+    Index("ix_cursors_due", "due"),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("thought", Frozen(Thought), nullable=False),
+)
+
+# --- projections: read from the log --------------------------------------------------------------------------------------
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("opened", AwareTime, nullable=False),
+    Column("book", Frozen(Book), nullable=False),
+    Column("equity", Exact, nullable=False),
+    Column("fees", Exact, nullable=False),
+    Column("gas", Exact, nullable=False),
+    Column("trades", Integer, nullable=False),
+    Column("closed", Integer, nullable=False),
+    Column("wins", Integer, nullable=False),
+    Column("peak", Exact, nullable=False),
+    Column("worst_drawdown", Float, nullable=False),
+    Column("last_ts", BigInteger, nullable=False),
+)
+
+trading_sessions = Table(
+    "trading_sessions",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("account", String(40), nullable=False, index=True),
+    Column("name", String(120), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("request", Frozen(SessionRequest), nullable=False),
+    Column("configuration", Frozen(StrategyConfiguration), nullable=False),
+    Column("symbols", Text, nullable=False),
+    Column("requested", AwareTime, nullable=False),
+    Column("started", AwareTime),
+    Column("stopped", AwareTime),
+    Column("opening_equity", Exact),
+    Column("equity", Exact),
+    Column("trades", Integer, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Column("cursor", BigInteger),
+    Column("ledger_digest", String(64), nullable=False),
+    Column("ended_because", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Index("uq_one_active_session_per_account", "account", unique=True, sqlite_where=text(_active), postgresql_where=text(_active)),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False, index=True),
+    Column("key", String(120), nullable=False),
+    Column("side", String(4), nullable=False),
+    Column("type", String(20), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("placed", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("amount", Exact),
+    Column("quantity", Exact),
+    Column("why", Text, nullable=False),
+)
+
+trades = Table(
+    "trades",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("session", String(40), nullable=False, index=True),
+    Column("ts", BigInteger, nullable=False),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("side", String(4), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("strategy", String(60), nullable=False),
+    Column("order_number", Integer, nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Column("price", Exact, nullable=False),
+    Column("notional", Exact, nullable=False),
+    Column("fee", Exact, nullable=False),
+    Column("gas", Exact, nullable=False),
+    Column("spread_cost", Exact, nullable=False),
+    Column("slippage_cost", Exact, nullable=False),
+    Column("realised", Exact, nullable=False),
+    Column("result", Exact),
+    Column("cash", Exact, nullable=False),
+    Index("ix_trades_account_id", "account", "id"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("session", String(40), nullable=False),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("key", String(120), nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("trip", Frozen(Trip), nullable=False),
+    Column("quantity", Exact, nullable=False),
+    Column("cost", Exact, nullable=False),
+    Column("price", Exact, nullable=False),
+    Column("marked", BigInteger, nullable=False),
+    Index("ix_positions_account_is_open", "account", "is_open"),
+    Index("uq_one_open_position", "account", "key", unique=True, sqlite_where=text("is_open"), postgresql_where=text("is_open")),
+)
+
+thoughts = Table(
+    "thoughts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("session", String(40), nullable=False),
+    Column("ts", BigInteger, nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("decision", String(20), nullable=False),
+    Column("thought", Frozen(Thought), nullable=False),
+    Index("ix_thoughts_account_id", "account", "id"),
+)
+
+equity_points = Table(
+    "equity_points",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("session", String(40), nullable=False),
+    Column("ts", BigInteger, nullable=False),
+    Column("equity", Exact, nullable=False),
+    Column("cash", Exact, nullable=False),
+    Index("ix_equity_points_account_ts", "account", "ts"),
+)
+
+configurations = Table(
+    "configurations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("saved", AwareTime, nullable=False),
+    Column("configuration", Frozen(StrategyConfiguration), nullable=False),
+    UniqueConstraint("account", "name", "version"),
+    Index(
+        "uq_one_active_configuration", "account", unique=True, sqlite_where=text("is_active"), postgresql_where=text("is_active")
+    ),
+)
+
+PROJECTIONS: Final = (accounts, trading_sessions, orders, trades, positions, thoughts, equity_points, configurations)
+"""Those that the log alone decides."""
