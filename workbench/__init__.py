@@ -1,1 +1,59 @@
+"""A paper-trading research workbench: one exact engine under the notebook, the backtest and the live bot.
+
+The names a notebook needs are here, each found on first use, so that importing the package costs nothing:
+
+>>> import workbench as wb
+>>> bars = wb.simulate_bars("WETH", "1h", 500)
+>>> result = wb.backtest(wb.strategies.SmaCross(fast=5, slow=20), bars, fee_bps=10)
+>>> result.stats["bars"]
+500
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from workbench import strategies
+    from workbench.actions.import_dataset import import_dataset
+    from workbench.actions.run_session import run_session
+    from workbench.actions.start_session import start_session
+    from workbench.actions.stop_session import stop_session
+    from workbench.actions.verify_session import verify_session
+    from workbench.desk import open_desk
+    from workbench.engine.series import BarSeries
+    from workbench.notebook.tune import tune
+    from workbench.research.backtest import backtest
+    from workbench.sources.candle_file import read_bars
+    from workbench.sources.simulated import simulate_bars
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "BarSeries": "workbench.engine.series",
+    "backtest": "workbench.research.backtest",
+    "import_dataset": "workbench.actions.import_dataset",
+    "open_desk": "workbench.desk",
+    "read_bars": "workbench.sources.candle_file",
+    "run_session": "workbench.actions.run_session",
+    "simulate_bars": "workbench.sources.simulated",
+    "start_session": "workbench.actions.start_session",
+    "stop_session": "workbench.actions.stop_session",
+    "tune": "workbench.notebook.tune",
+    "verify_session": "workbench.actions.verify_session",
+}
+__all__ = [
+    "BarSeries", "backtest", "import_dataset", "open_desk", "read_bars", "run_session", "simulate_bars", "start_session",
+    "stop_session", "strategies", "tune", "verify_session",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "strategies":
+        return import_module("workbench.strategies")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'workbench' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

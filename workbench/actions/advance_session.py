@@ -257,6 +257,7 @@ def _commit(
         if commands:
             taken = t.commands.c.id.in_(commands)
             connection.execute(update(t.commands).where(taken).values(after_steps=state.steps))
+        _hurry(connection, desk, runner.session.id)
         _show_latest(connection, runner.session.id, steps, readings)
     runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
 
@@ -284,6 +285,14 @@ def _postpone(desk: Desk, session: str, due: int) -> None:
     with desk.store.write(durable=False) as connection:
         mine = (t.cursors.c.session == session, t.cursors.c.due.is_not(None))
         connection.execute(update(t.cursors).where(*mine).values(due=due, heartbeat=desk.now()))
+        _hurry(connection, desk, session)
+
+
+def _hurry(connection: Connection, desk: Desk, session: str) -> None:
+    """Make a session due at once if a command came in while its next turn was being put off."""
+    waiting = select(t.commands.c.id).where(t.commands.c.session == session, t.commands.c.after_steps.is_(None))
+    mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now(), waiting.exists())
+    connection.execute(update(t.cursors).where(*mine).values(due=desk.now()))
 
 
 def _fail(desk: Desk, session: str, problem: Exception) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
-from workbench.domain.money import to_decimal
+from workbench.domain.money import rounded, to_decimal
 from workbench.errors import Invalid
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -43,7 +43,7 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     with desk.store.write() as connection:
         if connection.execute(select(accounts.c.id).where(accounts.c.id == account)).scalar() is None:
             events = [
-                AccountOpened(account, name, round(amount, 8)),
+                AccountOpened(account, name, rounded(amount, 8)),
                 ConfigurationSaved(DEFAULT_CONFIGURATION),
             ]
             projector = Projector(connection)

@@ -1,12 +1,8 @@
 """Statistics for people: as an HTML table in a notebook, as lines on a terminal."""
 
 from html import escape
-from typing import TYPE_CHECKING
 
 from workbench.analytics.metrics import Metric, Value, all_metrics
-
-if TYPE_CHECKING:
-    from workbench.research.backtest import Backtest
 
 
 def show(metric: Metric, name: str, value: Value) -> str:
@@ -25,10 +21,15 @@ def stat_lines(stats: dict[str, Value]) -> list[tuple[str, str, str]]:
     return [(metric.title, show(metric, name, stats[name]), metric.help) for name, metric in all_metrics() if name in stats]
 
 
-def stats_html(result: "Backtest") -> str:
-    """Return a result's headline and figures as HTML."""
-    rows = "".join(
-        f'<tr title="{escape(help)}"><td style="text-align:left">{escape(title)}</td><td>{escape(value)}</td></tr>'
-        for title, value, help in stat_lines(result.stats)
+def stats_html(headline: str, stats: dict[str, Value]) -> str:
+    """Return a headline and figures as HTML, in as many columns as fit."""
+    cells = "".join(
+        f'<div title="{escape(help)}" style="display:flex;justify-content:space-between;gap:16px;border-bottom:1px solid #dee2e5;'
+        f'padding:3px 0"><span style="color:#535961">{escape(title)}</span><b>{escape(value)}</b></div>'
+        for title, value, help in stat_lines(stats)
     )
-    return f"<p><b>{escape(repr(result))}</b></p><table>{rows}</table>"
+    return (
+        f'<div style="font:13px/1.45 system-ui,sans-serif;font-variant-numeric:tabular-nums;max-width:960px">'
+        f'<p style="margin:0 0 8px"><b>{escape(headline)}</b></p>'
+        f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:0 32px">{cells}</div></div>'
+    )

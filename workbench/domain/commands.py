@@ -6,6 +6,7 @@ from typing import Annotated
 import msgspec
 
 from workbench.domain.config import StrategyConfiguration
+from workbench.domain.money import rounded
 from workbench.domain.orders import Side
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Invalid
@@ -21,7 +22,7 @@ class _Numbers(msgspec.Struct, frozen=True):
         check_fields(self)
         for name in ("amount", "quantity"):
             value = getattr(self, name, None)
-            if value is not None and value != round(value, 8):
+            if value is not None and value != rounded(value, 8):
                 raise Invalid(name, "at most 8 decimals", format(value, "f"))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from workbench.domain.bars import Bar, check_bar, check_order, parse_timeframe, show_time
 from workbench.domain.instruments import Instrument, pair
-from workbench.domain.money import rounded, to_decimal, units
+from workbench.domain.money import LEDGER, rounded, to_decimal, units
 from workbench.errors import BadBar, Invalid
 
 if TYPE_CHECKING:
@@ -153,14 +153,14 @@ class BarSeries:
     def bar(self, i: int) -> Bar:
         """Return the bar at one place."""
         decimals = self.instrument.price_decimals
-        o, h, l, c = (Decimal(int(column[i])).scaleb(-decimals) for column in (self.open, self.high, self.low, self.close))
+        o, h, l, c = (Decimal(int(column[i])).scaleb(-decimals, context=LEDGER) for column in (self.open, self.high, self.low, self.close))
         pool = None if self.liquidity is None or np.isnan(self.liquidity[i]) else to_decimal(float(self.liquidity[i]))
         return Bar(int(self.ts[i]), o, h, l, c, to_decimal(float(self.volume[i])), pool)
 
     def bars(self) -> Iterator[Bar]:
         """Yield the bars, oldest first."""
         decimals = -self.instrument.price_decimals
-        scale = [[Decimal(n).scaleb(decimals) for n in getattr(self, name).tolist()] for name in PRICES]
+        scale = [[Decimal(n).scaleb(decimals, context=LEDGER) for n in getattr(self, name).tolist()] for name in PRICES]
         pool: Iterable[float | None] = [None] * len(self) if self.liquidity is None else self.liquidity.tolist()
         for ts, o, h, l, c, v, p in zip(self.ts.tolist(), *scale, self.volume.tolist(), pool, strict=True):
             yield Bar(ts, o, h, l, c, Decimal(repr(v)), None if p is None or p != p else Decimal(repr(p)))

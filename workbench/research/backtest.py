@@ -14,7 +14,7 @@ from workbench.domain.trips import round_trips
 from workbench.domain.book import open_book
 from workbench.domain.config import CostModel, StrategyConfiguration
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
-from workbench.domain.money import to_decimal
+from workbench.domain.money import rounded, to_decimal
 from workbench.domain.sessions import Plan
 from workbench.domain.thoughts import Thought
 from workbench.engine.fold import slices
@@ -117,11 +117,24 @@ class Backtest:
         """The equity line: ts (the bar's open time) and equity at its close."""
         return frames.equity_frame([mark.ts for mark in self._marks], [mark.equity for mark in self._marks])
 
+    @cached_property
+    def hold(self) -> pl.DataFrame:
+        """What the opening cash would be worth, had it bought all series in equal parts at the first close and held."""
+        ratios = [
+            series.frame.select("ts", (pl.col("close") / series.frame["close"][0]).alias(str(place)))
+            for place, series in enumerate(self.bars)
+        ]
+        joined = ratios[0]
+        for other in ratios[1:]:
+            joined = joined.join(other, on="ts", how="full", coalesce=True).sort("ts")
+        mean = pl.mean_horizontal(pl.exclude("ts").forward_fill())
+        return joined.select("ts", (mean * float(self.cash)).alias("equity"))
+
     def plot(self) -> "go.Figure":
         """Return a plotly figure: the equity line beside buy and hold, with a marker for every fill."""
         from workbench.analytics.figures import equity_figure
 
-        return equity_figure(self)
+        return equity_figure(self.equity, self.hold, self.fills, repr(self).partition(", digest")[0])
 
     def __repr__(self) -> str:
         s = self.stats
@@ -135,7 +148,7 @@ class Backtest:
     def _repr_html_(self) -> str:
         from workbench.analytics.report import stats_html
 
-        return stats_html(self)
+        return stats_html(repr(self), self.stats)
 
 
 def backtest(
@@ -203,7 +216,7 @@ def backtest(
     if not 0 < opening <= Decimal(10) ** 12:
         raise Invalid("cash", "an amount above zero and at most 10^12", cash)
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, prices)
-    state = open_state(plan, open_book(round(opening, 8)))
+    state = open_state(plan, open_book(rounded(opening, 8)))
     readings = [read_series(strategy, series) for series in many]
     return _run(strategy, many, plan, opening, state, readings, progress)
 

@@ -38,7 +38,7 @@ def quotes(connection: Connection, source: str = "simulated", timeframe: str = "
     for row in rows.all():
         bars = recorded.newest_bars(connection, row.id, row.instrument, timeframe, count)
         closes = bars.floats("close")
-        newest = Decimal(int(bars.close[-1])).scaleb(-row.instrument.price_decimals)
+        newest = bars.bar(len(bars) - 1).close
         change = float(closes[-1] / closes[0] - 1)
         found.append(Quote(row.instrument, newest, change, tuple(closes.tolist()), int(bars.ts[-1]) + parse_timeframe(timeframe)))
     return tuple(found)

@@ -1,0 +1,36 @@
+"""What several test files need: a desk in memory with a clock of its own, and the real candles."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.make import Clock
+from workbench.desk import Desk, open_desk
+from workbench.settings import market_folder
+
+settings.register_profile("workbench", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("workbench")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+def desk(clock: Clock) -> Iterator[Desk]:
+    """A desk whose data are gone after the test."""
+    with open_desk(":memory:", clock=clock) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def market() -> Path:
+    """The folder with real candles."""
+    folder = market_folder()
+    if not folder.is_dir():
+        pytest.skip("real candles are not at hand; WORKBENCH_MARKET names their folder")
+    return folder

@@ -1,0 +1,414 @@
+"""The `workbench` command."""
+
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+
+import workbench
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.params import param_fields
+from workbench.errors import Invalid, NotFound, Refused, WorkbenchError
+
+DEFAULT_PORT = 8000
+
+
+class Words(click.Group):
+    """A group of commands that names the nearest one when a word is wrong, and prints an error as its sentence."""
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command, or say which one was meant."""
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
+            raise click.UsageError(str(NotFound("command", args[0], self.list_commands(context))), context)
+        return super().resolve_command(context, args)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run it; a refusal is a sentence and exit code 2, anything that is ours is exit code 1."""
+        try:
+            return super().invoke(context)
+        except WorkbenchError as problem:
+            click.echo(f"workbench: {problem}", err=True)
+            context.exit(2 if isinstance(problem, Refused) else 1)
+
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=Words, context_settings=CONTEXT)
+@click.version_option(workbench.__version__, prog_name="workbench")
+def main() -> None:
+    """Paper-trading research workbench: tune in a notebook, watch the same engine trade in the browser.
+
+    No real money moves. Start with `workbench up`.
+    """
+
+
+home_option = click.option(
+    "--home", metavar="FOLDER", help="Data folder; WORKBENCH_HOME or the platform's own place without it."
+)
+
+
+def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command one option for every field of the configuration and the cost model."""
+    for struct in (StrategyConfiguration, CostModel):
+        for field in reversed(param_fields(struct)):
+            unit = f", {field.param.unit}" if field.param.unit else ""
+            text = f"{field.label}{unit}. {field.param.help}"
+            command = click.option(f"--{field.name.replace('_', '-')}", field.name, metavar="N", help=text)(command)
+    choices = {"sizing": ["percent", "fixed"], "on_hole": ["raise", "skip", "mark"]}
+    for name, values in choices.items():
+        text = {"sizing": "How an entry is sized.", "on_hole": "What to do where bars are missing."}[name]
+        command = click.option(f"--{name.replace('_', '-')}", name, type=click.Choice(values), help=text)(command)
+    return command
+
+
+def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that name a strategy, its parameters, its bars and its cash."""
+    for option in (
+        click.option("--timeframe", help="Length of a bar, such as 1h; found from the file where not given."),
+        click.option("--symbol", help="What the file holds, such as BTC/USDT."),
+        click.option("--cash", default="10000", show_default=True, metavar="N", help="To begin with."),
+        click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy; repeatable."),
+        click.option("--strategy", default="sma_cross", show_default=True, help="A name from `workbench strategies`."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_settings(settings: tuple[str, ...]) -> dict[str, str]:
+    """Return `--set` options as names and values.
+
+    Raises
+    ------
+    Invalid
+        If one is not NAME=VALUE.
+    """
+    read = {}
+    for given in settings:
+        name, equals, value = given.partition("=")
+        if not (name and equals and value):
+            raise Invalid("--set", "NAME=VALUE, such as fast=20", given)
+        read[name.strip()] = value.strip()
+    return read
+
+
+def given_rules(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the rule and cost options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+@main.command()
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="Where to listen on 127.0.0.1.")
+@home_option
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+def up(port: int, home: str | None, no_browser: bool) -> None:
+    """Start the web server and the worker; Ctrl-C ends both."""
+    from workbench.desk import open_desk
+    from workbench.web.serve import serve
+
+    listener = _listener(port)
+    port = listener.getsockname()[1]
+    with open_desk(home) as desk, _worker(str(desk.settings.home)):
+        address = f"http://127.0.0.1:{port}/paper-trading/"
+        click.echo(f"Workbench {workbench.__version__} is at {address}  (Ctrl-C ends it)\nData: {desk.settings.home}")
+        if not no_browser:
+            threading.Timer(1.0, webbrowser.open, [address]).start()
+        serve(desk, listener)
+
+
+def _listener(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as problem:
+        raise click.ClickException(
+            f"Port {port} of 127.0.0.1 cannot be used ({problem.strerror}). Choose another: workbench up --port {port + 1}"
+        ) from problem
+    return listener
+
+
+@contextmanager
+def _worker(home: str) -> Iterator[None]:
+    """Keep a worker process going: it is started again if it dies, and ended with us."""
+    ended = threading.Event()
+    command = [sys.executable, "-m", "workbench", "worker", "--home", home, "--parent", str(os.getpid())]
+    process = [subprocess.Popen(command)]
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            if process[0].poll() is not None and not ended.is_set():
+                click.echo("The worker ended; starting it again.", err=True)
+                process[0] = subprocess.Popen(command)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        if process[0].poll() is None:
+            process[0].send_signal(signal.SIGINT)
+            try:
+                process[0].wait(timeout=8)
+            except subprocess.TimeoutExpired:
+                process[0].kill()
+
+
+@main.command(hidden=True)
+@home_option
+@click.option("--parent", type=int, help="End when this process does.")
+def worker(home: str | None, parent: int | None) -> None:
+    """Run the worker alone; `workbench up` does it for you."""
+    from workbench.desk import open_desk
+    from workbench.jobs import work
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    with open_desk(home) as desk:
+        work(desk, parent)
+
+
+@main.command()
+@strategy_options
+@click.option("--bars", "path", metavar="FILE", help="Candles as csv, csv.gz, parquet or feather; simulated where not given.")
+@click.option("--count", default=5000, show_default=True, help="How many simulated bars.")
+@click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
+@rule_options
+def backtest(
+    strategy: str,
+    settings: tuple[str, ...],
+    path: str | None,
+    count: int,
+    symbol: str | None,
+    timeframe: str | None,
+    cash: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Run a strategy over candles and print its figures.
+
+    Without options there is no fee, spread, slippage or gas, and no exit but the strategy's own signal.
+    """
+    from workbench.analytics.report import stat_lines
+    from workbench.research import backtest as research
+    from workbench.strategies import make_strategy, parameters_of
+
+    chosen = make_strategy(strategy, read_settings(settings))
+    bars = _bars(path, symbol, timeframe, count)
+    with _progress(as_json) as progress:
+        result = research.backtest(chosen, bars, cash=cash, progress=progress, **given_rules(options))
+    if as_json:
+        about = {"strategy": strategy, "parameters": parameters_of(chosen), "symbol": bars.instrument.symbol, "timeframe": bars.timeframe}
+        click.echo(json.dumps({**result.stats, "digest": result.digest, **about}, indent=2))
+        return
+    click.echo(repr(bars)[10:-1] + "\n")
+    for title, value, _ in stat_lines(result.stats):
+        click.echo(f"{title:<18}{value:>16}")
+    click.echo(f"\nLedger digest {result.digest}")
+
+
+def _bars(path: str | None, symbol: str | None, timeframe: str | None, count: int) -> Any:
+    from workbench.sources.candle_file import read_bars
+    from workbench.sources.simulated import simulate_bars
+
+    return read_bars(path, symbol, timeframe) if path else simulate_bars(symbol or "WETH", timeframe or "1h", count)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("bars", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@main.command()
+@click.option("--mode", type=click.Choice(["live", "replay"]), default="live", show_default=True, help="On the clock, or over a file.")
+@strategy_options
+@click.option("--bars", "path", metavar="FILE", help="Candles to replay; imported as a dataset.")
+@click.option("--tokens", help="In live mode, which tokens, separated by commas; all where not given.")
+@click.option("--speed", default=0.0, show_default=True, help="In a replay, times faster than the clock; 0 as fast as it goes.")
+@click.option("--minutes", type=float, help="How long; no limit without it.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
+@home_option
+@rule_options
+def run(
+    mode: str,
+    strategy: str,
+    settings: tuple[str, ...],
+    path: str | None,
+    symbol: str | None,
+    timeframe: str | None,
+    cash: str,
+    tokens: str | None,
+    speed: float,
+    minutes: float | None,
+    as_json: bool,
+    home: str | None,
+    **options: Any,
+) -> None:
+    """Trade one session here, without a browser, in an account of its own; Ctrl-C stops it."""
+    from workbench.actions.import_dataset import import_dataset
+    from workbench.desk import open_desk
+    from workbench.domain.sessions import SessionRequest
+    from workbench.research.backtest import split_options
+    from workbench.sources.candle_file import read_bars
+    from workbench.strategies import make_strategy, name_of, parameters_of
+
+    chosen = make_strategy(strategy, read_settings(settings))
+    live = mode == "live"
+    base = (DEFAULT_CONFIGURATION, DEFAULT_COSTS) if live else (StrategyConfiguration(), CostModel())
+    rules, costs = split_options(given_rules(options), *base)
+    values = {**{name: getattr(rules, name) for name in rules.__struct_fields__}, "strategy": name_of(chosen)}
+    rules = StrategyConfiguration(**{**values, "parameters": parameters_of(chosen)})
+    if not live and path is None:
+        raise Invalid("--bars", "a file with candles, because a replay needs data", "nothing")
+    with open_desk(home) as desk:
+        dataset = ""
+        if not live:
+            series = read_bars(path, symbol, timeframe)
+            dataset = import_dataset(desk, series, Path(str(path)).name).id
+        wanted = tuple(name.strip() for name in (tokens or "").split(",") if name.strip())
+        request = SessionRequest(
+            mode="live" if live else "replay", dataset=dataset, symbols=wanted, timeframe=timeframe or "5s", speed=speed,
+            runtime_minutes=minutes, configuration=rules, costs=costs,
+        )  # fmt: skip
+        _run_and_tell(desk, request, cash, as_json)
+
+
+def _run_and_tell(desk: Any, request: Any, cash: str, as_json: bool) -> None:
+    from workbench.actions.run_session import run_session
+    from workbench.actions.send_command import send_command
+    from workbench.domain.commands import Stop
+    from workbench.store.datasets import find_dataset
+
+    total = None
+    if request.dataset:
+        with desk.store.read() as connection:
+            total = find_dataset(connection, request.dataset).bars
+    interrupted = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        with _progress(as_json) as progress:
+
+            def watch(row: Any) -> bool:
+                if progress is not None:
+                    progress(row.steps, total or row.steps)
+                if interrupted.is_set() and row.is_active and row.status != "STOPPING":
+                    send_command(desk, row.id, Stop("Ctrl-C"), by="command line")
+                return True
+
+            row = run_session(desk, request, cash, watch=watch)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    _summary(row, as_json)
+
+
+def _summary(row: Any, as_json: bool) -> None:
+    gain = row.equity - row.opening_equity if row.equity is not None and row.opening_equity is not None else Decimal(0)
+    facts = {
+        "session": row.id, "status": row.status.value, "because": row.ended_because, "steps": row.steps, "trades": row.trades,
+        "opening_equity": format(row.opening_equity or 0, "f"), "equity": format(row.equity or 0, "f"), "result": format(gain, "f"),
+        "digest": row.ledger_digest, "error": row.error,
+    }  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        for name, value in facts.items():
+            if value != "":
+                click.echo(f"{name.replace('_', ' ').capitalize():<16}{value}")
+        click.echo(f"\nCheck it: workbench verify {row.id[:8]}")
+    if row.error:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("session")
+@home_option
+def verify(session: str, home: str | None) -> None:
+    """Refold a SESSION (its id, or the beginning of it) from its recorded inputs and compare every event."""
+    from workbench.actions.verify_session import verify_session
+    from workbench.desk import open_desk
+
+    with open_desk(home) as desk:
+        verdict = verify_session(desk, session)
+    click.echo(str(verdict))
+    if not verdict.identical:
+        raise click.exceptions.Exit(1)
+
+
+@main.command(name="import")
+@click.argument("path", metavar="FILE")
+@click.option("--symbol", help="What the file holds, such as BTC/USDT.")
+@click.option("--timeframe", help="Length of a bar; found from the file where not given.")
+@home_option
+def import_(path: str, symbol: str | None, timeframe: str | None, home: str | None) -> None:
+    """Import a candle FILE as a dataset and print its id."""
+    from workbench.actions.import_dataset import import_dataset
+    from workbench.desk import open_desk
+    from workbench.sources.candle_file import read_bars
+
+    series = read_bars(path, symbol, timeframe)
+    with open_desk(home) as desk:
+        row = import_dataset(desk, series, Path(path).name)
+    click.echo(f"{row.id}\n{repr(series)[10:-1]} in {row.holes} holes")
+
+
+@main.command()
+@home_option
+@click.option("--limit", default=20, show_default=True, help="How many.")
+def sessions(home: str | None, limit: int) -> None:
+    """List the sessions of this data folder, newest first."""
+    from workbench.desk import open_desk
+    from workbench.store import reads
+
+    with open_desk(home) as desk, desk.store.read() as connection:
+        rows = reads.sessions(connection, limit=limit)
+    if not rows:
+        click.echo("No session yet. Start one with `workbench up` or `workbench run`.")
+    for row in rows:
+        equity = "–" if row.equity is None else f"{row.equity:,.2f}"
+        click.echo(f"{row.id[:8]}  {row.status.value:<10}{row.mode:<8}{row.configuration.strategy:<22}{row.trades:>6} trades {equity:>14}")
+
+
+@main.command()
+def strategies() -> None:
+    """List the strategies on the shelf and their parameters."""
+    from workbench.strategies import shelf
+
+    for name, found in zip(shelf.names(), shelf, strict=True):
+        click.echo(f"{name}\n  {found.summary}")
+        for field in param_fields(found):
+            click.echo(f"    {field.name:<12}{field.default!s:<8}{field.expected}. {field.param.help}")
+
+
+@main.command()
+@home_option
+def rebuild(home: str | None) -> None:
+    """Drop every table that is read from the event log and read it again."""
+    from workbench.actions.rebuild_projections import rebuild_projections
+    from workbench.desk import open_desk
+
+    with open_desk(home) as desk:
+        click.echo(f"Rebuilt from {rebuild_projections(desk):,} events.")
+
+
+
+if __name__ == "__main__":
+    main(prog_name="workbench")

@@ -1,0 +1,214 @@
+"""The queue and every job: a line or two each that calls an action.
+
+Huey forgets a task when it hands it out, so what is to be done is a row first (a session's cursor and its due time). The
+dispatcher looks for such rows and puts tasks in the queue; a task that is lost with its worker is simply found again.
+Messages are JSON and carry ids only.
+
+A task's name is its module and its function, so jobs stay in this file.
+"""
+
+import json
+import logging
+import os
+import threading
+from datetime import datetime
+from typing import Any, Final
+
+from huey import Huey, crontab
+from huey.consumer import Consumer
+from huey.registry import Message
+from huey.serializer import Serializer
+from huey.storage import BlackHoleStorage, SqliteStorage
+
+from workbench.actions.advance_session import advance_session
+from workbench.actions.refresh_prices import refresh_prices
+from workbench.actions.revalue_positions import revalue_positions
+from workbench.actions.revive_sessions import due_sessions, next_due
+from workbench.actions.send_command import send_command
+from workbench.desk import Desk
+from workbench.domain.commands import Stop
+from workbench.errors import TryLater
+
+log = logging.getLogger(__name__)
+
+WORKERS: Final = 2
+BAR_MS: Final = 5_000
+LOOK_SECONDS: Final = 0.02
+"""How often the dispatcher looks at the doorbell; a look takes a few microseconds."""
+
+
+class JsonSerializer(Serializer):  # type: ignore[misc]
+    """Messages and results as JSON; Huey alone would pickle, and a pickle is code."""
+
+    def _serialize(self, data: Any) -> bytes:
+        if isinstance(data, Message):
+            fields = {name: value for name, value in data._asdict().items() if value is not None}
+            return json.dumps({"message": fields}, default=_as_text).encode()
+        return json.dumps({"value": data}, default=str).encode()
+
+    def _deserialize(self, data: bytes) -> Any:
+        read = json.loads(data)
+        if "message" not in read:
+            return read["value"]
+        fields = read["message"]
+        for name in ("eta", "expires", "expires_resolved"):
+            if isinstance(fields.get(name), str):
+                fields[name] = datetime.fromisoformat(fields[name])
+        return Message(**{**fields, "args": tuple(fields.get("args") or ())})
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"a job's message carries ids and plain numbers only, found {type(value).__name__}")
+
+
+# The queue's file is beside the database and is made when a desk is bound, not when this module is imported.
+queue: Huey = Huey("workbench", storage_class=BlackHoleStorage, serializer=JsonSerializer(), results=True)
+_bound: dict[str, Desk] = {}
+_busy: set[str] = set()
+_busy_lock = threading.Lock()
+
+
+def bind(desk: Desk) -> None:
+    """Give the queue the file beside a desk's database, and the jobs that desk."""
+    queue.storage = SqliteStorage("workbench", filename=str(desk.settings.queue_path), fsync=False)
+    _bound["desk"] = desk
+
+
+def bound_desk() -> Desk:
+    """Return the desk that the jobs work on."""
+    return _bound["desk"]
+
+
+def hasten(session: str) -> None:
+    """Put a session's next turn in the queue now, instead of when the dispatcher finds it; nothing depends on it."""
+    if "desk" in _bound:
+        run_paper_trading_bot(session)
+
+
+# --- the jobs ------------------------------------------------------------------------------------------------------------
+
+
+@queue.task(retries=0)  # type: ignore[untyped-decorator]
+def advance(session: str, turn: int | None = None) -> int:
+    """Advance a session by what is due; ends at once if it has moved on or is being advanced."""
+    with _busy_lock:
+        if session in _busy:
+            return 0
+        _busy.add(session)
+    try:
+        return advance_session(bound_desk(), session, turn).steps
+    finally:
+        with _busy_lock:
+            _busy.discard(session)
+
+
+@queue.task()  # type: ignore[untyped-decorator]
+def run_paper_trading_bot(session_id: str, user_id: int = 1, runtime_minutes: float | None = None) -> int:
+    """Take up a session that was asked for; from there the dispatcher keeps it going."""
+    steps: int = advance.call_local(session_id)
+    return steps
+
+
+@queue.task()  # type: ignore[untyped-decorator]
+def stop_paper_trading_bot(session_id: str, user_id: int = 1, reason: str = "asked to stop") -> str:
+    """Ask a session to stop."""
+    return send_command(bound_desk(), session_id, Stop(reason), by=f"user {user_id}").id
+
+
+@queue.task()  # type: ignore[untyped-decorator]
+def revive_sessions() -> int:
+    """Put every session whose time has come in the queue; start-up and recovery are the same."""
+    due = due_sessions(bound_desk())
+    for found in due:
+        advance(found.session, found.turn)
+    return len(due)
+
+
+@queue.task()  # type: ignore[untyped-decorator]
+def refresh_market_prices() -> int:
+    """Record the bars that have just closed."""
+    return _patiently(refresh_prices)
+
+
+@queue.periodic_task(crontab(minute="*/5"))  # type: ignore[untyped-decorator]
+def update_all_position_prices(chain_id: int | None = None) -> int:
+    """Mark the open positions of accounts without a running session at fresh prices."""
+    return _patiently(revalue_positions, chain_id)
+
+
+@queue.task()  # type: ignore[untyped-decorator]
+def update_single_position_price(position_id: int, chain_id: int | None = None) -> int:
+    """Mark one open position at a fresh price."""
+    return revalue_positions(bound_desk(), chain_id, position_id)
+
+
+def _patiently(action: Any, *given: Any) -> int:
+    """Call an action that the next run may do as well: if prices cannot be had now, say so and leave it."""
+    try:
+        done: int = action(bound_desk(), *given)
+    except TryLater as problem:
+        log.warning("%s", problem)
+        return 0
+    return done
+
+
+# --- the worker ----------------------------------------------------------------------------------------------------------
+
+
+class Dispatcher(threading.Thread):
+    """Looks at the doorbell and puts what has come due in the queue: sessions, and prices at the close of each bar."""
+
+    def __init__(self, desk: Desk, parent: int | None = None) -> None:
+        super().__init__(name="dispatcher", daemon=True)
+        self.desk, self.parent, self.ended = desk, parent, threading.Event()
+        self.orphaned = threading.Event()
+
+    def run(self) -> None:
+        """Look until told to end; if the process that started this worker is gone, say so."""
+        rung, wake, bar, sent = -1, 0, -1, {}  # type: ignore[var-annotated]
+        while not self.ended.wait(LOOK_SECONDS):
+            if self.parent is not None and os.getppid() != self.parent:
+                self.orphaned.set()
+                return
+            now, version = self.desk.now(), self.desk.store.data_version()
+            if now // BAR_MS != bar:
+                bar = now // BAR_MS
+                refresh_market_prices()
+            if version == rung and (not wake or now < wake):
+                continue
+            rung = version
+            for found in due_sessions(self.desk):
+                # The same turn is sent again only after a while, in case its worker was lost.
+                turn, at = sent.get(found.session, (-1, 0))
+                if turn != found.turn or now - at > 1_000:
+                    sent[found.session] = found.turn, now
+                    if found.session not in _busy:
+                        advance(found.session, found.turn)
+            wake = max(next_due(self.desk) or 0, now + 20) if next_due(self.desk) else 0
+
+
+def work(desk: Desk, parent: int | None = None) -> None:
+    """Run the worker in this process until it is told to end: the consumer's threads and the dispatcher.
+
+    The consumer's waiting times are tuned: as they come, it takes 100 to 160 ms to begin a task after a quiet spell and
+    2 s at worst; so, 4 to 7 ms for a few per cent of a core.
+    """
+    bind(desk)
+    consumer = Consumer(
+        queue, workers=WORKERS, initial_delay=0.005, max_delay=0.02, backoff=1.0, check_worker_health=True, shutdown_timeout=5
+    )
+    dispatcher = Dispatcher(desk, parent)
+
+    def end_with_parent() -> None:
+        dispatcher.orphaned.wait()
+        consumer.stop_flag.set()
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    dispatcher.start()
+    try:
+        consumer.run()
+    finally:
+        dispatcher.ended.set()
+        dispatcher.join(timeout=2)

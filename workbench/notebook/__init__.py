@@ -1,0 +1,1 @@
+"""Widgets over the engine and the actions; no rules of their own."""

@@ -1,0 +1,322 @@
+"""The simulated market: a pure function of seed, token and time, so that every machine sees the same prices.
+
+An integer hash drives everything; nothing is remembered and nothing is drawn in sequence, so any stretch can be asked
+for, in any order and in any pieces. A path is built by midpoint displacement: over the dyadic levels of minutes, each
+level adds a hashed bump to the middle of every cell. Paths are pinned to zero about once a year, which keeps prices
+plausible for ever. Below the day the bumps are scaled by a slowly changing volatility: that makes calm and wild regimes.
+
+Five-second points refine each minute by a bridge that keeps the minutes as they are. Every coarser bar is the exact
+aggregate of the five-second ones.
+
+The construction is Lévy's (P. Lévy, *Processus stochastiques et mouvement brownien*, 1948).
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.domain.bars import as_ts, parse_timeframe
+from workbench.domain.instruments import Instrument
+from workbench.engine.series import PRICES, BarSeries, Floats, Ints
+from workbench.errors import Invalid, NotFound
+from workbench.sources import Source
+
+Words = NDArray[np.uint64]
+
+TICK: Final = 5_000
+"""The finest bar, in milliseconds."""
+
+_MINUTE: Final = 60_000
+_PER_MINUTE: Final = _MINUTE // TICK
+_TOP: Final = 19
+"""Levels of minutes: a path is pinned every 2**19 of them, just under a year."""
+
+_DAY_LEVEL: Final = 10
+"""Cells of up to 2**10 minutes feel the regime."""
+
+_CHUNK: Final = 60_000
+"""Minutes worked out at once; it bounds memory for long stretches."""
+
+_YEAR: Final = 525_960
+
+
+class Token(msgspec.Struct, frozen=True):
+    """What makes one token's prices its own.
+
+    Parameters
+    ----------
+    instrument
+        What it is.
+    price
+        Around which it moves, in USDC.
+    market
+        How much of the common path it follows.
+    leader
+        Another token's own path that it follows too, and how much of it.
+    own
+        Annual volatility of what it does by itself, as a share.
+    liquidity, volume
+        What its pool holds in USDC, and what is traded in a minute as a share of that.
+    """
+
+    instrument: Instrument
+    price: float
+    market: float
+    own: float
+    liquidity: float
+    leader: str = ""
+    volume: float = 0.0004
+
+
+def _token(symbol: str, address: str, price: float, market: float, own: float, pool: float, leader: str = "") -> Token:
+    decimals = 12 if price < 0.01 else 8
+    return Token(Instrument(8453, address, symbol, "USDC", decimals, 8), price, market, own, pool, leader)
+
+
+TOKENS: Final = (
+    _token("WETH", "0x4200000000000000000000000000000000000006", 3400.0, 0.95, 0.30, 4.0e7),
+    _token("cbBTC", "0xcbB7C0000aB88B473b1f5aFd9ef808440eed33Bf", 97_000.0, 0.80, 0.20, 3.5e7),
+    _token("cbETH", "0x2Ae3F1Ec7F1F5012CFEab0185bfc7aa3cf0DEc22", 3690.0, 0.95, 0.03, 1.2e7, "WETH"),
+    _token("AERO", "0x940181a94A35A4569E4529A3CDfB74e38FD98631", 1.28, 1.10, 0.75, 2.0e7),
+    _token("DEGEN", "0x4ed4E862860beD51a9570b96d89aF5E1B0Efefed", 0.0084, 1.25, 1.00, 5.0e6),
+    _token("BRETT", "0x532f27101965dd16442E59d40670FaF5eBB142E4", 0.119, 1.20, 0.90, 6.0e6),
+    _token("VIRTUAL", "0x0b3e328455c4059EEb9e3f84b5543F74E24e7E1b", 2.31, 1.20, 0.85, 9.0e6),
+    _token("TOSHI", "0xAC1Bd2486aAf3B5C0fc3Fd868558b082a531B2B4", 0.00033, 1.20, 1.05, 1.0e6),
+)  # fmt: skip
+_MARKET_VOLATILITY: Final = 0.45
+
+
+class Simulated(Source):
+    """Tokens of Base against USDC that do not exist and behave as if they did.
+
+    Parameters
+    ----------
+    seed
+        Another seed is another world.
+    """
+
+    title = "Simulated market"
+    chain_id = 8453
+
+    def __init__(self, seed: int = 1) -> None:
+        self.seed = seed
+        self._tokens = {token.instrument.key: token for token in TOKENS}
+        self._by_symbol = {token.instrument.symbol: token for token in TOKENS}
+
+    def instruments(self) -> tuple[Instrument, ...]:
+        """Return its tokens, the largest first."""
+        return tuple(token.instrument for token in TOKENS)
+
+    def bars(self, instrument: Instrument, timeframe: str, start: int, end: int) -> BarSeries:
+        """Return the bars with `start <= ts < end`; there are no holes.
+
+        Raises
+        ------
+        NotFound
+            If it has no such token.
+        Invalid
+            If the timeframe is not a multiple of five seconds that fits into minutes, or of whole minutes.
+        """
+        token = self._tokens.get(instrument.key)
+        if token is None:
+            raise NotFound("token", instrument.symbol, [known.instrument.symbol for known in TOKENS])
+        length = check_timeframe(timeframe)
+        first, last = -(-start // length) * length, -(-end // length) * length
+        per_bar = length // TICK
+        bars_a_chunk = max(1, _CHUNK * _PER_MINUTE // per_bar)
+        parts = [
+            self._aggregate(token, low, min(low + bars_a_chunk * length, last), length)
+            for low in range(first, last, bars_a_chunk * length)
+        ]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0, np.int64)] * 7
+        ts, o, h, l, c, volume, pool = columns
+        prices = dict(zip(PRICES, (o, h, l, c), strict=True))
+        return BarSeries(instrument, timeframe, ts, prices, volume.astype(np.float64), pool.astype(np.float64))
+
+    def _aggregate(self, token: Token, start: int, end: int, length: int) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats, Floats]:
+        """Return the columns of the bars in a stretch, each the exact aggregate of its five-second bars."""
+        o, h, l, c, volume, pool = self._ticks(token, start // TICK, end // TICK)
+        shape = (-1, length // TICK)
+        # Volume is counted in millionths, so that its sums are exact whatever their order.
+        total = volume.reshape(shape).sum(axis=1) / 1e6
+        return (
+            np.arange(start, end, length, dtype=np.int64),
+            o.reshape(shape)[:, 0],
+            h.reshape(shape).max(axis=1),
+            l.reshape(shape).min(axis=1),
+            c.reshape(shape)[:, -1],
+            total,
+            pool.reshape(shape)[:, -1],
+        )
+
+    def _ticks(self, token: Token, first: int, last: int) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats]:
+        """Return open, high, low, close, volume (millionths) and liquidity of five-second bars, by their numbers."""
+        low, high = first // _PER_MINUTE, -(-last // _PER_MINUTE)
+        minutes = np.arange(low, high + 1, dtype=np.int64)
+        regime = self._regime(minutes)
+        path = token.market * self._path("market", minutes, _MARKET_VOLATILITY, regime)
+        path += self._path(token.instrument.symbol, minutes, token.own, regime)
+        if token.leader:
+            path += self._path(token.leader, minutes, self._by_symbol[token.leader].own, regime)
+        spread = float(np.hypot(token.market * _MARKET_VOLATILITY, token.own)) * regime[:-1] / np.sqrt(_YEAR)
+        points = self._bridge(token.instrument.symbol, minutes, path, spread)
+        scale = float(10**token.instrument.price_decimals)
+        prices = np.maximum(np.rint(token.price * np.exp(points) * scale), 1).astype(np.int64)
+        numbers = np.arange(low * _PER_MINUTE, high * _PER_MINUTE, dtype=np.int64)
+        o, c = prices[:-1], prices[1:]
+        reach = np.repeat(spread, _PER_MINUTE) / np.sqrt(_PER_MINUTE) * np.maximum(o, c)
+        up, down = (np.rint(reach * self._uniform(token.instrument.symbol, name, numbers)).astype(np.int64) for name in ("up", "down"))
+        h, l = np.maximum(o, c) + up, np.maximum(np.minimum(o, c) - down, 1)
+        volume, pool = self._trade(token, numbers, np.repeat(regime[:-1], _PER_MINUTE), o / scale, minutes)
+        rows = slice(first - low * _PER_MINUTE, last - low * _PER_MINUTE)
+        return o[rows], h[rows], l[rows], c[rows], volume[rows], pool[rows]
+
+    def _trade(self, token: Token, numbers: Ints, regime: Floats, price: Floats, minutes: Ints) -> tuple[Ints, Floats]:
+        """Return volume in millionths of a token and liquidity in whole USDC; wild hours and afternoons trade more."""
+        symbol = token.instrument.symbol
+        hour = (numbers * TICK // 3_600_000) % 24
+        busy = 1 + 0.5 * (1 - np.abs(hour - 15) / 12)
+        drawn = (0.15 + self._uniform(symbol, "volume", numbers)) ** 3 * regime * busy
+        volume = np.rint(token.liquidity * token.volume / _PER_MINUTE * drawn / price * 1e6).astype(np.int64)
+        flat = np.ones(len(minutes))
+        drift = np.exp(0.5 * self._path(f"{symbol} pool", minutes, 0.6, flat))[:-1]
+        return volume, np.rint(token.liquidity * np.repeat(drift, _PER_MINUTE))
+
+    def _regime(self, minutes: Ints) -> Floats:
+        """Return the volatility of each minute against the usual one: below 1 in calm hours, several times 1 in wild ones."""
+        wave = np.zeros(len(minutes))
+        for level, weight in ((8, 0.6), (10, 0.6), (12, 0.5)):
+            wave += weight * self._smooth("regime", minutes, level)
+        return np.clip(np.exp(1.1 * wave - 0.55), 0.2, 4.0)
+
+    def _smooth(self, name: str, minutes: Ints, level: int) -> Floats:
+        """Return noise that moves evenly from one node to the next, 2**level minutes on."""
+        cell, place = minutes >> level, (minutes & ((1 << level) - 1)) / float(1 << level)
+        left, right = (self._normal(name, level, cell + side) for side in (0, 1))
+        ease = place * place * (3 - 2 * place)
+        return left + (right - left) * ease
+
+    def _path(self, name: str, minutes: Ints, volatility: float, regime: Floats) -> Floats:
+        """Return a path in logarithms: a sum of hashed bumps, one a cell and level, zero at the pins."""
+        path = np.zeros(len(minutes))
+        for level in range(_TOP, 0, -1):
+            size, half = 1 << level, 1 << (level - 1)
+            cell, place = minutes >> level, minutes & (size - 1)
+            hat = 1 - np.abs(place - half) / half
+            # The middle of a cell of n minutes strays from its ends by sqrt(n / 4) steps of one minute.
+            stray = volatility * np.sqrt(size / 4 / _YEAR)
+            bump = stray * self._normal(name, level, cell) * hat
+            path += bump * self._cell_regime(regime, minutes, cell, half, level) if level <= _DAY_LEVEL else bump
+        return path
+
+    def _cell_regime(self, regime: Floats, minutes: Ints, cell: Ints, half: int, level: int) -> Floats:
+        """Return the volatility at the middle of each minute's cell, worked out there and nowhere else."""
+        middles, back = np.unique(cell, return_inverse=True)
+        if regime.min() == regime.max() == 1.0:
+            return regime
+        return self._regime((middles << level) + half)[back]
+
+    def _bridge(self, symbol: str, minutes: Ints, path: Floats, spread: Floats) -> Floats:
+        """Return the path at every five seconds: a walk within each minute, bent so that it ends where the minute does."""
+        numbers = (minutes[:-1, None] * _PER_MINUTE + np.arange(_PER_MINUTE)).ravel()
+        steps = self._normal(symbol, 64, numbers).reshape(-1, _PER_MINUTE) * (spread / np.sqrt(_PER_MINUTE))[:, None]
+        walk = np.cumsum(steps, axis=1)
+        share = np.arange(1, _PER_MINUTE + 1) / _PER_MINUTE
+        bent = walk - walk[:, -1:] * share
+        inside = path[:-1, None] + (path[1:] - path[:-1])[:, None] * share + bent
+        inside[:, -1] = path[1:]
+        return np.concatenate([path[:1], inside.ravel()])
+
+    def _normal(self, name: str, level: int, numbers: Ints) -> Floats:
+        """Return draws that are nearly normal, mean 0 and deviation 1, made of whole numbers: the sum of four sixteenths."""
+        word = self._hash(name, level, numbers)
+        pieces = [(word >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48)]
+        total = (pieces[0] + pieces[1] + pieces[2] + pieces[3]).astype(np.float64)
+        return np.asarray((total - 131_070.0) / 37_837.2)
+
+    def _uniform(self, symbol: str, name: str, numbers: Ints) -> Floats:
+        """Return draws between 0 and 1."""
+        return np.asarray((self._hash(f"{symbol} {name}", 65, numbers) >> np.uint64(11)).astype(np.float64) / float(1 << 53))
+
+    def _hash(self, name: str, level: int, numbers: Ints) -> Words:
+        """Return a 64-bit word for each number: two rounds of splitmix64's finaliser (S. Vigna, public domain)."""
+        salt = int.from_bytes(name.encode(), "little") % (2**64 - 59)
+        word = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+        word ^= np.uint64((salt * 0xD1342543DE82EF95 + self.seed * 0xA0761D6478BD642F + level * 0xE7037ED1A0B428DB) % 2**64)
+        return _mixed(_mixed(word))
+
+
+def _mixed(word: Words) -> Words:
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
+
+
+def check_timeframe(timeframe: str) -> int:
+    """Return a timeframe's length in milliseconds.
+
+    Raises
+    ------
+    Invalid
+        If five-second bars do not add up to it.
+    """
+    length = parse_timeframe(timeframe)
+    if length % TICK or (length < _MINUTE and _MINUTE % length) or (length > _MINUTE and length % _MINUTE):
+        raise Invalid("timeframe", "5s, 10s, 15s, 20s, 30s or whole minutes, hours or days", timeframe)
+    return length
+
+
+def simulate_bars(
+    symbol: str = "WETH", timeframe: str = "1h", count: int = 2000, *, end: str | datetime = "2025-01-01", seed: int = 1
+) -> BarSeries:
+    """Return bars of the simulated market, the same for everybody who asks the same.
+
+    Parameters
+    ----------
+    symbol
+        One of WETH, cbBTC, cbETH, AERO, DEGEN, BRETT, VIRTUAL, TOSHI.
+    timeframe
+        From `"5s"` upward.
+    count
+        How many.
+    end
+        When the last one closes: ISO text or a datetime, UTC where it names no zone.
+    seed
+        Another seed is another world.
+
+    Raises
+    ------
+    NotFound
+        If there is no such token.
+    Invalid
+        If the timeframe, the count or the end cannot be used.
+
+    Examples
+    --------
+    >>> simulate_bars("WETH", "1h", 3).ts.tolist()
+    [1735678800000, 1735682400000, 1735686000000]
+    """
+    source = Simulated(seed)
+    known: Sequence[Instrument] = source.instruments()
+    wanted = symbol.partition("/")[0].lower()
+    found = next((instrument for instrument in known if instrument.symbol.lower() == wanted), None)
+    if found is None:
+        raise NotFound("token", symbol, [instrument.symbol for instrument in known])
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 5_000_000:
+        raise Invalid("count", "a whole number from 1 to 5,000,000", count)
+    length = check_timeframe(timeframe)
+    last = _end(end) // length * length
+    return source.bars(found, timeframe, last - count * length, last)
+
+
+def _end(end: str | datetime) -> int:
+    if isinstance(end, str):
+        try:
+            end = datetime.fromisoformat(end)
+        except ValueError as problem:
+            raise Invalid("end", "a time such as '2025-01-01'", end) from problem
+    return as_ts(end if end.tzinfo else end.replace(tzinfo=UTC))

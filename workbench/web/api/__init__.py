@@ -1,0 +1,7 @@
+"""The JSON API under `/paper-trading/api/`: every module offers its handlers, and each answer has the same envelope."""
+
+from litestar.handlers import HTTPRouteHandler
+
+from workbench.web.api import bot, data
+
+handlers: list[HTTPRouteHandler] = [*bot.handlers, *data.handlers]

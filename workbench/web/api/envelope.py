@@ -1,0 +1,192 @@
+"""The envelope of every answer, and the shapes inside it: amounts as strings, times in ISO-8601."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import State
+
+from workbench.domain.bars import as_datetime
+from workbench.errors import Malformed
+from workbench.store.rows import Figures, PositionRow, SessionRow, ThoughtRow, TradeRow
+
+Json = dict[str, Any]
+
+
+def answer(data: Any, status: int = 200) -> Response[bytes]:
+    """Return `{"success": true, "data": …, "timestamp": …}`."""
+    body = {"success": True, "data": plain(data), "timestamp": timestamp()}
+    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
+
+
+def timestamp() -> str:
+    """Return the time of an answer in ISO-8601."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON carries it: a `Decimal` as its plain digits, a struct as its fields."""
+    match value:
+        case Decimal():
+            return format(value, "f")
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case msgspec.Struct():
+            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        case _:
+            return value
+
+
+def iso(ts: int | None) -> str | None:
+    """Return milliseconds as ISO-8601 in UTC."""
+    return None if ts is None else as_datetime(ts).isoformat(timespec="milliseconds")
+
+
+async def read_body(request: Request[Any, Any, State]) -> Json:
+    """Return the JSON object in a request's body; an empty body is an empty object.
+
+    Raises
+    ------
+    Malformed
+        If it is not `application/json`, not JSON, or not an object.
+    """
+    raw = await request.body()
+    kind = request.headers.get("content-type", "")
+    if raw and not kind.partition(";")[0].strip().lower() == "application/json":
+        raise Malformed("The request's body", "content-type application/json", kind or "none")
+    try:
+        body = msgspec.json.decode(raw) if raw.strip() else {}
+    except msgspec.DecodeError as problem:
+        raise Malformed("The request's body", "JSON", str(problem)) from problem
+    if not isinstance(body, dict):
+        raise Malformed("The request's body", "a JSON object", type(body).__name__)
+    return body
+
+
+def listed(items: list[Json], following: int | None = None) -> Json:
+    """Return a list as answers carry it; `next` is the cursor of the next page, or null."""
+    return {"items": items, "next": following}
+
+
+def session_shape(row: SessionRow, now: int) -> Json:
+    """Return a session as the bot's status tells it."""
+    ended = row.stopped if row.stopped is not None else now
+    return {
+        "session_id": row.id,
+        "session_name": row.name,
+        "account_id": row.account,
+        "status": row.status.value,
+        "mode": row.mode,
+        "source": row.source,
+        "dataset": row.dataset or None,
+        "timeframe": row.timeframe,
+        "symbols": row.symbols,
+        "requested_at": iso(row.requested),
+        "started_at": iso(row.started),
+        "stopped_at": iso(row.stopped),
+        "runtime_seconds": 0 if row.started is None else round((ended - row.started) / 1000, 3),
+        "runtime_minutes": row.runtime_minutes,
+        "steps": row.steps,
+        "trades_count": row.trades,
+        "opening_equity": row.opening_equity,
+        "equity": row.equity,
+        "ledger_digest": row.ledger_digest or None,
+        "ended_because": row.ended_because or None,
+        "error": row.error or None,
+        "config": row.configuration,
+        "costs": row.costs,
+    }
+
+
+def position_shape(row: PositionRow) -> Json:
+    """Return a position."""
+    return {
+        "position_id": row.id,
+        "token_symbol": row.instrument.symbol,
+        "token_address": row.instrument.address,
+        "chain_id": row.instrument.chain_id,
+        "quantity": row.quantity,
+        "average_entry_price_usd": row.entry_price,
+        "current_price_usd": row.price,
+        "current_value_usd": row.value,
+        "total_invested_usd": row.cost,
+        "unrealized_pnl_usd": row.unrealised,
+        "realized_pnl_usd": row.realised,
+        "pnl_usd": row.result,
+        "pnl_percent": round(100 * row.result_share, 4),
+        "stop_price_usd": row.stop,
+        "target_price_usd": row.target,
+        "opened_at": iso(row.opened),
+        "closed_at": iso(row.closed),
+        "is_open": row.closed is None,
+        "session_id": row.session,
+    }
+
+
+def trade_shape(row: TradeRow) -> Json:
+    """Return a trade: one fill."""
+    return {
+        "trade_id": row.id,
+        "trade_type": row.side,
+        "token_symbol": row.instrument.symbol,
+        "token_address": row.instrument.address,
+        "chain_id": row.instrument.chain_id,
+        "quantity": row.quantity,
+        "price_usd": row.price,
+        "amount_usd": row.notional,
+        "fee_usd": row.fee,
+        "gas_usd": row.gas,
+        "spread_cost_usd": row.spread_cost,
+        "slippage_cost_usd": row.slippage_cost,
+        "realized_pnl_usd": row.result,
+        "cash_after_usd": row.cash,
+        "reason": row.reason,
+        "strategy_name": row.strategy,
+        "status": "completed",
+        "executed_at": iso(row.ts),
+        "session_id": row.session,
+    }
+
+
+def thought_shape(row: ThoughtRow) -> Json:
+    """Return a thought with its gates and factors."""
+    return {
+        "thought_id": row.id,
+        "decision_type": row.decision.upper(),
+        "token_symbol": row.symbol,
+        "confidence_percent": row.confidence,
+        "primary_reasoning": row.reason,
+        "stopped_by": row.stopped_by or None,
+        "gates": row.gates,
+        "key_factors": row.factors,
+        "strategy_name": row.strategy,
+        "order_id": row.order,
+        "bar_time": iso(row.ts),
+        "session_id": row.session,
+    }
+
+
+def portfolio_shape(account: str, figures: Figures) -> Json:
+    """Return an account's figures as the portfolio tells them."""
+    return {
+        "account_id": account,
+        "cash_balance": figures.cash,
+        "positions_value": figures.invested,
+        "total_value": figures.value,
+        "total_pnl": figures.result,
+        "return_percent": round(100 * figures.result_share, 4),
+        "realized_pnl": figures.realised,
+        "unrealized_pnl": figures.unrealised,
+        "costs_paid": figures.costs,
+        "fees_paid": figures.fees,
+        "gas_paid": figures.gas,
+        "deposits": figures.deposits,
+        "withdrawals": figures.withdrawals,
+        "positions_count": figures.open_positions,
+        "winning_trades": figures.wins,
+        "losing_trades": figures.closed - figures.wins,
+    }

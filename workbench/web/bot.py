@@ -1,0 +1,212 @@
+"""The bot's own block: what runs, or the form that starts it; one declaration of a parameter makes its slider."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.params import Field, param_fields
+from workbench.domain.sessions import SessionRequest
+from workbench.engine.strategy import SignalStrategy
+from workbench.errors import Invalid, NotFound, Refused
+from workbench.store import reads
+from workbench.store.rows import SessionRow
+from workbench.strategies import shelf
+from workbench.web.filters import plain_number
+from workbench.web.page import SESSION_KINDS, Asking, Block, Said
+
+PREFIX: Final = "p."
+"""Before the names of a strategy's own parameters, which may be called like the fields around them."""
+TIMEFRAMES: Final = ("5s", "15s", "1m")
+_SLIDERS: Final = ("size_pct", "confidence_threshold")
+_OPTIONAL: Final = ("stop_loss_pct", "take_profit_pct")
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """A strategy on the shelf."""
+
+    name: str
+    title: str
+    summary: str
+
+
+class Input(msgspec.Struct, frozen=True):
+    """A field of the form: its bounds, its words, what is in it, and what was wrong with that."""
+
+    name: str
+    label: str
+    help: str
+    unit: str
+    low: str
+    high: str
+    step: str
+    value: str
+    problem: str = ""
+
+
+class BotForm(msgspec.Struct, frozen=True):
+    """The form that starts the bot."""
+
+    offers: tuple[Offer, ...]
+    chosen: Offer
+    parameters: tuple[Input, ...]
+    rules: tuple[Input, ...]
+    limits: tuple[Input, ...]
+    timeframes: tuple[str, ...]
+    timeframe: str
+    runtime: Input
+    costs: CostModel
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A line of what the bot goes by."""
+
+    label: str
+    value: str
+
+
+class BotView(msgspec.Struct, frozen=True):
+    """The bot: a session on its way, or the form, with the last session's end above it."""
+
+    session: SessionRow | None
+    last: SessionRow | None
+    form: BotForm | None
+    settings: tuple[Setting, ...]
+    now: int
+    said: Said | None = None
+
+
+def look_at_bot(connection: Connection, asking: Asking) -> BotView:
+    """Return the bot as it is."""
+    wanted = getattr(asking.query, "strategy", "") or DEFAULT_CONFIGURATION.strategy
+    return bot_view(connection, asking.account, asking.now, {"strategy": wanted})
+
+
+def bot_view(
+    connection: Connection,
+    account: str,
+    now: int,
+    values: Mapping[str, str],
+    problem: Refused | None = None,
+    said: Said | None = None,
+) -> BotView:
+    """Return the bot as it is, with what somebody put into the form and what was wrong with it."""
+    going = reads.active_session(connection, account)
+    if going is not None:
+        return BotView(going, None, None, settings_of(going), now, said)
+    newest = reads.sessions(connection, account, limit=1)
+    return BotView(None, newest[0] if newest else None, bot_form(values, problem), (), now, said)
+
+
+def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotForm:
+    """Return the form with values in it; what is not given is as for a bare start.
+
+    Raises
+    ------
+    NotFound
+        If there is no such strategy.
+    """
+    offers = tuple(Offer(name, shelf.get(name).title, shelf.get(name).summary) for name in shelf.names())
+    name = values.get("strategy") or DEFAULT_CONFIGURATION.strategy
+    wrong = _field_of(problem, name)
+    if name not in shelf.names():
+        name = DEFAULT_CONFIGURATION.strategy
+    strategy = shelf.get(name, "strategy")
+    known = {field.name: field for field in param_fields(StrategyConfiguration)}
+    minutes = next(field for field in param_fields(SessionRequest) if field.name == "runtime_minutes")
+
+    def shown(field: Field, key: str, default: Any, label: str = "") -> Input:
+        text = values.get(key, plain_number(default))
+        step = field.param.step
+        # A slider that begins off its own grid can never stand on a round number.
+        low = field.param.low if field.param.low % step == 0 or field.type is int else step
+        return Input(
+            key, label or field.label, field.param.help, field.param.unit, plain_number(low), plain_number(field.param.high),
+            plain_number(step), text, str(problem) if problem is not None and key == wrong else "",
+        )  # fmt: skip
+
+    return BotForm(
+        offers=offers,
+        chosen=next(offer for offer in offers if offer.name == name),
+        parameters=tuple(shown(field, PREFIX + field.name, field.default) for field in param_fields(strategy)),
+        rules=tuple(shown(known[key], key, getattr(DEFAULT_CONFIGURATION, key)) for key in _SLIDERS),
+        limits=tuple(shown(known[key], key, getattr(DEFAULT_CONFIGURATION, key)) for key in _OPTIONAL),
+        timeframes=TIMEFRAMES,
+        timeframe=values.get("timeframe", TIMEFRAMES[0]),
+        runtime=shown(minutes, "runtime_minutes", None, "Runtime"),
+        costs=DEFAULT_COSTS,
+    )
+
+
+def _field_of(problem: Refused | None, strategy: str) -> str:
+    """Return the form's name for the field that a refusal speaks of."""
+    field = problem.field if problem is not None and problem.field else ""
+    own = {found.name for found in param_fields(shelf.get(strategy))} if strategy in shelf.names() else set()
+    return PREFIX + field if field in own else field
+
+
+def read_form(values: Mapping[str, str]) -> SessionRequest:
+    """Return the request for a session that the form describes.
+
+    Raises
+    ------
+    NotFound
+        If the strategy is unknown.
+    Invalid
+        If a value is missing or out of bounds.
+    """
+    name = values.get("strategy") or DEFAULT_CONFIGURATION.strategy
+    strategy = shelf.get(name, "strategy")
+    own = {field.name: field for field in param_fields(strategy)}
+    parameters = {
+        field.name: field.check(values[PREFIX + field.name]) for field in own.values() if PREFIX + field.name in values
+    }
+    for key in values:
+        if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in own:
+            raise NotFound(f"parameter of {name}", key.removeprefix(PREFIX), own)
+    rules: dict[str, Any] = {}
+    for field in param_fields(StrategyConfiguration):
+        if field.name in (*_SLIDERS, *_OPTIONAL) and field.name in values:
+            rules[field.name] = field.check(values[field.name])
+    timeframe = values.get("timeframe", TIMEFRAMES[0])
+    if timeframe not in TIMEFRAMES:
+        raise Invalid("timeframe", "one of " + ", ".join(TIMEFRAMES), timeframe)
+    minutes = next(field for field in param_fields(SessionRequest) if field.name == "runtime_minutes")
+    configuration = replace(DEFAULT_CONFIGURATION, strategy=name, parameters=parameters, **rules)
+    return SessionRequest(
+        timeframe=timeframe,
+        runtime_minutes=minutes.check(values.get("runtime_minutes", "").strip()),
+        configuration=configuration,
+        costs=DEFAULT_COSTS,
+    )
+
+
+def settings_of(session: SessionRow) -> tuple[Setting, ...]:
+    """Return what a session goes by, a line each."""
+    c = session.configuration
+    strategy: type[SignalStrategy] = shelf.get(c.strategy)
+    lines = [Setting("Strategy", strategy.title)]
+    for field in param_fields(strategy):
+        lines.append(Setting(field.label, _with_unit(c.parameters.get(field.name, field.default), field.param.unit)))
+    size = _with_unit(c.size_pct, "% of equity") if c.sizing == "percent" else _with_unit(c.size_amount, "USDC")
+    lines += [
+        Setting("Size", size),
+        Setting("Stop loss", _with_unit(c.stop_loss_pct, "%")),
+        Setting("Take profit", _with_unit(c.take_profit_pct, "%")),
+        Setting("Confidence", _with_unit(c.confidence_threshold, "% or more")),
+        Setting("Bars", session.timeframe),
+        Setting("Tokens", str(len(session.symbols))),
+        Setting("Runtime", _with_unit(session.runtime_minutes, "min") if session.runtime_minutes else "until stopped"),
+    ]
+    return tuple(lines)
+
+
+def _with_unit(value: Decimal | float | int | None, unit: str) -> str:
+    return "none" if value is None else f"{plain_number(value)} {unit}".strip()
+
+
+BOT: Final = Block("bot", SESSION_KINDS, look_at_bot)

@@ -1,0 +1,200 @@
+"""What a page is: a template, a frozen view, and blocks that can each be drawn alone by the same code.
+
+A block says how it looks at the store and which events make it dirty. Pages, single blocks and the live feed are all made
+from that.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from sqlalchemy import Connection
+
+from workbench.desk import Desk
+from workbench.domain.events import KINDS
+from workbench.errors import Invalid, NotFound
+from workbench.store import reads
+from workbench.web import render
+
+ROOT: Final = "/paper-trading"
+PRICES_CHANGED: Final = "PricesChanged"
+"""Prices that arrive are no event of the log; this is the name by which a block asks to hear of them."""
+SESSION_KINDS: Final = frozenset(kind for kind in KINDS if kind.startswith("Session") or kind in ("StopRequested", "ConfigurationChanged"))
+CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "PositionsRevalued"})
+
+
+class Query(msgspec.Struct, frozen=True):
+    """What an address asks of a page, such as filters; a page with questions of its own derives from it."""
+
+    def kept(self) -> dict[str, str]:
+        """Return what differs from the defaults, as an address writes it."""
+        return {
+            info.encode_name: str(value)
+            for info in msgspec.structs.fields(type(self))
+            if (value := getattr(self, info.name)) != info.default and value is not None
+        }
+
+    def address(self, path: str, **changes: object) -> str:
+        """Return the address of a path that asks the same, with some answers changed."""
+        changed = msgspec.structs.replace(self, **changes).kept()
+        return f"{path}?{urlencode(changed)}" if changed else path
+
+
+class Asking(msgspec.Struct, frozen=True):
+    """Who looks, at what, and when."""
+
+    account: str
+    query: Any
+    now: int
+
+
+class Block(msgspec.Struct, frozen=True):
+    """A part of a page that lives.
+
+    Parameters
+    ----------
+    name
+        Of the template's block, of the element that holds it, and of the view's field.
+    dirty_on
+        The kinds of events after which it looks different.
+    look
+        Makes its view from a snapshot.
+    template
+        Where the block is written; the page's own template where empty.
+    """
+
+    name: str
+    dirty_on: frozenset[str]
+    look: Callable[[Connection, Asking], Any]
+    template: str = ""
+
+
+class Link(msgspec.Struct, frozen=True):
+    """A place in the navigation."""
+
+    title: str
+    address: str
+    icon: str
+    current: bool
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A sentence for the person: how something ended; `kind` is `good` or `bad`."""
+
+    text: str
+    kind: str = "good"
+
+
+class Shell(msgspec.Struct, frozen=True):
+    """What surrounds a page's blocks.
+
+    Parameters
+    ----------
+    feed
+        The address of the live feed for this page, with the cursor that it was drawn at.
+    now
+        The server's clock when it was drawn.
+    """
+
+    title: str
+    page: str
+    links: tuple[Link, ...]
+    feed: str
+    now: int
+    said: Said | None = None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What a template gets; a block that is drawn alone finds only its own field set."""
+
+    shell: Shell | UnsetType = UNSET
+    state: Any = UNSET
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page.
+
+    Parameters
+    ----------
+    name
+        Its template, its view's module and, under the root, its blocks' address.
+    path
+        Where it lives.
+    icon
+        The path data of its sign in the navigation, on a 16 by 16 grid.
+    """
+
+    name: str
+    title: str
+    path: str
+    icon: str
+    view: type[View]
+    blocks: tuple[Block, ...]
+    query: type[Query] = Query
+
+    @property
+    def template(self) -> str:
+        """The file that it is written in."""
+        return f"{self.name}.html"
+
+    def block(self, name: str) -> Block:
+        """Return a block by name.
+
+        Raises
+        ------
+        NotFound
+            If it has none of that name.
+        """
+        for block in self.blocks:
+            if block.name == name:
+                return block
+        raise NotFound("block", name, [block.name for block in self.blocks])
+
+    def ask(self, given: Mapping[str, str]) -> Query:
+        """Return an address's query in the page's own terms; names that it does not know are let be.
+
+        Raises
+        ------
+        Invalid
+            If a value is not one that it can have.
+        """
+        names = {info.encode_name for info in msgspec.structs.fields(self.query)}
+        wanted = {name: value for name, value in given.items() if name in names and value != ""}
+        try:
+            return msgspec.convert(wanted, self.query, strict=False)
+        except msgspec.ValidationError as problem:
+            what, _, where = str(problem).partition(" - at ")
+            field = where.strip("`$.") or "query"
+            raise Invalid(field, what[:1].lower() + what[1:], wanted.get(field, "something else")) from problem
+
+
+def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, said: Said | None = None, **given: Any) -> str:
+    """Return a whole page, drawn from one snapshot.
+
+    Parameters
+    ----------
+    said
+        A sentence to show on top.
+    given
+        Views of blocks that are known already, by name.
+    """
+    with desk.store.read() as connection:
+        asking = Asking(account, query, desk.now())
+        parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
+        cursor, prices = reads.last_id(connection), reads.newest_price_ts(connection)
+    links = tuple(Link(other.title, other.path, other.icon, other.name == page.name) for other in pages)
+    live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
+    shell = Shell(page.title, page.name, links, f"{ROOT}/live?{urlencode(live)}", asking.now, said)
+    return render.draw_page(page.template, page.view(shell=shell, **parts))
+
+
+def draw_block(page: Page, block: Block, connection: Connection, asking: Asking) -> str:
+    """Return one block of a page, drawn from an open snapshot."""
+    return draw_view(page, block, block.look(connection, asking))
+
+
+def draw_view(page: Page, block: Block, view: Any) -> str:
+    """Return one block of a page from its view."""
+    return render.draw_block(block.template or page.template, block.name, page.view(**{block.name: view}))

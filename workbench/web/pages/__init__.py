@@ -1,0 +1,58 @@
+"""The shelf of pages: each module offers one `PAGE`; adding a page is adding a module and a template.
+
+Every page is served whole at its path, and each of its blocks alone at `/paper-trading/<page>/<block>`, drawn by the same
+code.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from litestar import MediaType, Request, Response, get
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+
+from workbench.actions.open_account import default_account
+from workbench.desk import Desk
+from workbench.web.page import ROOT, Asking, Page, draw, draw_block
+from workbench.web.pages import dashboard, portfolio, trades
+
+PAGES: Final[tuple[Page, ...]] = (dashboard.PAGE, portfolio.PAGE, trades.PAGE)
+"""In the order of the navigation."""
+
+WebRequest = Request[Any, Any, State]
+
+
+def page_named(name: str) -> Page | None:
+    """Return a page by name, or None."""
+    return next((page for page in PAGES if page.name == name), None)
+
+
+def html(text: str, status: int = 200) -> Response[str]:
+    """Return an answer in HTML."""
+    return Response(text, status_code=status, media_type=MediaType.HTML)
+
+
+def page_handlers(page: Page) -> list[HTTPRouteHandler]:
+    """Return the handlers of a page and of its blocks."""
+
+    def whole(request: WebRequest, state: State) -> Response[str]:
+        desk: Desk = state.desk
+        query = page.ask(dict(request.query_params))
+        return html(draw(page, PAGES, desk, default_account(desk), query, said=None))
+
+    def part(request: WebRequest, state: State, block: str) -> Response[str]:
+        desk: Desk = state.desk
+        found, query = page.block(block), page.ask(dict(request.query_params))
+        account = default_account(desk)
+        with desk.store.read() as connection:
+            return html(draw_block(page, found, connection, Asking(account, query, desk.now())))
+
+    return [_get(page.path, whole, page.name), _get(f"{ROOT}/{page.name}/{{block:str}}", part, f"{page.name}_block")]
+
+
+def _get(path: str, function: Callable[..., Response[str]], name: str) -> HTTPRouteHandler:
+    handler: HTTPRouteHandler = get(path, name=name, sync_to_thread=True)(function)
+    return handler
+
+
+handlers: Final[list[HTTPRouteHandler]] = [handler for page in PAGES for handler in page_handlers(page)]

@@ -1,0 +1,265 @@
+"""The dashboard: what the market does, what the account is worth, what the bot does and why."""
+
+from decimal import Decimal
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, UnsetType
+from sqlalchemy import Connection
+from tsdownsample import MinMaxLTTBDownsampler
+
+from workbench.domain.bars import UNITS
+from workbench.store import reads
+from workbench.store.rows import EquityRow, Quote, ThoughtRow, TradeRow
+from workbench.strategies import shelf
+from workbench.web.blocks import FIGURES, POSITIONS, STATE, FiguresView, PositionsView
+from workbench.web.bot import BOT, BotView
+from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
+
+RANGES: Final = {"1h": UNITS["h"], "24h": UNITS["d"], "7d": 7 * UNITS["d"], "all": None}
+POINTS: Final = 480
+"""How many points the equity line keeps: about one for every two pixels of it."""
+MARKERS: Final = 40
+TAPE: Final = 24
+RECENT: Final = 8
+
+_LABELS: Final = {
+    "signal": "Signal", "warm_up": "Warm-up", "running": "Not paused", "next_bar": "Next bar to trade at",
+    "fresh_prices": "Missing bars", "confidence": "Confidence", "open_positions": "Open positions",
+    "daily_trades": "Trades today", "cooldown": "Cooldown", "cash": "Free cash", "exit_signal": "Exit signal",
+    "stop_loss": "Stop loss", "trailing_stop": "Trailing stop", "take_profit": "Take profit", "max_hold": "Longest hold",
+}  # fmt: skip
+_UNITS: Final = {"warm_up": "bars", "fresh_prices": "bars", "confidence": "%", "cooldown": "min", "cash": "USDC", "max_hold": "h"}
+_YES_NO: Final = frozenset({"running", "next_bar"})
+
+
+class DashboardQuery(Query, frozen=True):
+    """What an address asks of the dashboard."""
+
+    range: Literal["1h", "24h", "7d", "all"] = "24h"
+    strategy: str = ""
+    said: Literal["", "started", "stopped"] = ""
+
+
+class StripView(msgspec.Struct, frozen=True):
+    """Every token's price and how it got there."""
+
+    quotes: tuple[Quote, ...]
+    minutes: int
+
+
+class Marker(msgspec.Struct, frozen=True):
+    """A fill on the equity line: when, which way, and what to say of it."""
+
+    time: int
+    side: str
+    text: str
+
+
+class ChartData(msgspec.Struct, frozen=True):
+    """What the chart's script reads: points of time in seconds and value, and the fills."""
+
+    equity: list[tuple[int, float]]
+    hold: list[tuple[int, float]]
+    markers: list[Marker]
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """One of a few ways to look at something."""
+
+    label: str
+    address: str
+    current: bool
+
+
+class EquityView(msgspec.Struct, frozen=True):
+    """The equity line with its yardstick, its markers and its stretches."""
+
+    data: ChartData
+    choices: tuple[Choice, ...]
+    first: Decimal | None
+    newest: Decimal | None
+
+
+class GateLine(msgspec.Struct, frozen=True):
+    """A gate as the tape shows it; `value` and the others are None where there is nothing to show."""
+
+    label: str
+    unit: str
+    value: float | None
+    threshold: float | None
+    margin: float | None
+    passed: bool
+    is_yes_no: bool
+
+
+class FactorLine(msgspec.Struct, frozen=True):
+    """A factor; a signed one has a bar that diverges from the middle of 100."""
+
+    label: str
+    value: float | None
+    is_signed: bool
+    bar_from: float
+    bar_width: float
+
+
+class ThoughtLine(msgspec.Struct, frozen=True):
+    """A thought, with its gates and factors ready to be shown."""
+
+    row: ThoughtRow
+    gates: tuple[GateLine, ...]
+    factors: tuple[FactorLine, ...]
+    passed: int
+
+
+class ThoughtsView(msgspec.Struct, frozen=True):
+    """The tape."""
+
+    lines: tuple[ThoughtLine, ...]
+    is_running: bool
+    now: int
+
+
+class RecentTradesView(msgspec.Struct, frozen=True):
+    """The newest fills."""
+
+    rows: tuple[TradeRow, ...]
+    is_running: bool
+    now: int
+
+
+class DashboardView(View, frozen=True, kw_only=True):
+    """What `dashboard.html` gets."""
+
+    strip: StripView | UnsetType = UNSET
+    figures: FiguresView | UnsetType = UNSET
+    equity: EquityView | UnsetType = UNSET
+    bot: BotView | UnsetType = UNSET
+    thoughts: ThoughtsView | UnsetType = UNSET
+    positions: PositionsView | UnsetType = UNSET
+    trades: RecentTradesView | UnsetType = UNSET
+
+
+def look_at_strip(connection: Connection, asking: Asking) -> StripView:
+    """Return the market."""
+    quotes = reads.quotes(connection)
+    bars = max((len(quote.spark) for quote in quotes), default=0)
+    return StripView(quotes, round(max(0, bars - 1) * 5 / 60))
+
+
+def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
+    """Return the equity line of the stretch that is asked for, thinned to what a screen can show."""
+    wanted: str = asking.query.range
+    newest = reads.sessions(connection, asking.account, limit=1)
+    cursor = newest[0].cursor if newest else None
+    length = RANGES[wanted]
+    since = None if length is None else (asking.now if cursor is None else cursor) - length
+    rows = reads.equity(connection, asking.account, since)
+    hold = reads.hold_line(connection, asking.account, since, limit=POINTS) if rows else []
+    points = _points(rows)
+    data = ChartData(points, _points(hold), _markers(connection, asking, points))
+    path = f"{ROOT}/"
+    choices = tuple(
+        Choice(label, asking.query.address(path, range=name, said=""), name == wanted)
+        for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
+    )
+    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None)
+
+
+def _points(rows: list[EquityRow]) -> list[tuple[int, float]]:
+    # The chart wants times that rise; of two points at one time the later one holds.
+    by_time = {row.ts // 1000: round(float(row.equity), 2) for row in rows}
+    points = sorted(by_time.items())
+    if len(points) <= POINTS:
+        return points
+    values = np.array([value for _, value in points])
+    kept: Any = MinMaxLTTBDownsampler().downsample(values, n_out=POINTS)
+    return [points[int(i)] for i in kept]
+
+
+def _markers(connection: Connection, asking: Asking, points: list[tuple[int, float]]) -> list[Marker]:
+    if not points:
+        return []
+    fills = reads.trades(connection, asking.account, limit=MARKERS)
+    first = points[0][0]
+    return [
+        Marker(fill.ts // 1000, fill.side, f"{fill.instrument.symbol}, {fill.reason.replace('_', ' ')}")
+        for fill in reversed(fills)
+        if fill.ts // 1000 >= first
+    ]
+
+
+def look_at_thoughts(connection: Connection, asking: Asking) -> ThoughtsView:
+    """Return the newest thoughts."""
+    rows = reads.thoughts(connection, asking.account, limit=TAPE)
+    running = reads.active_session(connection, asking.account) is not None
+    return ThoughtsView(thought_lines(rows), running, asking.now)
+
+
+def thought_lines(rows: list[ThoughtRow]) -> tuple[ThoughtLine, ...]:
+    """Return thoughts with their gates and factors ready to be shown.
+
+    A factor that is below zero anywhere among them is signed, and its bars have one scale.
+    """
+    largest: dict[str, float] = {}
+    signed: set[str] = set()
+    for row in rows:
+        for name, value in row.factors.items():
+            if value is not None:
+                largest[name] = max(largest.get(name, 0.0), abs(value))
+                if value < 0:
+                    signed.add(name)
+    return tuple(
+        ThoughtLine(
+            row,
+            tuple(_gate(row, place) for place in range(len(row.gates))),
+            tuple(_factor(name, value, name in signed, largest.get(name, 0.0)) for name, value in row.factors.items()),
+            sum(gate.passed for gate in row.gates),
+        )
+        for row in rows
+    )
+
+
+def _gate(row: ThoughtRow, place: int) -> GateLine:
+    gate = row.gates[place]
+    unit = _UNITS.get(gate.name, "")
+    if gate.name in ("signal", "exit_signal") and row.strategy in shelf.names():
+        unit = shelf.get(row.strategy).edge_unit
+    return GateLine(
+        _LABELS.get(gate.name, gate.name.replace("_", " ").capitalize()), unit, gate.value, gate.threshold, gate.margin,
+        gate.passed, gate.name in _YES_NO,
+    )  # fmt: skip
+
+
+def _factor(name: str, value: float | None, signed: bool, largest: float) -> FactorLine:
+    label = name.replace("_", " ").removesuffix(" bps") + (", bps" if name.endswith("_bps") else "")
+    width = 50 * abs(value) / largest if value is not None and largest else 0.0
+    begin = 50 - width if value is not None and value < 0 else 50.0
+    return FactorLine(label, value, signed, round(begin, 2), round(width, 2))
+
+
+def look_at_trades(connection: Connection, asking: Asking) -> RecentTradesView:
+    """Return the newest fills."""
+    rows = reads.trades(connection, asking.account, limit=RECENT)
+    return RecentTradesView(tuple(rows), reads.active_session(connection, asking.account) is not None, asking.now)
+
+
+PAGE: Final = Page(
+    name="dashboard",
+    title="Dashboard",
+    path=f"{ROOT}/",
+    icon="M2 9h5V2H2zM9 14h5V7H9zM2 14h5v-3H2zM9 5h5V2H9z",
+    view=DashboardView,
+    query=DashboardQuery,
+    blocks=(
+        STATE,
+        Block("strip", frozenset({PRICES_CHANGED}), look_at_strip),
+        FIGURES,
+        Block("equity", SESSION_KINDS | CASH_KINDS | {"OrderFilled", "EquityMarked"}, look_at_equity),
+        BOT,
+        Block("thoughts", SESSION_KINDS | {"ThoughtRecorded"}, look_at_thoughts),
+        POSITIONS,
+        Block("trades", SESSION_KINDS | {"OrderFilled"}, look_at_trades),
+    ),
+)

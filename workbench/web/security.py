@@ -1,0 +1,110 @@
+"""Who may talk to us, and what a page may do.
+
+The workbench listens on loopback, where any page in the same browser can reach it. So: a request must name us by a
+loopback name (a foreign name that resolves to us is DNS rebinding), and one that changes state must not come from another
+site. Tools such as curl send no Origin, and are let through.
+"""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from litestar.datastructures import Headers, MutableScopeHeaders
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from workbench.errors import Refused
+
+POLICY: Final = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS: Final = (
+    ("content-security-policy", POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
+)
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SAME: Final = frozenset({"same-origin", "none"})
+
+
+class Forbidden(Refused):
+    """It came from where it may not come from."""
+
+    status = 403
+
+    def __init__(self, what: str, expected: str, found: str) -> None:
+        self.what, self.expected, self.found = what, expected, found
+        super().__init__(f"{what} was refused: expected {expected}, found {found!r}.")
+
+
+class Gatekeeper(ASGIMiddleware):
+    """Lets a request in, or refuses it before anything looks at it.
+
+    Parameters
+    ----------
+    hosts
+        The names by which we may be called.
+    """
+
+    scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
+
+    def __init__(self, hosts: frozenset[str] = LOOPBACK) -> None:
+        self.hosts = hosts
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Check a request's Host, and its origin where it could change something."""
+        headers = Headers.from_scope(scope)
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            raise Forbidden("The request's host", "one of " + ", ".join(sorted(self.hosts)), host)
+        # A WebSocket handshake is a GET that opens a way in, so it is held to the same.
+        if scope["type"] == "websocket" or scope["method"] not in _SAFE:
+            check_origin(headers, host)
+        await next_app(scope, receive, send)
+
+
+def check_origin(headers: Headers, host: str) -> None:
+    """Refuse a request that another site has sent.
+
+    Raises
+    ------
+    Forbidden
+        If its Origin is foreign or `null`, or its Sec-Fetch-Site is not our own.
+    """
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        raise Forbidden("The request's origin", f"this site ({host}) or none", origin)
+    site = headers.get("sec-fetch-site")
+    if site is not None and site not in _SAME:
+        raise Forbidden("The request's Sec-Fetch-Site", "same-origin or none", site)
+
+
+def _name(host: str) -> str:
+    """Return a Host header without its port."""
+    name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+    return name.strip("[]").lower()
+
+
+async def guard_answer(message: Message, scope: Scope) -> None:
+    """Put the headers on every answer, errors too; call it before a message is sent."""
+    if message["type"] == "http.response.start":
+        headers = MutableScopeHeaders.from_message(message)
+        for name, value in HEADERS:
+            if name not in headers:
+                headers[name] = value
+        if scope["path"].startswith("/paper-trading") and "cache-control" not in headers:
+            headers["cache-control"] = "no-store"
