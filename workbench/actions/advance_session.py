@@ -30,7 +30,7 @@ from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.log import append
-from workbench.store.projections import Projector
+from workbench.store.projections import Projector, replacing
 from workbench.store.rows import SessionRow
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 REPLAY_SLICES: Final = 512
 LIVE_SLICES: Final = 256
 RETRY_MS: Final = 2_000
+EMPTY_MS: Final = 100
+"""How long to wait where a bar should have come and has not."""
 
 
 class Advanced(msgspec.Struct, frozen=True):
@@ -85,13 +87,12 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
     began, steps = time.monotonic(), 0
     try:
         runner = _runner(desk, row, found)
-        while True:
-            taken = _turn(desk, runner)
+        while due is not None and due <= desk.now():
+            taken, due = _turn(desk, runner)
             steps += taken
-            if runner.state.stopped or not taken or time.monotonic() - began >= budget_seconds:
+            if time.monotonic() - began >= budget_seconds:
                 break
-        _, turn_now, due = _cursor(desk, session)
-        return Advanced(turn_now, due, steps)
+        return Advanced(runner.turn, due, steps)
     except Overtaken:
         desk.runners.pop(session, None)
         _, turn_now, due = _cursor(desk, session)
@@ -171,8 +172,8 @@ def _dataset_history(desk: Desk, request: SessionRequest) -> dict[str, int]:
         return {dataset_bars(connection, request.dataset).instrument.key: 0}
 
 
-def _turn(desk: Desk, runner: Runner) -> int:
-    """Take waiting commands, or else the next slices, and commit them; return how many inputs there were."""
+def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
+    """Take waiting commands, or else the next slices, and commit them; return how many there were, and when there are more."""
     waiting = _waiting(desk, runner.session.id)
     if waiting:
         done = []
@@ -180,18 +181,17 @@ def _turn(desk: Desk, runner: Runner) -> int:
             if not runner.state.stopped and not (done and done[-1][1].state.stopped):
                 state = done[-1][1].state if done else runner.state
                 done.append((id_, step(state, command, by=by)))
-        _commit(desk, runner, [stepped for _, stepped in done], [id_ for id_, _ in waiting], durable=True)
+        due = _commit(desk, runner, [stepped for _, stepped in done], [entry[0] for entry in waiting], durable=True)
         if isinstance(runner, LiveRunner):
             runner.forget_windows()
-        return len(waiting)
+        return len(waiting), due
     ending = _time_is_up(desk, runner)
     if ending:
-        _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
-        return 1
+        return 1, _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
     replay = isinstance(runner, ReplayRunner)
     limit = REPLAY_SLICES if replay else LIVE_SLICES
     steps: list[Stepped] = []
-    state, digest, taken = runner.state, runner.input_digest, 0
+    state, digest, taken, due = runner.state, runner.input_digest, 0, None
     for given, readings in islice(runner.slices(limit), limit):
         stepped = step(state, given, readings)
         state, digest = stepped.state, add_input(digest, given)
@@ -201,14 +201,15 @@ def _turn(desk: Desk, runner: Runner) -> int:
             steps.append(complete(state, "the data ended"))
         if not replay:
             # One transaction a step: a killed process loses at most the one that it was in.
-            _commit(desk, runner, [stepped], [], durable=True, input_digest=digest, readings=readings)
+            due = _commit(desk, runner, [stepped], [], durable=True, input_digest=digest, readings=readings)
             steps.clear()
     if steps:
-        _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
+        due = _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
     elif not taken:
         due = runner.next_due()
-        _postpone(desk, runner.session.id, due if due is not None else desk.now() + RETRY_MS)
-    return taken
+        due = max(due, desk.now() + EMPTY_MS) if due is not None else desk.now() + RETRY_MS
+        _postpone(desk, runner.session.id, due)
+    return taken, due
 
 
 def _waiting(desk: Desk, session: str) -> list[tuple[int, str, Command]]:
@@ -234,8 +235,8 @@ def _commit(
     durable: bool,
     input_digest: str | None = None,
     readings: Sequence[Any] = (),
-) -> None:
-    """Write one turn, or raise `Overtaken` and leave nothing."""
+) -> int | None:
+    """Write one turn and return when there is more to do; or raise `Overtaken` and leave nothing."""
     state = steps[-1].state if steps else runner.state
     events: list[Event] = [event for stepped in steps for event in stepped.events]
     digest = runner.input_digest if input_digest is None else input_digest
@@ -257,21 +258,22 @@ def _commit(
         if commands:
             taken = t.commands.c.id.in_(commands)
             connection.execute(update(t.commands).where(taken).values(after_steps=state.steps))
-        _hurry(connection, desk, runner.session.id)
+        hurried = _hurry(connection, desk, runner.session.id)
         _show_latest(connection, runner.session.id, steps, readings)
     runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
+    return desk.now() if hurried and due is not None else due
 
 
 def _show_latest(connection: Connection, session: str, steps: Sequence[Stepped], readings: Sequence[Any]) -> None:
     """Keep the latest evaluation of each token for the screen, with its sentence."""
     thoughts = next((stepped.thoughts for stepped in reversed(steps) if stepped.thoughts), ())
-    by_place = dict(zip((i.key for i in steps[-1].state.plan.instruments), readings, strict=False)) if steps else {}
-    for thought in thoughts:
-        values = {"session": session, "key": thought.instrument, "thought": _worded(thought, by_place.get(thought.instrument))}
-        statement = reads.upsert(t.evaluations).values(values)
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["session", "key"], set_={"thought": values["thought"]})
-        )
+    by_key = dict(zip((i.key for i in steps[-1].state.plan.instruments), readings, strict=False)) if steps else {}
+    rows = [
+        {"session": session, "key": thought.instrument, "thought": _worded(thought, by_key.get(thought.instrument))}
+        for thought in thoughts
+    ]
+    if rows:
+        connection.execute(replacing(t.evaluations), list({row["key"]: row for row in rows}.values()))
 
 
 def _worded(thought: Thought, reading: Any) -> Thought:
@@ -288,11 +290,14 @@ def _postpone(desk: Desk, session: str, due: int) -> None:
         _hurry(connection, desk, session)
 
 
-def _hurry(connection: Connection, desk: Desk, session: str) -> None:
-    """Make a session due at once if a command came in while its next turn was being put off."""
+def _hurry(connection: Connection, desk: Desk, session: str) -> bool:
+    """Make a session due at once if a command came in while its next turn was being put off; tell whether one did."""
     waiting = select(t.commands.c.id).where(t.commands.c.session == session, t.commands.c.after_steps.is_(None))
-    mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now(), waiting.exists())
+    if connection.execute(waiting.limit(1)).first() is None:
+        return False
+    mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now())
     connection.execute(update(t.cursors).where(*mine).values(due=desk.now()))
+    return True
 
 
 def _fail(desk: Desk, session: str, problem: Exception) -> None:

@@ -13,6 +13,7 @@ The construction is Lévy's (P. Lévy, *Processus stochastiques et mouvement bro
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -26,6 +27,7 @@ from workbench.errors import Invalid, NotFound
 from workbench.sources import Source
 
 Words = NDArray[np.uint64]
+Ticks = tuple[Ints, Ints, Ints, Ints, Ints, Floats]
 
 TICK: Final = 5_000
 """The finest bar, in milliseconds."""
@@ -40,6 +42,9 @@ _DAY_LEVEL: Final = 10
 
 _CHUNK: Final = 60_000
 """Minutes worked out at once; it bounds memory for long stretches."""
+
+_BLOCK: Final = 64 * _PER_MINUTE
+"""Five-second bars that are remembered together."""
 
 _YEAR: Final = 525_960
 
@@ -106,6 +111,8 @@ class Simulated(Source):
         self.seed = seed
         self._tokens = {token.instrument.key: token for token in TOKENS}
         self._by_symbol = {token.instrument.symbol: token for token in TOKENS}
+        # A live session asks for one bar at a time, and a bar alone costs nearly as much as an hour of them.
+        self._remembered = lru_cache(64)(lambda key, block: self._work_out(key, block * _BLOCK, (block + 1) * _BLOCK))
 
     def instruments(self) -> tuple[Instrument, ...]:
         """Return its tokens, the largest first."""
@@ -139,7 +146,7 @@ class Simulated(Source):
 
     def _aggregate(self, token: Token, start: int, end: int, length: int) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats, Floats]:
         """Return the columns of the bars in a stretch, each the exact aggregate of its five-second bars."""
-        o, h, l, c, volume, pool = self._ticks(token, start // TICK, end // TICK)
+        o, h, l, c, volume, pool = self._ticks(token.instrument.key, start // TICK, end // TICK)
         shape = (-1, length // TICK)
         # Volume is counted in millionths, so that its sums are exact whatever their order.
         total = volume.reshape(shape).sum(axis=1) / 1e6
@@ -153,8 +160,18 @@ class Simulated(Source):
             pool.reshape(shape)[:, -1],
         )
 
-    def _ticks(self, token: Token, first: int, last: int) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats]:
+    def _ticks(self, key: str, first: int, last: int) -> Ticks:
+        """Return five-second bars by their numbers; those of one block are worked out once and remembered for a while."""
+        block = first // _BLOCK
+        if block != (last - 1) // _BLOCK:
+            return self._work_out(key, first, last)
+        remembered = self._remembered(key, block)
+        rows = slice(first - block * _BLOCK, last - block * _BLOCK)
+        return tuple(column[rows] for column in remembered)  # type: ignore[return-value]
+
+    def _work_out(self, key: str, first: int, last: int) -> Ticks:
         """Return open, high, low, close, volume (millionths) and liquidity of five-second bars, by their numbers."""
+        token = self._tokens[key]
         low, high = first // _PER_MINUTE, -(-last // _PER_MINUTE)
         minutes = np.arange(low, high + 1, dtype=np.int64)
         regime = self._regime(minutes)

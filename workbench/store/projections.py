@@ -8,11 +8,12 @@ test does so.
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, localcontext
-from functools import singledispatchmethod
+from functools import cache, singledispatchmethod
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from workbench.domain import events as e
@@ -25,6 +26,15 @@ from workbench.domain.sessions import Status
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
 from workbench.store.log import LogRow, every_event
+
+
+@cache
+def replacing(table: Table) -> Insert:
+    """Return the statement that inserts a row or replaces the one with its key; made once a table, for it is dear."""
+    keys = [column.name for column in table.primary_key]
+    statement = upsert(table)
+    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    return statement.on_conflict_do_update(index_elements=keys, set_=others)
 
 
 class Account(msgspec.Struct):
@@ -108,28 +118,22 @@ class Projector:
 
     def flush(self) -> None:
         """Write everything that changed."""
-        for account in self._accounts.values():
-            self._replace(t.accounts, msgspec.structs.asdict(account))
-        for session in self._sessions.values():
-            self._replace(t.trading_sessions, session)
-        for position in self._changed_positions.values():
-            if not position.is_open:
-                self._replace(t.positions, msgspec.structs.asdict(position))
-        for position in self._changed_positions.values():
-            if position.is_open:
-                self._replace(t.positions, msgspec.structs.asdict(position))
-        for order in self._orders.values():
-            self._replace(t.orders, order)
+        positions = [msgspec.structs.asdict(position) for position in self._changed_positions.values()]
+        # What was closed is written first, so that a token opened again finds its place free.
+        positions.sort(key=lambda values: values["is_open"])
+        self._replace(t.accounts, [msgspec.structs.asdict(account) for account in self._accounts.values()])
+        self._replace(t.trading_sessions, list(self._sessions.values()))
+        self._replace(t.positions, positions)
+        self._replace(t.orders, list(self._orders.values()))
         for table, rows in self._rows.items():
             self.connection.execute(table.insert(), rows)
         self._changed_positions.clear()
         self._orders.clear()
         self._rows.clear()
 
-    def _replace(self, table: Table, values: dict[str, Any]) -> None:
-        keys = [column.name for column in table.primary_key]
-        others = {name: value for name, value in values.items() if name not in keys}
-        self.connection.execute(upsert(table).values(values).on_conflict_do_update(index_elements=keys, set_=others))
+    def _replace(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            self.connection.execute(replacing(table), rows)
 
     def _add(self, table: Table, **values: Any) -> None:
         self._rows.setdefault(table, []).append(values)

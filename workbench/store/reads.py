@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
@@ -22,7 +21,6 @@ from workbench.store.rows import EquityRow, Figures, PositionRow, Quote, Session
 __all__ = [
     "LogRow", "account_book", "active_session", "closed_positions", "equity", "events_after", "figures", "hold_line",
     "last_id", "latest_thoughts", "newest_price_ts", "positions", "quotes", "session", "sessions", "thoughts", "trades",
-    "upsert",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
