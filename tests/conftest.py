@@ -1,5 +1,6 @@
 """What several test files need: a desk in memory with a clock of its own, and the real candles."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,3 +35,10 @@ def market() -> Path:
     if not folder.is_dir():
         pytest.skip("real candles are not at hand; WORKBENCH_MARKET names their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, dict[str, str]]:
+    """The ledger digests of the real files, kept since the first day."""
+    read: dict[str, dict[str, str]] = json.loads((Path(__file__).parent / "golden.json").read_text())
+    return read

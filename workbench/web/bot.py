@@ -17,13 +17,25 @@ from workbench.store import reads
 from workbench.store.rows import SessionRow
 from workbench.strategies import shelf
 from workbench.web.filters import plain_number
-from workbench.web.page import SESSION_KINDS, Asking, Block, Said
+from workbench.web.page import SESSION_KINDS, Asking, Block
 
 PREFIX: Final = "p."
 """Before the names of a strategy's own parameters, which may be called like the fields around them."""
 TIMEFRAMES: Final = ("5s", "15s", "1m")
 _SLIDERS: Final = ("size_pct", "confidence_threshold")
 _OPTIONAL: Final = ("stop_loss_pct", "take_profit_pct")
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A sentence for the person: how something ended."""
+
+    text: str
+    is_bad: bool = False
+
+
+STARTED: Final = Said("The bot is starting; its first bar comes in a moment.")
+STOPPED: Final = Said("The bot is stopping before its next bar; positions stay.")
+_ENDINGS: Final = {"started": STARTED, "stopped": STOPPED}
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -82,8 +94,9 @@ class BotView(msgspec.Struct, frozen=True):
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
     """Return the bot as it is."""
-    wanted = getattr(asking.query, "strategy", "") or DEFAULT_CONFIGURATION.strategy
-    return bot_view(connection, asking.account, asking.now, {"strategy": wanted})
+    wanted = asking.query.strategy or DEFAULT_CONFIGURATION.strategy
+    shelf.get(wanted, "strategy")
+    return bot_view(connection, asking.account, asking.now, {"strategy": wanted}, said=_ENDINGS.get(asking.query.said))
 
 
 def bot_view(

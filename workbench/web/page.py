@@ -5,7 +5,7 @@ from that.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,14 +26,22 @@ CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "Posit
 
 
 class Query(msgspec.Struct, frozen=True):
-    """What an address asks of a page, such as filters; a page with questions of its own derives from it."""
+    """What an address asks of a page, such as filters; a page with questions of its own derives from it.
+
+    Attributes
+    ----------
+    passing
+        The names that matter to one drawing only, and neither to the links on the page nor to its feed.
+    """
+
+    passing: ClassVar[frozenset[str]] = frozenset()
 
     def kept(self) -> dict[str, str]:
         """Return what differs from the defaults, as an address writes it."""
         return {
             info.encode_name: str(value)
             for info in msgspec.structs.fields(type(self))
-            if (value := getattr(self, info.name)) != info.default and value is not None
+            if info.name not in self.passing and (value := getattr(self, info.name)) != info.default and value is not None
         }
 
     def address(self, path: str, **changes: object) -> str:
@@ -63,12 +71,15 @@ class Block(msgspec.Struct, frozen=True):
         Makes its view from a snapshot.
     template
         Where the block is written; the page's own template where empty.
+    field
+        The view's field, where it is not called like the block.
     """
 
     name: str
     dirty_on: frozenset[str]
     look: Callable[[Connection, Asking], Any]
     template: str = ""
+    field: str = ""
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -78,13 +89,6 @@ class Link(msgspec.Struct, frozen=True):
     address: str
     icon: str
     current: bool
-
-
-class Said(msgspec.Struct, frozen=True):
-    """A sentence for the person: how something ended; `kind` is `good` or `bad`."""
-
-    text: str
-    kind: str = "good"
 
 
 class Shell(msgspec.Struct, frozen=True):
@@ -103,7 +107,6 @@ class Shell(msgspec.Struct, frozen=True):
     links: tuple[Link, ...]
     feed: str
     now: int
-    said: Said | None = None
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +127,10 @@ class Page(msgspec.Struct, frozen=True):
         Where it lives.
     icon
         The path data of its sign in the navigation, on a 16 by 16 grid.
+    blocks
+        The parts that live.
+    inner
+        Parts of a block that are fetched alone when somebody asks for them.
     """
 
     name: str
@@ -133,6 +140,7 @@ class Page(msgspec.Struct, frozen=True):
     view: type[View]
     blocks: tuple[Block, ...]
     query: type[Query] = Query
+    inner: tuple[Block, ...] = ()
 
     @property
     def template(self) -> str:
@@ -147,7 +155,7 @@ class Page(msgspec.Struct, frozen=True):
         NotFound
             If it has none of that name.
         """
-        for block in self.blocks:
+        for block in (*self.blocks, *self.inner):
             if block.name == name:
                 return block
         raise NotFound("block", name, [block.name for block in self.blocks])
@@ -170,13 +178,11 @@ class Page(msgspec.Struct, frozen=True):
             raise Invalid(field, what[:1].lower() + what[1:], wanted.get(field, "something else")) from problem
 
 
-def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, said: Said | None = None, **given: Any) -> str:
+def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, **given: Any) -> str:
     """Return a whole page, drawn from one snapshot.
 
     Parameters
     ----------
-    said
-        A sentence to show on top.
     given
         Views of blocks that are known already, by name.
     """
@@ -184,10 +190,14 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
         asking = Asking(account, query, desk.now())
         parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
         cursor, prices = reads.last_id(connection), reads.newest_price_ts(connection)
-    links = tuple(Link(other.title, other.path, other.icon, other.name == page.name) for other in pages)
     live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
-    shell = Shell(page.title, page.name, links, f"{ROOT}/live?{urlencode(live)}", asking.now, said)
+    shell = Shell(page.title, page.name, links(pages, page.name), f"{ROOT}/live?{urlencode(live)}", asking.now)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
+
+
+def links(pages: tuple[Page, ...], current: str = "") -> tuple[Link, ...]:
+    """Return the navigation."""
+    return tuple(Link(page.title, page.path, page.icon, page.name == current) for page in pages)
 
 
 def draw_block(page: Page, block: Block, connection: Connection, asking: Asking) -> str:
@@ -197,4 +207,4 @@ def draw_block(page: Page, block: Block, connection: Connection, asking: Asking)
 
 def draw_view(page: Page, block: Block, view: Any) -> str:
     """Return one block of a page from its view."""
-    return render.draw_block(block.template or page.template, block.name, page.view(**{block.name: view}))
+    return render.draw_block(block.template or page.template, block.name, page.view(**{block.field or block.name: view}))

@@ -38,7 +38,7 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
     def whole(request: WebRequest, state: State) -> Response[str]:
         desk: Desk = state.desk
         query = page.ask(dict(request.query_params))
-        return html(draw(page, PAGES, desk, default_account(desk), query, said=None))
+        return html(draw(page, PAGES, desk, default_account(desk), query))
 
     def part(request: WebRequest, state: State, block: str) -> Response[str]:
         desk: Desk = state.desk

@@ -1,7 +1,7 @@
 """The dashboard: what the market does, what the account is worth, what the bot does and why."""
 
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 import numpy as np
@@ -14,7 +14,7 @@ from workbench.store import reads
 from workbench.store.rows import EquityRow, Quote, ThoughtRow, TradeRow
 from workbench.strategies import shelf
 from workbench.web.blocks import FIGURES, POSITIONS, STATE, FiguresView, PositionsView
-from workbench.web.bot import BOT, BotView
+from workbench.web.bot import BOT, BotView, look_at_bot
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
 
 RANGES: Final = {"1h": UNITS["h"], "24h": UNITS["d"], "7d": 7 * UNITS["d"], "all": None}
@@ -36,6 +36,8 @@ _YES_NO: Final = frozenset({"running", "next_bar"})
 
 class DashboardQuery(Query, frozen=True):
     """What an address asks of the dashboard."""
+
+    passing: ClassVar[frozenset[str]] = frozenset({"strategy", "said"})
 
     range: Literal["1h", "24h", "7d", "all"] = "24h"
     strategy: str = ""
@@ -80,6 +82,12 @@ class EquityView(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...]
     first: Decimal | None
     newest: Decimal | None
+
+    @property
+    def still(self) -> list[float]:
+        """A coarse line for a browser without script."""
+        values = [value for _, value in self.data.equity]
+        return values[:: max(1, len(values) // 120)]
 
 
 class GateLine(msgspec.Struct, frozen=True):
@@ -161,7 +169,7 @@ def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
     data = ChartData(points, _points(hold), _markers(connection, asking, points))
     path = f"{ROOT}/"
     choices = tuple(
-        Choice(label, asking.query.address(path, range=name, said=""), name == wanted)
+        Choice(label, asking.query.address(path, range=name), name == wanted)
         for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
     )
     return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None)
@@ -262,4 +270,5 @@ PAGE: Final = Page(
         POSITIONS,
         Block("trades", SESSION_KINDS | {"OrderFilled"}, look_at_trades),
     ),
+    inner=(Block("parameters", frozenset(), look_at_bot, field="bot"),),
 )

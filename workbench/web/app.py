@@ -1,0 +1,70 @@
+"""The application: pages, their live feed, the bot's buttons, the JSON API and the static files, behind one gatekeeper."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from litestar import Litestar, get
+from litestar.datastructures import CacheControlHeader, State
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+
+from workbench.desk import Desk
+from workbench.web import api, control, pages
+from workbench.web.errors import answer_error
+from workbench.web.live import Live, live_feed
+from workbench.web.page import ROOT
+from workbench.web.render import STATIC, STATIC_URL
+from workbench.web.security import LOOPBACK, Gatekeeper, guard_answer
+
+_YEAR: Final = 31_536_000
+
+
+@get("/", name="root")
+async def root() -> Redirect:
+    """Lead to the dashboard."""
+    return Redirect(f"{ROOT}/", status_code=302)
+
+
+@get("/favicon.ico", name="favicon")
+async def favicon() -> Redirect:
+    """Lead to the sign that browsers ask for by this name."""
+    return Redirect(f"{STATIC_URL}/icon.svg", status_code=302)
+
+
+def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK) -> Litestar:
+    """Return the application over a desk.
+
+    Parameters
+    ----------
+    desk
+        Whose store is shown; handlers find it as `state.desk`.
+    hosts
+        The names by which it may be called.
+    """
+    live = Live(desk)
+
+    @asynccontextmanager
+    async def watching(_: Litestar) -> AsyncIterator[None]:
+        await live.open()
+        try:
+            yield
+        finally:
+            await live.close()
+
+    # Every address of a static file carries a stamp of its content, so it may be kept for ever.
+    static = create_static_files_router(
+        STATIC_URL, [STATIC], name="static", cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True)
+    )
+    return Litestar(
+        route_handlers=[root, favicon, static, live_feed, *pages.handlers, *control.handlers, *api.handlers],
+        state=State({"desk": desk, "live": live}),
+        lifespan=[watching],
+        middleware=[Gatekeeper(hosts)],
+        before_send=[guard_answer],
+        exception_handlers={Exception: answer_error},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=1_000_000,
+        debug=False,
+    )

@@ -1,0 +1,84 @@
+"""What the bot's buttons do: a form that is posted, answered with the block by itself or, without script, with the page.
+
+The two are different addresses (`?answer=block`), so no handler has to guess who is asking.
+"""
+
+from typing import Any, Final, Literal
+from urllib.parse import urlencode
+
+from litestar import Response, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.handlers import HTTPRouteHandler
+from litestar.response import Redirect
+
+from workbench import jobs
+from workbench.actions.open_account import default_account
+from workbench.actions.start_session import start_session
+from workbench.actions.stop_session import stop_session
+from workbench.desk import Desk
+from workbench.errors import Refused
+from workbench.web.bot import BOT, STARTED, STOPPED, Said, bot_view, read_form
+from workbench.web.page import draw, draw_view
+from workbench.web.pages import PAGES, WebRequest, dashboard, html
+
+Answer = Literal["page", "block"]
+
+
+@post("/paper-trading/bot/start", name="bot_start", status_code=200)
+async def start(request: WebRequest, state: State, answer: Answer = "page") -> Response[Any]:
+    """Start the bot as the form says."""
+    form = await request.form()
+    values = {name: value for name, value in form.items() if isinstance(value, str)}
+    return await sync_to_thread(_start, state.desk, values, answer)
+
+
+def _start(desk: Desk, values: dict[str, str], answer: Answer) -> Response[Any]:
+    account = default_account(desk)
+    try:
+        row = start_session(desk, account, read_form(values))
+    except Refused as problem:
+        return _answer(desk, account, answer, values, problem)
+    jobs.hasten(row.id)
+    return _answer(desk, account, answer, values, said=STARTED, ending="started")
+
+
+@post("/paper-trading/bot/stop", name="bot_stop", status_code=200)
+async def stop(request: WebRequest, state: State, answer: Answer = "page") -> Response[Any]:
+    """Stop the bot; positions stay unless the form says to close them."""
+    form = await request.form()
+    return await sync_to_thread(_stop, state.desk, form.get("close_positions") == "yes", answer)
+
+
+def _stop(desk: Desk, close: bool, answer: Answer) -> Response[Any]:
+    account = default_account(desk)
+    try:
+        row = stop_session(desk, account, "stopped on the dashboard", close)
+    except Refused as problem:
+        return _answer(desk, account, answer, {}, problem)
+    jobs.hasten(row.id)
+    return _answer(desk, account, answer, {}, said=STOPPED, ending="stopped")
+
+
+def _answer(
+    desk: Desk,
+    account: str,
+    answer: Answer,
+    values: dict[str, str],
+    problem: Refused | None = None,
+    said: Said | None = None,
+    ending: str = "",
+) -> Response[Any]:
+    """Return the bot as it is now: the block alone, the page with what was wrong, or the way back to the page."""
+    if problem is None and answer == "page":
+        return Redirect(f"{dashboard.PAGE.path}?{urlencode({'said': ending})}", status_code=303)
+    status = problem.status if problem is not None else 200
+    said = Said(str(problem), is_bad=True) if problem is not None else said
+    with desk.store.read() as connection:
+        view = bot_view(connection, account, desk.now(), values, problem, said)
+    if answer == "block":
+        return html(draw_view(dashboard.PAGE, BOT, view), status)
+    return html(draw(dashboard.PAGE, PAGES, desk, account, dashboard.DashboardQuery(), bot=view), status)
+
+
+handlers: Final[list[HTTPRouteHandler]] = [start, stop]

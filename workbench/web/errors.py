@@ -1,0 +1,103 @@
+"""What a person or a program is told when something goes wrong; one of the three places where errors are caught.
+
+A refusal is its own sentence with its own status. What we did not mean to happen gets a number that the log has, and
+never a traceback. Under `/paper-trading/api/` the answer is the JSON envelope, elsewhere a calm page.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+import msgspec
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from workbench.errors import Refused, TryLater, WorkbenchError
+from workbench.web.api.envelope import timestamp
+from workbench.web.page import ROOT, Link, View, links
+from workbench.web.pages import PAGES
+from workbench.web.render import draw_page
+
+log = logging.getLogger(__name__)
+API: Final = f"{ROOT}/api"
+
+_SENTENCES: Final = {
+    400: "The request could not be read.",
+    404: "There is nothing at this address.",
+    405: "This address does not take such a request.",
+    413: "The request is too large.",
+    415: "The request's body is of a kind that is not taken here.",
+}
+
+
+class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What went wrong, as callers of the API see it."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """The JSON of an answer that is an error."""
+
+    success: bool
+    error: Trouble
+    timestamp: str
+
+
+class ErrorView(View, frozen=True, kw_only=True):
+    """What `error.html` gets."""
+
+    status: int
+    title: str
+    message: str
+    navigation: tuple[Link, ...]
+
+
+def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Response[Any]:
+    """Return the answer to a request that went wrong."""
+    status, trouble = tell(problem)
+    headers = dict(problem.headers) if isinstance(problem, HTTPException) and problem.headers else {}
+    if request.url.path.startswith(API):
+        body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
+        return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
+    view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))
+    return Response(draw_page("error.html", view), status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def tell(problem: Exception) -> tuple[int, Trouble]:
+    """Return an error's status and what is told of it."""
+    match problem:
+        case Refused():
+            return problem.status, Trouble(problem.code, str(problem), problem.field)
+        case TryLater():
+            return 503, Trouble(problem.code, str(problem))
+        case HTTPException() if problem.status_code < 500:
+            status = problem.status_code
+            return status, Trouble(_code(status), _sentence(problem), _field(problem))
+    number = uuid4().hex[:8]
+    log.error("error %s", number, exc_info=problem)
+    code = problem.code if isinstance(problem, WorkbenchError) else "broken"
+    return 500, Trouble(code, f"Something broke on our side. It is error {number} in the log.")
+
+
+def _sentence(problem: HTTPException) -> str:
+    found = problem.extra[0] if isinstance(problem.extra, list) and problem.extra else None
+    if isinstance(found, dict) and "message" in found:
+        return f"{found.get('key', 'request')}: {found['message']}."
+    return _SENTENCES.get(problem.status_code, f"{HTTPStatus(problem.status_code).phrase}.")
+
+
+def _field(problem: HTTPException) -> str | None:
+    found = problem.extra[0] if isinstance(problem.extra, list) and problem.extra else None
+    return str(found["key"]) if isinstance(found, dict) and "key" in found else None
+
+
+def _code(status: int) -> str:
+    return HTTPStatus(status).phrase.lower().replace(" ", "_").replace("-", "_")
+
+
+def _title(status: int) -> str:
+    return {404: "Not found", 403: "Refused", 500: "Something broke", 503: "Try again in a moment"}.get(status, HTTPStatus(status).phrase)
