@@ -1,0 +1,376 @@
+"""A session from request to verdict, on real SQLite, in one process."""
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+
+import workbench as wb
+from tests.make import HOUR, START, Clock, bar, reading, wandering
+from tests.make import state as fresh_state
+from workbench.actions.advance_session import advance_session
+from workbench.actions.import_dataset import import_dataset
+from workbench.actions.open_account import default_account
+from workbench.actions.rebuild_projections import rebuild_projections
+from workbench.actions.revive_sessions import due_sessions
+from workbench.actions.run_session import run_session
+from workbench.actions.send_command import send_command
+from workbench.actions.start_session import start_session
+from workbench.actions.stop_session import stop_session
+from workbench.actions.verify_session import verify_session
+from workbench.desk import open_desk
+from workbench.domain import commands as c
+from workbench.domain.bars import Slice
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.orders import Side
+from workbench.domain.sessions import SessionRequest
+from workbench.engine.step import step
+from workbench.errors import Conflict, Invalid, LogBroken, NotFound
+from workbench.store import reads
+from workbench.store import tables as t
+from workbench.store.log import append
+from workbench.store.projections import Projector
+
+QUICK = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 5, "slow": 15}, stop_loss_pct=3, size_pct=30)
+COSTS = CostModel(fee_bps=10, half_spread_bps=2, gas="0.05")
+
+
+def replay(desk, bars, **fields):
+    dataset = import_dataset(desk, bars)
+    return SessionRequest(mode="replay", dataset=dataset.id, configuration=QUICK, costs=COSTS, **fields)
+
+
+def tables(desk):
+    with desk.store.read() as connection:
+        return {table.name: reads.table_rows(connection, table) for table in t.PROJECTIONS}
+
+
+def test_a_replay_gives_the_digest_of_the_backtest_and_verifies(desk):
+    bars = wandering(1500)
+    row = run_session(desk, replay(desk, bars))
+    result = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, configuration=QUICK, costs=COSTS)
+    assert row.status == "COMPLETED"
+    assert row.ledger_digest == result.digest
+    assert row.equity == result.final_equity
+    assert row.trades == result.stats["fills"] > 20
+    verdict = verify_session(desk, row.id)
+    assert verdict.identical
+    assert verdict.digest == result.digest
+    assert str(verdict).startswith("identical, ")
+
+
+def test_a_real_file_replays_to_its_golden_digest(desk, market, golden):
+    bars = wb.read_bars(market / "uniswap-pool-1h-2021-2022.parquet", symbol="POOL/USD", timeframe="1h")
+    plain = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 20, "slow": 100})
+    request = SessionRequest(mode="replay", dataset=import_dataset(desk, bars).id, configuration=plain, costs=CostModel(fee_bps=10))
+    assert run_session(desk, request).ledger_digest == golden["uniswap-pool-1h-2021-2022.parquet"]["plain"]
+
+
+def test_the_same_file_imported_twice_is_one_dataset(desk):
+    assert import_dataset(desk, wandering(50)).id == import_dataset(desk, wandering(50), "again").id
+    assert import_dataset(desk, wandering(51)).id != import_dataset(desk, wandering(50)).id
+
+
+def live(desk, **fields):
+    values = {n: getattr(DEFAULT_CONFIGURATION, n) for n in DEFAULT_CONFIGURATION.__struct_fields__}
+    quick = StrategyConfiguration(**{**values, "parameters": {"fast": 2, "slow": 4}})
+    request = SessionRequest(configuration=quick, costs=DEFAULT_COSTS, symbols=("WETH", "AERO"), **fields)
+    return start_session(desk, default_account(desk), request)
+
+
+def go(desk, clock: Clock, session, bars):
+    for _ in range(bars):
+        clock.move(5_000)
+        advance_session(desk, session)
+
+
+def test_a_live_session_trades_bar_by_bar_and_verifies(desk, clock):
+    row = live(desk)
+    assert row.status == "STARTING"
+    assert advance_session(desk, row.id).steps == 0
+    go(desk, clock, row.id, 40)
+    with desk.store.read() as connection:
+        going = reads.session(connection, row.id)
+        assert (going.status, going.steps) == ("RUNNING", 40)
+        assert reads.trades(connection, row.account)
+        assert {thought.symbol for thought in reads.latest_thoughts(connection, row.id)} == {"WETH", "AERO"}
+        assert all(thought.reason for thought in reads.latest_thoughts(connection, row.id))
+    stop_session(desk, row.account, "enough")
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).status == "STOPPED"
+    assert verify_session(desk, row.id).identical
+
+
+def test_a_missed_stretch_is_traded_on_return_and_marked_late(desk, clock):
+    row = live(desk)
+    advance_session(desk, row.id)
+    go(desk, clock, row.id, 5)
+    clock.move(5_000 * 60)
+    advance_session(desk, row.id, budget_seconds=60)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).steps == 65
+        late = [event.event.late for event in reads.events_after(connection, 0, 5000, ["EquityMarked"])]
+    assert late.count(True) >= 58
+    assert late[-1] is False
+    assert verify_session(desk, row.id).identical
+
+
+def test_a_session_taken_up_by_another_process_goes_on_as_if_nothing_had_happened(desk, clock):
+    uninterrupted = live(desk)
+    advance_session(desk, uninterrupted.id)
+    go(desk, clock, uninterrupted.id, 50)
+    with open_desk(":memory:", clock=Clock()) as other:
+        again = live(other)
+        advance_session(other, again.id)
+        for _ in range(50):
+            other.clock.move(5_000)
+            other.runners.clear()
+            advance_session(other, again.id)
+        for one, row in ((desk, uninterrupted), (other, again)):
+            stop_session(one, row.account)
+            advance_session(one, row.id)
+        with desk.store.read() as mine, other.store.read() as theirs:
+            assert reads.session(mine, uninterrupted.id).ledger_digest == reads.session(theirs, again.id).ledger_digest
+
+
+def every_command(first_instrument):
+    configuration = msgspec.structs.replace(QUICK, parameters={"fast": 3, "slow": 9}, take_profit_pct=None)
+    return [
+        (3, c.Deposit("500.25")),
+        (5, c.PlaceOrder(first_instrument, Side.BUY, amount="250")),
+        (9, c.PlaceOrder(first_instrument, Side.BUY, amount="10")),
+        (9, c.CancelOrder(2)),
+        (20, c.Pause()),
+        (40, c.Resume()),
+        (60, c.ForceExit()),
+        (70, c.Withdraw("100")),
+        (80, c.ChangeConfiguration(StrategyConfiguration(**{n: getattr(configuration, n) for n in configuration.__struct_fields__}))),
+        (90, c.Resume()),
+        (110, c.Stop("done", close_positions=True)),
+    ]
+
+
+def resting_order(desk):
+    with desk.store.read() as connection:
+        return connection.execute(select(t.orders.c.number).where(t.orders.c.status == "open", t.orders.c.reason == "manual")).scalar_one()
+
+
+def test_a_session_with_every_kind_of_command_refolds_to_the_same_digest(desk, clock):
+    row = live(desk)
+    advance_session(desk, row.id)
+    weth = desk.source("simulated").instruments()[0].key
+    planned = every_command(weth)
+    assert {type(command) for _, command in planned} == set(c.Command.__args__)
+    for steps in range(1, 112):
+        clock.move(5_000)
+        advance_session(desk, row.id)
+        for after, command in planned:
+            if after == steps:
+                if isinstance(command, c.CancelOrder):
+                    command = c.CancelOrder(resting_order(desk))
+                send_command(desk, row.id, command)
+                advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+        kinds = {event.kind for event in reads.events_after(connection, 0, 10_000)}
+    assert (ended.status, ended.error) == ("STOPPED", "")
+    assert {"Deposited", "Withdrawn", "SessionPaused", "SessionResumed", "ConfigurationChanged", "OrderCancelled", "CommandRefused"} <= kinds
+    verdict = verify_session(desk, row.id)
+    assert verdict.identical, str(verdict)
+    assert verdict.digest == ended.ledger_digest
+    before = tables(desk)
+    rebuild_projections(desk)
+    assert tables(desk) == before
+
+
+def test_projections_dropped_and_rebuilt_from_the_log_are_the_same(desk, clock):
+    run_session(desk, replay(desk, wandering(600)))
+    row = live(desk)
+    advance_session(desk, row.id)
+    go(desk, clock, row.id, 30)
+    before = tables(desk)
+    assert all(before.values())
+    rebuild_projections(desk)
+    assert tables(desk) == before
+
+
+def test_a_log_that_was_tampered_with_is_found(desk):
+    row = run_session(desk, replay(desk, wandering(300)))
+    with desk.store.write() as connection:
+        body = connection.execute(select(t.events.c.body).where(t.events.c.stream == row.id, t.events.c.seq == 40)).scalar_one()
+        connection.execute(update(t.events).where(t.events.c.stream == row.id, t.events.c.seq == 40).values(body=body + " "))
+    with pytest.raises(LogBroken, match="damaged at event 40"):
+        verify_session(desk, row.id)
+
+
+def test_bars_that_were_changed_afterwards_are_found_with_the_first_event_that_differs(desk):
+    row = run_session(desk, replay(desk, wandering(300)))
+    with desk.store.write() as connection:
+        third = connection.execute(select(t.bars.c.ts).order_by(t.bars.c.ts).offset(150).limit(1)).scalar_one()
+        connection.execute(update(t.bars).where(t.bars.c.ts == third).values(close=t.bars.c.close + 1))
+    verdict = verify_session(desk, row.id)
+    assert not verdict.identical
+    assert verdict.seq is not None
+    assert verdict.expected != verdict.found
+    assert "different at event" in str(verdict)
+
+
+def test_an_account_has_one_running_session_at_most(desk):
+    live(desk)
+    with pytest.raises(Conflict, match="one running session at most"):
+        live(desk)
+
+
+def test_a_stop_with_nothing_running_is_not_found_and_a_second_one_a_conflict(desk):
+    account = default_account(desk)
+    with pytest.raises(NotFound, match="running session of account 'default'"):
+        stop_session(desk, account)
+    live(desk)
+    stop_session(desk, account)
+    with pytest.raises(Conflict, match="is STOPPING"):
+        stop_session(desk, account)
+
+
+@pytest.mark.parametrize(
+    ("fields", "error", "sentence"),
+    [
+        ({"configuration": StrategyConfiguration(strategy="smacross2")}, NotFound, "no strategy 'smacross2'"),
+        ({"configuration": StrategyConfiguration(parameters={"fast": 1})}, Invalid, "fast: expected a whole number from 2 to 100"),
+        ({"source": "simulatd"}, NotFound, "Did you mean 'simulated'"),
+        ({"symbols": ("WETHH",)}, NotFound, "Did you mean 'WETH'"),
+        ({"timeframe": "7s"}, Invalid, "timeframe"),
+        ({"timeframe": "soon"}, Invalid, "timeframe: expected a whole number and one of"),
+        ({"mode": "replay"}, NotFound, "no dataset ''"),
+        ({"mode": "replay", "dataset": "feed"}, NotFound, "no dataset 'feed'"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_and_leaves_nothing(desk, fields, error, sentence):
+    account = default_account(desk)
+    before = tables(desk)
+    with pytest.raises(error) as refused:
+        start_session(desk, account, SessionRequest(**fields))
+    assert sentence in str(refused.value)
+    assert tables(desk) == before
+
+
+def test_a_session_ends_when_its_minutes_are_over(desk, clock):
+    row = live(desk, runtime_minutes=1)
+    advance_session(desk, row.id)
+    go(desk, clock, row.id, 13)
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+    assert (ended.status, ended.ended_because) == ("COMPLETED", "its 1 minutes were over")
+    assert verify_session(desk, row.id).identical
+
+
+def test_a_replay_at_a_speed_keeps_to_the_clock(desk, clock):
+    request = replay(desk, wandering(200), speed=3600.0)
+    row = start_session(desk, None, request)
+    advance_session(desk, row.id)
+    clock.move(10_000)
+    assert advance_session(desk, row.id).steps == 10
+    assert advance_session(desk, row.id).steps == 0
+    clock.move(500_000)
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).status == "COMPLETED"
+    assert verify_session(desk, row.id).identical
+
+
+def test_a_turn_that_was_overtaken_leaves_nothing(desk, clock):
+    row = live(desk)
+    advance_session(desk, row.id)
+    stale = desk.runners[row.id]
+    with desk.store.write() as connection:
+        connection.execute(update(t.cursors).values(turn=7))
+    clock.move(5_000)
+    assert advance_session(desk, row.id, turn=1).steps == 0
+    before = tables(desk)
+    stale.turn = 7
+    with desk.store.write() as connection:
+        connection.execute(update(t.cursors).values(turn=8))
+    assert tables(desk) == before
+
+
+def test_a_session_that_breaks_stops_loudly_and_keeps_nothing_of_the_turn(desk, clock):
+    row = live(desk)
+    advance_session(desk, row.id)
+    go(desk, clock, row.id, 3)
+    runner = desk.runners[row.id]
+    wrong = msgspec.structs.replace(runner.state.book, cash=runner.state.book.cash + 1)
+    runner.state = msgspec.structs.replace(runner.state, book=wrong)
+    send_command(desk, row.id, c.PlaceOrder(desk.source("simulated").instruments()[0].key, Side.BUY, amount="100"))
+    clock.move(5_000)
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        broken = reads.session(connection, row.id)
+    assert broken.status == "ERROR"
+    assert "cash" in broken.error
+    assert due_sessions(desk) == []
+
+
+# --- random commands and bars --------------------------------------------------------------------------------------------
+
+BTC = fresh_state().plan.instruments[0].key
+amounts = st.decimals("0.00000001", 3000, places=8)
+orders = st.one_of(
+    st.builds(c.PlaceOrder, st.just(BTC), st.just(Side.BUY), amount=amounts),
+    st.builds(c.PlaceOrder, st.just(BTC), st.just(Side.SELL), quantity=st.decimals("0.00000001", 40, places=8)),
+)
+commands = st.one_of(
+    orders,
+    st.builds(c.Deposit, amounts),
+    st.builds(c.Withdraw, amounts),
+    st.builds(c.CancelOrder, st.integers(1, 20)),
+    st.just(c.ForceExit()),
+    st.just(c.Pause()),
+    st.just(c.Resume()),
+    st.builds(c.ChangeConfiguration, st.builds(StrategyConfiguration, stop_loss_pct=st.sampled_from([None, 2, 10]))),
+)
+moves = st.tuples(st.floats(0.7, 1.4), st.floats(1, 1.2), st.floats(0.8, 1), st.booleans(), st.booleans(), st.integers(1, 3))
+
+
+@settings(max_examples=60)
+@given(st.lists(st.one_of(moves, commands), min_size=5, max_size=40), st.sampled_from([CostModel(), COSTS, CostModel(500, 100, 50, "7")]))
+def test_the_identity_is_exact_after_every_input_and_the_log_gives_the_same_projections(inputs, costs):
+    state = fresh_state(costs=costs, stop_loss_pct=8, take_profit_pct=15, trailing_stop_pct=9, size_pct=60)
+    price, ts, events = 100.0, START, []
+    for given_input in inputs:
+        if isinstance(given_input, tuple):
+            change, up, down, enter, leave, gap = given_input
+            before, price, ts = price, round(price * change, 6), ts + gap * HOUR
+            high, low = round(max(before, price) * up, 6), round(min(before, price) * down, 6)
+            stepped = step(state, Slice(ts, (bar(ts, before, high, low, price),)), [reading(enter, leave)])
+        else:
+            stepped = step(state, given_input)
+        state, events = stepped.state, events + list(stepped.events)
+        state.book.check()
+        assert state.equity == state.book.equity(state.marks)
+        assert state.book.cash >= 0
+    projected = _projected(fresh_state(costs=costs), events)
+    assert projected == state.book
+
+
+def _projected(opening, events):
+    """Write the events as a session's log would have them, project them, and return the book of the account's row."""
+    from workbench.actions.open_account import open_account
+    from workbench.domain.events import SessionRequested, SessionStarted
+
+    with open_desk(":memory:", clock=Clock()) as desk:
+        account = open_account(desk, "property", 10_000)
+        first = [
+            SessionRequested("s", account, SessionRequest()),
+            SessionStarted("s", opening.plan, opening.book, {}, -1, {}, {}),
+        ]
+        with desk.store.write() as connection:
+            projector = Projector(connection)
+            projector.take(append(connection, "s", [*first, *events], desk.at))
+            projector.flush()
+        with desk.store.read() as connection:
+            book, _ = reads.account_book(connection, account)
+        rebuild_projections(desk)
+        with desk.store.read() as connection:
+            assert reads.account_book(connection, account)[0] == book
+        return book
