@@ -115,10 +115,10 @@ def given_rules(options: dict[str, Any]) -> dict[str, Any]:
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def up(port: int, home: str | None, no_browser: bool) -> None:
     """Start the web server and the worker; Ctrl-C ends both."""
+    listener = _listener(port)
     from workbench.desk import open_desk
     from workbench.web.serve import serve
 
-    listener = _listener(port)
     port = listener.getsockname()[1]
     with open_desk(home) as desk, _worker(str(desk.settings.home)):
         address = f"http://127.0.0.1:{port}/paper-trading/"

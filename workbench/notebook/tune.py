@@ -152,7 +152,7 @@ def _rule_fields() -> dict[str, Field]:
 def _slider(field: Field, low: float, high: float, value: Any, smooth: bool) -> Any:
     unit = f" {field.param.unit}" if field.param.unit and field.param.unit != "bars" else ""
     common: dict[str, Any] = {
-        "description": f"{field.label}{unit}", "description_tooltip": field.param.help, "continuous_update": smooth,
+        "description": f"{field.label}{unit}", "tooltip": field.param.help, "continuous_update": smooth,
         "style": {"description_width": "120px"}, "layout": widgets.Layout(width="420px"),
     }  # fmt: skip
     if field.type is int:

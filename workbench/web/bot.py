@@ -210,10 +210,10 @@ def settings_of(session: SessionRow) -> tuple[Setting, ...]:
         Setting("Size", size),
         Setting("Stop loss", _with_unit(c.stop_loss_pct, "%")),
         Setting("Take profit", _with_unit(c.take_profit_pct, "%")),
-        Setting("Confidence", _with_unit(c.confidence_threshold, "% or more")),
+        Setting("Confidence", "≥ " + _with_unit(c.confidence_threshold, "%")),
         Setting("Bars", session.timeframe),
         Setting("Tokens", str(len(session.symbols))),
-        Setting("Runtime", _with_unit(session.runtime_minutes, "min") if session.runtime_minutes else "until stopped"),
+        Setting("Runtime", _with_unit(session.runtime_minutes, "min") if session.runtime_minutes else "no limit"),
     ]
     return tuple(lines)
 

@@ -24,7 +24,7 @@ START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "strategy", "parameters
 STOP_FIELDS: Final = ("reason", "close_positions")
 
 
-@post("/paper-trading/api/bot/start/", status_code=200, sync_to_thread=False)
+@post("/paper-trading/api/bot/start/", status_code=200)
 async def start(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Start the bot; every field may be left out."""
     body = await read_body(request)
@@ -94,7 +94,7 @@ def _symbols(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-@post("/paper-trading/api/bot/stop/", status_code=200, sync_to_thread=False)
+@post("/paper-trading/api/bot/stop/", status_code=200)
 async def stop(request: Request[Any, Any, State], state: State) -> Response[bytes]:
     """Stop the bot; positions stay unless `close_positions` is true."""
     body = await read_body(request)

@@ -1,0 +1,74 @@
+import pytest
+
+import workbench as wb
+from tests.make import wandering
+from workbench.domain.params import param_fields
+from workbench.errors import Invalid, NotFound
+from workbench.notebook.tune import tune
+from workbench.strategies import shelf
+
+
+@pytest.fixture(scope="module")
+def bars():
+    return wandering(700)
+
+
+@pytest.mark.parametrize("name", shelf.names())
+def test_the_sliders_are_the_strategys_own_parameters_with_their_bounds(name, bars):
+    panel = tune(name, bars)
+    for field in param_fields(shelf.get(name)):
+        slider = panel.sliders[field.name]
+        assert (slider.min, slider.max, slider.value) == (field.param.low, field.param.high, field.default)
+
+
+def test_moving_a_slider_redraws_by_the_same_engine(bars):
+    panel = tune("sma_cross", bars, fee_bps=10)
+    before = panel.result.digest, list(panel.figure.data[0].y)
+    panel.sliders["slow"].value = 40
+    panel.sliders["fast"].value = 4
+    expected = wb.backtest(wb.strategies.SmaCross(fast=4, slow=40), bars, fee_bps=10, size_pct=10)
+    assert panel.result.digest == expected.digest != before[0]
+    assert list(panel.figure.data[0].y) == expected.equity["equity"].to_list() != before[1]
+    assert len(panel.figure.data[2].x) == expected.fills.filter(side="buy").height
+    assert "SmaCross(fast=4, slow=40)" in panel._stats.value
+
+
+def test_rules_and_costs_have_sliders_too(bars):
+    panel = tune("sma_cross", bars, size_pct=50)
+    assert panel.sliders["size_pct"].value == 50
+    panel.sliders["stop_loss_pct"].value = 2.0
+    panel.sliders["fee_bps"].value = 20.0
+    assert panel.result.plan.configuration.stop_loss_pct == 2
+    assert panel.result.plan.costs.fee_bps == 20
+
+
+def test_values_that_do_not_go_together_are_said_and_the_last_result_stays(bars):
+    panel = tune("sma_cross", bars)
+    before = panel.result
+    panel.sliders["slow"].value = 10
+    assert panel.message == "fast: expected fewer bars than slow, which is 10, found 20."
+    assert panel.result is before
+    panel.sliders["fast"].value = 5
+    assert panel.message == ""
+    assert panel.result is not before
+
+
+def test_the_panel_tells_the_call_that_gives_its_result(bars):
+    panel = tune(wb.strategies.SmaCross(fast=6, slow=30), bars, fee_bps=10)
+    result = eval(panel.code, {"wb": wb, "bars": bars})
+    assert result.digest == panel.result.digest
+
+
+def test_a_strategy_is_taken_by_name_class_or_itself(bars):
+    kinds = ["sma_cross", wb.strategies.SmaCross, wb.strategies.SmaCross()]
+    assert len({tune(kind, bars).result.digest for kind in kinds}) == 1
+
+
+@pytest.mark.parametrize(("wrong", "error"), [("sma_crosss", NotFound), (3, Invalid), (dict, Invalid)])
+def test_nonsense_is_refused_in_a_sentence(wrong, error, bars):
+    with pytest.raises(error, match="strategy"):
+        tune(wrong, bars)
+
+
+def test_its_representation_is_a_line():
+    assert repr(tune("buy_and_hold", wandering(60))).startswith("Tuner(BuyAndHold()")

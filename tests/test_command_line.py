@@ -1,0 +1,103 @@
+import json
+import socket
+
+import pytest
+from click.testing import CliRunner
+
+from tests.make import wandering
+from workbench.__main__ import main
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+
+    def run(*words):
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    return run
+
+
+@pytest.fixture
+def candles(tmp_path):
+    path = tmp_path / "candles.csv"
+    wandering(900).frame.write_csv(path)
+    return path
+
+
+SMA = ("--strategy", "sma_cross", "--set", "fast=5", "--set", "slow=15", "--fee-bps", "10", "--size-pct", "10")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("up", "--help"), ("run", "--help"), ("backtest", "--help"), ("verify", "--help")])
+def test_help_reads_well(call, words):
+    shown = call(*words)
+    assert shown.exit_code == 0
+    assert "Usage:" in shown.output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("bactest",), "Did you mean 'backtest'"),
+        (("backtest", "--strategy", "sma_crss"), "Did you mean 'sma_cross'"),
+        (("backtest", "--set", "fast"), "expected NAME=VALUE"),
+        (("backtest", "--set", "fsat=3"), "Did you mean 'fast'"),
+        (("backtest", "--set", "fast=3.5"), "fast: expected a whole number from 2 to 100, found '3.5'"),
+        (("backtest", "--fee-bps", "lots"), "fee_bps: expected a number, found 'lots'"),
+        (("backtest", "--fee_bps", "1"), "--fee-bps"),
+        (("backtest", "--bars", "nowhere.csv", "--symbol", "X/Y"), "There is no file 'nowhere.csv'"),
+        (("run", "--mode", "replay"), "a replay needs data"),
+        (("verify", "ffff"), "There is no session 'ffff'"),
+    ],
+)
+def test_a_wrong_word_gets_one_clear_sentence_and_exit_code_2(call, words, sentence):
+    shown = call(*words)
+    assert shown.exit_code == 2
+    assert sentence in shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_backtest_run_and_verify_agree_on_the_digest(call, candles):
+    told = json.loads(call("backtest", *SMA, "--bars", candles, "--symbol", "BTC/USDT", "--timeframe", "1h", "--json").output)
+    ran = call("run", "--mode", "replay", *SMA, "--bars", candles, "--symbol", "BTC/USDT", "--json")
+    summary = json.loads(ran.output)
+    assert ran.exit_code == 0
+    assert summary["digest"] == told["digest"]
+    assert float(summary["equity"]) == told["final_equity"]
+    verified = call("verify", summary["session"][:8])
+    assert verified.exit_code == 0
+    assert verified.output.startswith("identical, ")
+    assert summary["session"][:8] in call("sessions").output
+
+
+def test_backtest_prints_figures_for_people(call, candles):
+    shown = call("backtest", *SMA, "--bars", candles, "--symbol", "BTC/USDT")
+    assert shown.exit_code == 0
+    assert "Worst drawdown" in shown.output
+    assert "Ledger digest" in shown.output
+
+
+def test_a_file_is_imported_once_by_its_content(call, candles):
+    first, second = (call("import", candles, "--symbol", "BTC/USDT") for _ in range(2))
+    assert first.exit_code == 0
+    assert first.output == second.output
+
+
+def test_the_shelf_of_strategies_is_listed_with_its_parameters(call):
+    shown = call("strategies").output
+    assert "sma_cross" in shown
+    assert "a whole number from 2 to 100" in shown
+
+
+def test_rebuild_tells_how_many_events_it_read(call, candles):
+    call("run", "--mode", "replay", *SMA, "--bars", candles, "--symbol", "BTC/USDT")
+    assert call("rebuild").output.startswith("Rebuilt from ")
+
+
+def test_a_port_that_is_taken_is_said_with_the_option_that_helps(call):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        shown = call("up", "--no-browser", "--port", taken.getsockname()[1])
+    assert shown.exit_code == 1
+    assert "--port" in shown.output

@@ -1,0 +1,103 @@
+import json
+from datetime import UTC, datetime
+
+import pytest
+from huey.registry import Message
+
+from tests.actions.test_sessions import QUICK
+from workbench import jobs
+from workbench.actions.open_account import default_account
+from workbench.actions.start_session import start_session
+from workbench.domain.sessions import SessionRequest
+from workbench.store import reads
+
+
+@pytest.fixture
+def queue(desk, monkeypatch):
+    """The queue over a desk, every task run at once where it is called."""
+    jobs.bind(desk)
+    jobs.queue.immediate = True
+    yield jobs.queue
+    jobs.queue.immediate = False
+    jobs._bound.clear()
+
+
+def test_messages_are_json_and_read_back_the_same():
+    message = Message("id", "workbench.jobs.advance", datetime(2026, 1, 2, tzinfo=UTC), 0, 0, None, ("session", 3), {"turn": 4})
+    raw = jobs.JsonSerializer().serialize(message)
+    assert json.loads(raw)["message"]["args"] == ["session", 3]
+    assert jobs.JsonSerializer().deserialize(raw) == message
+
+
+def test_a_message_carries_plain_values_only():
+    with pytest.raises(TypeError, match="ids and plain numbers only, found object"):
+        jobs.JsonSerializer().serialize(Message("id", "x", args=(object(),)))
+
+
+def test_the_jobs_keep_the_names_that_their_callers_know():
+    names = set(jobs.queue._registry._registry)
+    for name in ("run_paper_trading_bot", "stop_paper_trading_bot", "update_all_position_prices", "update_single_position_price", "advance"):
+        assert f"workbench.jobs.{name}" in names
+
+
+def test_position_prices_are_updated_every_five_minutes():
+    (task,) = [task for task in jobs.queue._registry.periodic_tasks if task.name == "update_all_position_prices"]
+    due = [minute for minute in range(60) if task.validate_datetime(datetime(2026, 1, 1, 3, minute))]
+    assert due == list(range(0, 60, 5))
+
+
+def test_a_session_is_started_advanced_and_stopped_by_jobs(queue, desk, clock):
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    jobs.run_paper_trading_bot(row.id)
+    for _ in range(5):
+        clock.move(5_000)
+        jobs.revive_sessions()
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).steps == 5
+    jobs.stop_paper_trading_bot(row.id, reason="by a job")
+    jobs.revive_sessions()
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+    assert (ended.status, ended.ended_because) == ("STOPPED", "by a job")
+
+
+def test_a_session_that_is_being_advanced_is_left_to_who_does_it(queue, desk):
+    row = start_session(desk, default_account(desk), SessionRequest(symbols=("WETH",)))
+    jobs._busy.add(row.id)
+    try:
+        assert jobs.advance.call_local(row.id) == 0
+    finally:
+        jobs._busy.discard(row.id)
+
+
+def test_open_positions_without_a_session_get_fresh_prices_and_their_book_stays(queue, desk, clock):
+    hold = {"strategy": "buy_and_hold", "parameters": {}}
+    configuration = type(QUICK)(**{**{n: getattr(QUICK, n) for n in QUICK.__struct_fields__}, **hold})
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=configuration, symbols=("WETH",)))
+    jobs.run_paper_trading_bot(row.id)
+    for _ in range(3):
+        clock.move(5_000)
+        jobs.revive_sessions()
+    assert jobs.update_all_position_prices.call_local() == 0, "a running session marks its own positions"
+    jobs.stop_paper_trading_bot(row.id)
+    jobs.revive_sessions()
+    with desk.store.read() as connection:
+        (before,) = reads.positions(connection, row.account)
+        book, _ = reads.account_book(connection, row.account)
+    clock.move(3_600_000)
+    assert jobs.update_all_position_prices.call_local() == 1
+    assert jobs.update_all_position_prices.call_local(chain_id=1) == 0
+    with desk.store.read() as connection:
+        (after,) = reads.positions(connection, row.account)
+        figures = reads.figures(connection, row.account, desk.now())
+        assert reads.account_book(connection, row.account)[0] == book
+    assert after.price != before.price
+    assert figures.value == book.cash + after.value
+    assert jobs.update_single_position_price.call_local(after.id) == 1
+
+
+def test_market_prices_are_recorded_once(queue, desk, clock):
+    assert jobs.refresh_market_prices.call_local() == 8 * 60
+    assert jobs.refresh_market_prices.call_local() == 0
+    clock.move(5_000)
+    assert jobs.refresh_market_prices.call_local() == 8

@@ -1,0 +1,173 @@
+// What the page does by itself: it says how the feed is, keeps ages going, fades what has changed, and shows where
+// sliders stand. The news themselves come through htmx and its hx-sse extension.
+
+const feed = document.getElementById("feed");
+const clock = { offset: feed ? Number(feed.dataset.now) - Date.now() : 0 };
+const now = () => Date.now() + clock.offset;
+
+// --- the feed's dot ------------------------------------------------------------------------------------------------------
+
+const BEAT = 15000;
+let heard = 0;
+let retry = 0;
+
+function showFeed(state, words) {
+  const text = feed.querySelector("[data-feed]");
+  feed.querySelector(".dot").className = state === "live" ? "dot ok" : "dot";
+  feed.dataset.state = state;
+  // A status line that is written anew is read out anew.
+  if (text.textContent !== words) text.textContent = words;
+}
+
+const timeOf = (ms) => new Date(ms).toISOString().slice(11, 19);
+
+function alive() {
+  heard = now();
+  retry = 0;
+  showFeed("live", "feed live");
+}
+
+function lost() {
+  showFeed("reconnecting", heard ? `feed stale since ${timeOf(heard)}, reconnecting` : "feed connecting");
+}
+
+function again() {
+  // The extension reconnects what was open once; a feed that never opened is asked for again here.
+  if (feed._htmx?.sse) return;
+  retry = Math.min(5000, (retry || 250) * 2);
+  setTimeout(() => !feed._htmx?.sse && feed.dispatchEvent(new Event("feed:retry")), retry);
+}
+
+if (feed) {
+  showFeed("connecting", "feed connecting");
+  feed.addEventListener("htmx:sse:after:connection", alive);
+  feed.addEventListener("htmx:sse:after:message", alive);
+  feed.addEventListener("beat", (event) => {
+    clock.offset = Number(event.detail.data) - Date.now();
+    alive();
+  });
+  // Before the first connection of all, nothing has been lost.
+  feed.addEventListener("htmx:sse:before:connection", () => heard && lost());
+  feed.addEventListener("htmx:sse:error", lost);
+  for (const name of ["htmx:sse:close", "htmx:error", "htmx:response:error"]) {
+    feed.addEventListener(name, () => {
+      lost();
+      again();
+    });
+  }
+}
+
+// --- what ticks ----------------------------------------------------------------------------------------------------------
+
+const UNITS = [[86400000, "d"], [3600000, "h"], [60000, "min"]];
+
+function age(ms) {
+  for (const [length, unit] of UNITS) if (ms >= length) return `${Math.floor(ms / length)} ${unit}`;
+  return `${Math.max(0, Math.floor(ms / 1000))} s`;
+}
+
+function duration(ms) {
+  if (ms < 60000) return `${Math.max(0, Math.floor(ms / 1000))} s`;
+  if (ms < 3600000) return `${Math.floor(ms / 60000)} min`;
+  const minutes = String(Math.floor((ms % 3600000) / 60000)).padStart(2, "0");
+  if (ms < 86400000) return `${Math.floor(ms / 3600000)} h ${minutes} min`;
+  return `${Math.floor(ms / 86400000)} d ${Math.floor((ms % 86400000) / 3600000)} h`;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function tick() {
+  for (const element of document.querySelectorAll("time[data-age]")) {
+    const old = now() - Number(element.dataset.age);
+    write(element, age(old));
+    element.parentElement.querySelector("[data-dot]")?.classList.toggle("ok", old < 20000);
+  }
+  for (const element of document.querySelectorAll("time[data-since]")) write(element, duration(now() - Number(element.dataset.since)));
+  // A connection may be dead without anybody having said so; the heartbeat tells.
+  if (feed && feed.dataset.state === "live" && heard && now() - heard > 3 * BEAT && !document.hidden) {
+    showFeed("stale", `feed stale since ${timeOf(heard)}`);
+  }
+}
+
+setInterval(tick, 1000);
+tick();
+
+// --- what has changed fades once -----------------------------------------------------------------------------------------
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+function fade(element) {
+  if (calm.matches) return;
+  element.classList.remove("changed");
+  // Reading a size makes the browser forget the animation that ran before.
+  void element.offsetWidth;
+  element.classList.add("changed");
+}
+
+document.addEventListener("animationend", (event) => event.animationName === "changed" && event.target.classList.remove("changed"));
+
+new MutationObserver((records) => {
+  const changed = new Set();
+  for (const record of records) {
+    if (record.type === "characterData") {
+      const cell = record.target.parentElement?.closest("[data-live]");
+      if (cell && record.oldValue !== record.target.data) changed.add(cell);
+    }
+    for (const node of record.addedNodes) if (node.nodeType === 1 && node.hasAttribute("data-row")) changed.add(node);
+  }
+  changed.forEach(fade);
+}).observe(document.getElementById("main"), { subtree: true, childList: true, characterData: true, characterDataOldValue: true });
+
+// --- forms ---------------------------------------------------------------------------------------------------------------
+
+document.addEventListener("input", (event) => {
+  if (event.target.type === "range") write(event.target.closest("label").querySelector("output"), event.target.value);
+});
+
+document.addEventListener("change", (event) => {
+  event.target.closest("form[data-auto]")?.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target.closest("form[data-auto]");
+  if (!form) return;
+  // What is left empty need not stand in the address.
+  for (const field of form.elements) if (field.value === "") field.disabled = true;
+});
+addEventListener("pageshow", () => {
+  for (const field of document.querySelectorAll("form[data-auto] :disabled")) field.disabled = false;
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    return; // the browser does not let us; the text can be selected
+  }
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), 1200);
+});
+
+// --- how requests end ----------------------------------------------------------------------------------------------------
+
+const notice = document.getElementById("notice");
+
+function tell(words) {
+  if (notice) write(notice, words);
+}
+
+document.addEventListener("htmx:before:request", (event) => event.target !== feed && tell(""));
+document.addEventListener("htmx:response:error", (event) => {
+  const status = event.detail.ctx.response.status;
+  // Refusals come back in the block itself, beside what they are about.
+  if (event.target !== feed && ![404, 409, 422].includes(status)) tell(`That did not work: the server answered ${status}.`);
+});
+document.addEventListener("htmx:error", (event) => event.target !== feed && tell("That did not work: the server could not be reached."));
+document.addEventListener("htmx:after:swap", (event) => {
+  // Whoever pressed a button that is gone now is led to what came of it.
+  if (event.target !== feed && document.activeElement === document.body) document.querySelector("#bot .said")?.focus();
+});
