@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
 from workbench.domain.params import Field, param_fields
-from workbench.domain.sessions import SessionRequest
+from workbench.domain.sessions import SessionRequest, Status
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.store import reads
@@ -34,8 +34,7 @@ class Said(msgspec.Struct, frozen=True):
 
 
 STARTED: Final = Said("The bot is starting; its first bar comes in a moment.")
-STOPPED: Final = Said("The bot is stopping before its next bar; positions stay.")
-_ENDINGS: Final = {"started": STARTED, "stopped": STOPPED}
+STOPPED: Final = Said("The bot stops before its next bar.")
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -96,7 +95,12 @@ def look_at_bot(connection: Connection, asking: Asking) -> BotView:
     """Return the bot as it is."""
     wanted = asking.query.strategy or DEFAULT_CONFIGURATION.strategy
     shelf.get(wanted, "strategy")
-    return bot_view(connection, asking.account, asking.now, {"strategy": wanted}, said=_ENDINGS.get(asking.query.said))
+    view = bot_view(connection, asking.account, asking.now, {"strategy": wanted})
+    if view.session is None:
+        return view
+    # What was said on the way here holds as long as it has not happened.
+    coming = {("started", Status.STARTING): STARTED, ("stopped", Status.STOPPING): STOPPED}
+    return replace(view, said=coming.get((asking.query.said, view.session.status)))
 
 
 def bot_view(
@@ -139,7 +143,7 @@ def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotFo
         low = field.param.low if field.param.low % step == 0 or field.type is int else step
         return Input(
             key, label or field.label, field.param.help, field.param.unit, plain_number(low), plain_number(field.param.high),
-            plain_number(step), text, str(problem) if problem is not None and key == wrong else "",
+            plain_number(step), text, beside(problem) if problem is not None and key == wrong else "",
         )  # fmt: skip
 
     return BotForm(
@@ -153,6 +157,12 @@ def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotFo
         runtime=shown(minutes, "runtime_minutes", None, "Runtime"),
         costs=DEFAULT_COSTS,
     )
+
+
+def beside(problem: Refused) -> str:
+    """Return a refusal as it stands beside the field that it is about, which need not be named again."""
+    text = str(problem).removeprefix(f"{problem.field}: ")
+    return text[:1].upper() + text[1:]
 
 
 def _field_of(problem: Refused | None, strategy: str) -> str:

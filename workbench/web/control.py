@@ -17,12 +17,21 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
-from workbench.errors import Refused
-from workbench.web.bot import BOT, STARTED, STOPPED, Said, bot_view, read_form
+from workbench.errors import NotFound, Refused
+from workbench.web.bot import BOT, STARTED, STOPPED, Said, bot_form, bot_view, read_form
 from workbench.web.page import draw, draw_view
 from workbench.web.pages import PAGES, WebRequest, dashboard, html
 
 Answer = Literal["page", "block"]
+
+
+class NothingRuns(Refused):
+    """The bot was to be stopped, and stands still."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("The bot is not running, so there is nothing to stop.")
 
 
 @post("/paper-trading/bot/start", name="bot_start", status_code=200)
@@ -54,6 +63,8 @@ def _stop(desk: Desk, close: bool, answer: Answer) -> Response[Any]:
     account = default_account(desk)
     try:
         row = stop_session(desk, account, "stopped on the dashboard", close)
+    except NotFound:
+        return _answer(desk, account, answer, {}, NothingRuns())
     except Refused as problem:
         return _answer(desk, account, answer, {}, problem)
     jobs.hasten(row.id)
@@ -73,12 +84,18 @@ def _answer(
     if problem is None and answer == "page":
         return Redirect(f"{dashboard.PAGE.path}?{urlencode({'said': ending})}", status_code=303)
     status = problem.status if problem is not None else 200
-    said = Said(str(problem), is_bad=True) if problem is not None else said
     with desk.store.read() as connection:
-        view = bot_view(connection, account, desk.now(), values, problem, said)
+        view = bot_view(connection, account, desk.now(), values, problem, _told(problem, values) if problem else said)
     if answer == "block":
         return html(draw_view(dashboard.PAGE, BOT, view), status)
     return html(draw(dashboard.PAGE, PAGES, desk, account, dashboard.DashboardQuery(), bot=view), status)
+
+
+def _told(problem: Refused, values: dict[str, str]) -> Said:
+    """Return a refusal with the field's name as the form writes it."""
+    form = bot_form(values, problem)
+    wrong = [field for field in (*form.parameters, *form.rules, *form.limits, form.runtime) if field.problem]
+    return Said(f"{wrong[0].label}: {wrong[0].problem[:1].lower()}{wrong[0].problem[1:]}" if wrong else str(problem), is_bad=True)
 
 
 handlers: Final[list[HTTPRouteHandler]] = [start, stop]

@@ -3,17 +3,40 @@
 import socket
 
 import uvicorn
+from litestar import Litestar
 
 from workbench import jobs
 from workbench.desk import Desk
 from workbench.web.app import create_app
+from workbench.web.live import Live
+
+
+class Server(uvicorn.Server):
+    """A server that lets its open feeds end before it waits for its connections, which would otherwise wait for the feeds.
+
+    Parameters
+    ----------
+    app
+        The application.
+    grace_seconds
+        How long requests that are still under way are waited for.
+    """
+
+    def __init__(self, app: Litestar, grace_seconds: int = 2) -> None:
+        self.live: Live = app.state.live
+        super().__init__(
+            uvicorn.Config(
+                app, log_level="warning", timeout_graceful_shutdown=grace_seconds, access_log=False, server_header=False, lifespan="on"
+            )
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the feeds, then the rest."""
+        self.live.end_feeds()
+        await super().shutdown(sockets)
 
 
 def serve(desk: Desk, listener: socket.socket) -> None:
-    """Run the server in this process.
-
-    An open feed would hold up the end for ever, so there is a limit to how long it is waited for.
-    """
+    """Run the server in this process."""
     jobs.bind(desk)
-    config = uvicorn.Config(create_app(desk), log_level="warning", timeout_graceful_shutdown=2, access_log=False, server_header=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    Server(create_app(desk)).run(sockets=[listener])

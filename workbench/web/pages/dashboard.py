@@ -129,6 +129,19 @@ class ThoughtsView(msgspec.Struct, frozen=True):
     now: int
 
 
+class TokenNow(msgspec.Struct, frozen=True):
+    """What the bot makes of a token at its newest bar, and the gate that stops it."""
+
+    row: ThoughtRow
+    gate: GateLine | None
+
+
+class NowView(msgspec.Struct, frozen=True):
+    """The newest evaluation of every token, whether it changed anything or not."""
+
+    tokens: tuple[TokenNow, ...]
+
+
 class RecentTradesView(msgspec.Struct, frozen=True):
     """The newest fills."""
 
@@ -144,6 +157,7 @@ class DashboardView(View, frozen=True, kw_only=True):
     figures: FiguresView | UnsetType = UNSET
     equity: EquityView | UnsetType = UNSET
     bot: BotView | UnsetType = UNSET
+    now: NowView | UnsetType = UNSET
     thoughts: ThoughtsView | UnsetType = UNSET
     positions: PositionsView | UnsetType = UNSET
     trades: RecentTradesView | UnsetType = UNSET
@@ -247,6 +261,20 @@ def _factor(name: str, value: float | None, signed: bool, largest: float) -> Fac
     return FactorLine(label, value, signed, round(begin, 2), round(width, 2))
 
 
+def look_at_now(connection: Connection, asking: Asking) -> NowView:
+    """Return what the running bot makes of each of its tokens, in the session's order."""
+    going = reads.active_session(connection, asking.account)
+    if going is None:
+        return NowView(())
+    rows = {row.symbol: row for row in reads.latest_thoughts(connection, going.id)}
+    return NowView(tuple(_token_now(rows[symbol]) for symbol in going.symbols if symbol in rows))
+
+
+def _token_now(row: ThoughtRow) -> TokenNow:
+    places = [place for place, gate in enumerate(row.gates) if gate.name == row.stopped_by]
+    return TokenNow(row, _gate(row, places[0]) if places else None)
+
+
 def look_at_trades(connection: Connection, asking: Asking) -> RecentTradesView:
     """Return the newest fills."""
     rows = reads.trades(connection, asking.account, limit=RECENT)
@@ -266,6 +294,7 @@ PAGE: Final = Page(
         FIGURES,
         Block("equity", SESSION_KINDS | CASH_KINDS | {"OrderFilled", "EquityMarked"}, look_at_equity),
         BOT,
+        Block("now", SESSION_KINDS | {"EquityMarked", "ThoughtRecorded"}, look_at_now),
         Block("thoughts", SESSION_KINDS | {"ThoughtRecorded"}, look_at_thoughts),
         POSITIONS,
         Block("trades", SESSION_KINDS | {"OrderFilled"}, look_at_trades),

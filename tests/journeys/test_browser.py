@@ -1,0 +1,105 @@
+"""What a person does: open the dashboard, start the bot, watch it trade, stop it; and ask programs' questions by curl."""
+
+import subprocess
+
+import httpx
+import pytest
+
+from tests.journeys.conftest import until
+from workbench.actions.verify_session import verify_session
+from workbench.desk import open_desk
+
+
+@pytest.fixture
+def page(browser, site):
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    opened = context.new_page()
+    opened.said = []
+    opened.on("console", lambda message: opened.said.append(message.text) if message.type in {"error", "warning"} else None)
+    opened.on("pageerror", lambda problem: opened.said.append(str(problem)))
+    opened.set_default_timeout(60_000)
+    yield opened
+    context.close()
+
+
+def slide(page, name, value):
+    page.locator(f"#bot [name='p.{name}']").evaluate(
+        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); }", value
+    )
+
+
+def test_the_bot_is_started_watched_and_stopped_in_the_browser(page, site, home):
+    page.goto(f"{site}/")
+    page.evaluate("window.neverReloaded = true")
+    price = page.locator("#quote-WETH .price")
+    before = price.inner_text()
+    page.wait_for_function("before => document.querySelector('#quote-WETH .price').innerText !== before", arg=before)
+    slide(page, "fast", "2")
+    slide(page, "slow", "4")
+    page.click("#bot-start")
+    page.wait_for_selector("#bot .chip.live")
+    page.wait_for_selector("#thoughts li")
+    page.wait_for_selector("#trades tbody tr")
+    page.wait_for_selector("#positions tbody tr, #figures dd")
+    page.wait_for_function("document.querySelectorAll('#trades tbody tr').length >= 2")
+    value = page.locator("#figures dd").first.inner_text()
+    page.wait_for_function("before => document.querySelector('#figures dd').innerText !== before", arg=value)
+    page.locator("#thoughts summary").first.click()
+    page.wait_for_selector("#thoughts details[open] table")
+    page.click("#bot-stop")
+    page.wait_for_selector("#bot-start")
+    assert page.evaluate("window.neverReloaded") is True
+    assert page.said == []
+    session = httpx.get(f"{site}/api/bot/status/").json()["data"]
+    assert session["status"] == "STOPPED"
+    with open_desk(home) as desk:
+        assert verify_session(desk, session["session_id"]).identical
+
+
+def test_a_page_works_without_script(browser, site):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    for path in ("/", "/trades/", "/portfolio/"):
+        assert page.goto(f"{site}{path}").status == 200
+        assert page.locator("h1").count() == 1
+    page.goto(f"{site}/")
+    page.click("#bot-start")
+    assert page.locator("#bot-stop").count() == 1
+    page.click("#bot-stop")
+    until(lambda: page.goto(f"{site}/").ok and page.locator("#bot-start").count() == 1)
+    context.close()
+
+
+def test_the_three_curl_calls_work_as_they_are_written(site):
+    def curl(*words):
+        return subprocess.run(["curl", "-s", *words], capture_output=True, text=True, check=True).stdout
+
+    json = ("-H", "Content-Type: application/json", "-d")
+    started = curl("-X", "POST", f"{site}/api/bot/start/", *json, '{"runtime_minutes": 60}')
+    assert '"success":true' in started
+    assert '"status":"' in curl(f"{site}/api/bot/status/")
+    stopped = curl("-X", "POST", f"{site}/api/bot/stop/", *json, '{"reason": "User requested stop"}')
+    assert '"success":true' in stopped
+    until(lambda: '"status":"STOPPED"' in curl(f"{site}/api/bot/status/"))
+    assert "User requested stop" in curl(f"{site}/api/bot/status/")
+
+
+def test_ctrl_c_ends_server_and_worker(start, home):
+    up = start("up", "--no-browser", "--port", "0")
+    log = home.parent / "up.log"
+    until(lambda: "is at" in log.read_text())
+    until(lambda: (home / "queue.sqlite3").exists())
+    up.interrupt()
+    left = subprocess.run(["pgrep", "-f", f"worker --home {home}"], capture_output=True, text=True)
+    assert left.stdout == ""
+
+
+def test_a_worker_that_dies_is_started_again(start, home):
+    start("up", "--no-browser", "--port", "0")
+
+    def workers():
+        return subprocess.run(["pgrep", "-f", f"worker --home {home}"], capture_output=True, text=True).stdout.split()
+
+    first = until(workers)
+    subprocess.run(["kill", "-KILL", *first], check=True)
+    until(lambda: workers() and workers() != first)

@@ -1,0 +1,84 @@
+"""A worker that is killed at any instant, and what becomes of its session."""
+
+import time
+
+import pytest
+
+import workbench as wb
+from tests.actions.test_sessions import COSTS, QUICK
+from tests.journeys.conftest import until
+from tests.make import wandering
+from tests.research.test_backtest import GOLDEN
+from workbench.actions.start_session import start_session
+from workbench.actions.verify_session import verify_session
+from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.sessions import SessionRequest
+from workbench.store import reads
+
+
+def progress(desk, session):
+    with desk.store.read() as connection:
+        return reads.session(connection, session)
+
+
+@pytest.fixture
+def bars():
+    return wandering(12_000)
+
+
+def asked_for(desk, bars):
+    dataset = wb.import_dataset(desk, bars)
+    return start_session(desk, None, SessionRequest(mode="replay", dataset=dataset.id, configuration=QUICK, costs=COSTS))
+
+
+def test_a_worker_killed_in_the_middle_and_started_again_ends_as_if_nothing_had_happened(home, start, bars):
+    with wb.open_desk(home) as desk:
+        row = asked_for(desk, bars)
+        for part in (0.1, 0.4, 0.7):
+            worker = start("worker")
+            until(lambda part=part: progress(desk, row.id).steps > part * len(bars))
+            worker.kill()
+            assert progress(desk, row.id).status == "RUNNING"
+        start("worker")
+        until(lambda: not progress(desk, row.id).is_active)
+        ended = progress(desk, row.id)
+        expected = wb.backtest("sma_cross", bars, parameters=QUICK.parameters, configuration=QUICK, costs=COSTS)
+        assert (ended.status, ended.steps) == ("COMPLETED", len(bars))
+        assert ended.ledger_digest == expected.digest
+        assert verify_session(desk, row.id).identical
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_backtest_replay_and_the_real_worker_agree_on_every_real_file(name, home, start, market, golden):
+    symbol, timeframe = GOLDEN[name]
+    series = wb.read_bars(market / name, symbol=symbol, timeframe=timeframe)
+    configuration = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 20, "slow": 100})
+    with wb.open_desk(home) as desk:
+        dataset = wb.import_dataset(desk, series)
+        request = SessionRequest(mode="replay", dataset=dataset.id, configuration=configuration, costs=CostModel(fee_bps=10))
+        there = start_session(desk, None, request)
+        start("worker")
+        until(lambda: not progress(desk, there.id).is_active, seconds=180)
+        assert progress(desk, there.id).ledger_digest == golden[name]["plain"]
+        assert verify_session(desk, there.id).identical
+
+
+def test_two_workers_never_trade_the_same_bar_twice(home, start, bars):
+    with wb.open_desk(home) as desk:
+        row = asked_for(desk, bars[:4000])
+        start("worker")
+        start("worker")
+        until(lambda: not progress(desk, row.id).is_active)
+        expected = wb.backtest("sma_cross", bars[:4000], parameters=QUICK.parameters, configuration=QUICK, costs=COSTS)
+        assert progress(desk, row.id).ledger_digest == expected.digest
+
+
+def test_a_live_session_is_stopped_within_two_seconds_whatever_its_timeframe(home, start):
+    with wb.open_desk(home) as desk:
+        row = start_session(desk, None, SessionRequest(configuration=QUICK, costs=COSTS, timeframe="1h", symbols=("WETH",)))
+        start("worker")
+        until(lambda: progress(desk, row.id).status == "RUNNING")
+        asked = time.monotonic()
+        wb.stop_session(desk, row.account, "enough")
+        until(lambda: progress(desk, row.id).status == "STOPPED", seconds=10)
+        print(f"stopped after {time.monotonic() - asked:.2f} s")
