@@ -12,7 +12,7 @@ from workbench.domain.instruments import Instrument, pair
 from workbench.domain.sessions import Plan
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state
-from workbench.engine.strategy import Candles, Reading, SignalStrategy, Signals
+from workbench.engine.strategy import Candles, Reading, Signals, SignalStrategy
 
 HOUR = 3_600_000
 START = 1_700_006_400_000 // HOUR * HOUR
@@ -78,7 +78,9 @@ def given(*bars: Bar | None, last: bool = False) -> Slice:
     return Slice(next(b.ts for b in bars if b is not None), tuple(bars), last=last)
 
 
-def series(closes: Sequence[float], symbol: str = "BTC/USDT", start: int = START, step: int = HOUR, timeframe: str = "1h") -> BarSeries:
+def series(
+    closes: Sequence[float], symbol: str = "BTC/USDT", start: int = START, step: int = HOUR, timeframe: str = "1h"
+) -> BarSeries:
     """A series whose bars open at the close before."""
     import polars as pl
 

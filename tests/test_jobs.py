@@ -36,13 +36,19 @@ def test_a_message_carries_plain_values_only():
 
 def test_the_jobs_keep_the_names_that_their_callers_know():
     names = set(jobs.queue._registry._registry)
-    for name in ("run_paper_trading_bot", "stop_paper_trading_bot", "update_all_position_prices", "update_single_position_price", "advance"):
+    for name in (
+        "run_paper_trading_bot",
+        "stop_paper_trading_bot",
+        "update_all_position_prices",
+        "update_single_position_price",
+        "advance",
+    ):
         assert f"workbench.jobs.{name}" in names
 
 
 def test_position_prices_are_updated_every_five_minutes():
     (task,) = [task for task in jobs.queue._registry.periodic_tasks if task.name == "update_all_position_prices"]
-    due = [minute for minute in range(60) if task.validate_datetime(datetime(2026, 1, 1, 3, minute))]
+    due = [minute for minute in range(60) if task.validate_datetime(datetime(2026, 1, 1, 3, minute, tzinfo=UTC))]
     assert due == list(range(0, 60, 5))
 
 

@@ -24,6 +24,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 def test_importing_the_package_brings_nothing_heavy():
-    code = "import sys, workbench; print(sorted({'polars', 'numpy', 'talib', 'sqlalchemy', 'plotly', 'litestar'} & set(sys.modules)))"
+    code = (
+        "import sys, workbench; print(sorted({'polars', 'numpy', 'talib', 'sqlalchemy', 'plotly', 'litestar'} & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"

@@ -55,9 +55,7 @@ def main() -> None:
     """
 
 
-home_option = click.option(
-    "--home", metavar="FOLDER", help="Data folder; WORKBENCH_HOME or the platform's own place without it."
-)
+home_option = click.option("--home", metavar="FOLDER", help="Data folder; WORKBENCH_HOME or the platform's own place without it.")
 
 
 def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,7 +108,9 @@ def given_rules(options: dict[str, Any]) -> dict[str, Any]:
 
 
 @main.command()
-@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="Where to listen on 127.0.0.1.")
+@click.option(
+    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="Where to listen on 127.0.0.1."
+)
 @home_option
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def up(port: int, home: str | None, no_browser: bool) -> None:
@@ -209,7 +209,12 @@ def backtest(
     with _progress(as_json) as progress:
         result = research.backtest(chosen, bars, cash=cash, progress=progress, **given_rules(options))
     if as_json:
-        about = {"strategy": strategy, "parameters": parameters_of(chosen), "symbol": bars.instrument.symbol, "timeframe": bars.timeframe}
+        about = {
+            "strategy": strategy,
+            "parameters": parameters_of(chosen),
+            "symbol": bars.instrument.symbol,
+            "timeframe": bars.timeframe,
+        }
         click.echo(json.dumps({**result.stats, "digest": result.digest, **about}, indent=2))
         return
     click.echo(repr(bars)[10:-1] + "\n")
@@ -239,7 +244,9 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 
 
 @main.command()
-@click.option("--mode", type=click.Choice(["live", "replay"]), default="live", show_default=True, help="On the clock, or over a file.")
+@click.option(
+    "--mode", type=click.Choice(["live", "replay"]), default="live", show_default=True, help="On the clock, or over a file."
+)
 @strategy_options
 @click.option("--bars", "path", metavar="FILE", help="Candles to replay; imported as a dataset.")
 @click.option("--tokens", help="In live mode, which tokens, separated by commas; all where not given.")
@@ -282,7 +289,7 @@ def run(
     with open_desk(home) as desk:
         dataset = ""
         if not live:
-            series = read_bars(path, symbol, timeframe)
+            series = read_bars(str(path), symbol, timeframe)
             dataset = import_dataset(desk, series, Path(str(path)).name).id
         wanted = tuple(name.strip() for name in (tokens or "").split(",") if name.strip())
         request = SessionRequest(
@@ -384,7 +391,9 @@ def sessions(home: str | None, limit: int) -> None:
         click.echo("No session yet. Start one with `workbench up` or `workbench run`.")
     for row in rows:
         equity = "–" if row.equity is None else f"{row.equity:,.2f}"
-        click.echo(f"{row.id[:8]}  {row.status.value:<10}{row.mode:<8}{row.configuration.strategy:<22}{row.trades:>6} trades {equity:>14}")
+        click.echo(
+            f"{row.id[:8]}  {row.status.value:<10}{row.mode:<8}{row.configuration.strategy:<22}{row.trades:>6} trades {equity:>14}"
+        )
 
 
 @main.command()
@@ -407,7 +416,6 @@ def rebuild(home: str | None) -> None:
 
     with open_desk(home) as desk:
         click.echo(f"Rebuilt from {rebuild_projections(desk):,} events.")
-
 
 
 if __name__ == "__main__":

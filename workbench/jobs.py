@@ -105,16 +105,16 @@ def advance(session: str, turn: int | None = None) -> int:
 
 
 @queue.task()  # type: ignore[untyped-decorator]
-def run_paper_trading_bot(session_id: str, user_id: int = 1, runtime_minutes: float | None = None) -> int:
+def run_paper_trading_bot(session_id: str) -> int:
     """Take up a session that was asked for; from there the dispatcher keeps it going."""
     steps: int = advance.call_local(session_id)
     return steps
 
 
 @queue.task()  # type: ignore[untyped-decorator]
-def stop_paper_trading_bot(session_id: str, user_id: int = 1, reason: str = "asked to stop") -> str:
+def stop_paper_trading_bot(session_id: str, reason: str = "asked to stop") -> str:
     """Ask a session to stop."""
-    return send_command(bound_desk(), session_id, Stop(reason), by=f"user {user_id}").id
+    return send_command(bound_desk(), session_id, Stop(reason), by="job").id
 
 
 @queue.task()  # type: ignore[untyped-decorator]

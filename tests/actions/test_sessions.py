@@ -146,7 +146,10 @@ def every_command(first_instrument):
         (40, c.Resume()),
         (60, c.ForceExit()),
         (70, c.Withdraw("100")),
-        (80, c.ChangeConfiguration(StrategyConfiguration(**{n: getattr(configuration, n) for n in configuration.__struct_fields__}))),
+        (
+            80,
+            c.ChangeConfiguration(StrategyConfiguration(**{n: getattr(configuration, n) for n in configuration.__struct_fields__})),
+        ),
         (90, c.Resume()),
         (110, c.Stop("done", close_positions=True)),
     ]
@@ -154,7 +157,9 @@ def every_command(first_instrument):
 
 def resting_order(desk):
     with desk.store.read() as connection:
-        return connection.execute(select(t.orders.c.number).where(t.orders.c.status == "open", t.orders.c.reason == "manual")).scalar_one()
+        return connection.execute(
+            select(t.orders.c.number).where(t.orders.c.status == "open", t.orders.c.reason == "manual")
+        ).scalar_one()
 
 
 def test_a_session_with_every_kind_of_command_refolds_to_the_same_digest(desk, clock):
@@ -176,7 +181,15 @@ def test_a_session_with_every_kind_of_command_refolds_to_the_same_digest(desk, c
         ended = reads.session(connection, row.id)
         kinds = {event.kind for event in reads.events_after(connection, 0, 10_000)}
     assert (ended.status, ended.error) == ("STOPPED", "")
-    assert {"Deposited", "Withdrawn", "SessionPaused", "SessionResumed", "ConfigurationChanged", "OrderCancelled", "CommandRefused"} <= kinds
+    assert {
+        "Deposited",
+        "Withdrawn",
+        "SessionPaused",
+        "SessionResumed",
+        "ConfigurationChanged",
+        "OrderCancelled",
+        "CommandRefused",
+    } <= kinds
     verdict = verify_session(desk, row.id)
     assert verdict.identical, str(verdict)
     assert verdict.digest == ended.ledger_digest
@@ -333,7 +346,10 @@ moves = st.tuples(st.floats(0.7, 1.4), st.floats(1, 1.2), st.floats(0.8, 1), st.
 
 
 @settings(max_examples=60)
-@given(st.lists(st.one_of(moves, commands), min_size=5, max_size=40), st.sampled_from([CostModel(), COSTS, CostModel(500, 100, 50, "7")]))
+@given(
+    st.lists(st.one_of(moves, commands), min_size=5, max_size=40),
+    st.sampled_from([CostModel(), COSTS, CostModel(500, 100, 50, "7")]),
+)
 def test_the_identity_is_exact_after_every_input_and_the_log_gives_the_same_projections(inputs, costs):
     state = fresh_state(costs=costs, stop_loss_pct=8, take_profit_pct=15, trailing_stop_pct=9, size_pct=60)
     price, ts, events = 100.0, START, []

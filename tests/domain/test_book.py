@@ -67,7 +67,9 @@ def test_selling_more_than_is_held_is_loud():
 
 def test_a_fill_whose_cash_does_not_follow_is_loud():
     book = open_book(Decimal(100))
-    happened = fill(Order(1, BTC.key, Side.BUY, OrderType.MARKET, Reason.MANUAL, 1, Decimal(10)), Decimal(2), 1, book, BTC, CostModel())
+    happened = fill(
+        Order(1, BTC.key, Side.BUY, OrderType.MARKET, Reason.MANUAL, 1, Decimal(10)), Decimal(2), 1, book, BTC, CostModel()
+    )
     with pytest.raises(LedgerBroken, match="cash after a fill"):
         book.deposited(Decimal(1)).filled(happened)
 

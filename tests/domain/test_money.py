@@ -61,7 +61,7 @@ def test_a_product_that_28_digits_cannot_hold_is_refused_rather_than_rounded_twi
 
 def test_a_float_cannot_slip_into_the_ledger():
     with localcontext(EXACT), pytest.raises(decimal.FloatOperation):
-        Decimal("1") + Decimal(0.1)
+        Decimal(1) + Decimal(0.1)  # noqa: RUF032
 
 
 @pytest.mark.parametrize("number", [0.1, 1e-8, 97880.1, 0.0003312])

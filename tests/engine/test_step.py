@@ -55,7 +55,7 @@ def fills(events):
 def test_a_decision_at_a_close_trades_at_the_next_open():
     _, events, _ = run(state(), (100, 110, 90, 105), (107, 120, 100, 111), signals="e")
     (bought,) = fills(events)
-    assert (bought.side, bought.price, bought.ts) == (Side.BUY, Decimal("107"), START + HOUR)
+    assert (bought.side, bought.price, bought.ts) == (Side.BUY, Decimal(107), START + HOUR)
     assert bought.notional == Decimal("9.34579439") * 107
 
 
@@ -79,7 +79,7 @@ def test_cash_that_falls_short_buys_the_most_that_it_covers():
 
 def test_an_exit_signal_sells_everything_at_the_next_open():
     after, events, _ = run(state(), 100, 100, 105, 110, signals="e.x")
-    assert [(f.side, f.price, f.reason) for f in fills(events)][1] == (Side.SELL, Decimal("110"), Reason.EXIT_SIGNAL)
+    assert [(f.side, f.price, f.reason) for f in fills(events)][1] == (Side.SELL, Decimal(110), Reason.EXIT_SIGNAL)
     assert after.book.positions == {}
 
 
@@ -225,9 +225,8 @@ def test_a_thought_is_recorded_when_something_changed_and_evaluated_every_time()
 
 def test_a_gate_tuple_tells_every_gate_in_the_order_in_which_it_is_asked():
     _, _, thoughts = run(state(), 100, signals="e")
-    assert [g.name for g in thoughts[0].gates] == [
-        "signal", "warm_up", "running", "next_bar", "fresh_prices", "confidence", "open_positions", "daily_trades", "cooldown", "cash",
-    ]  # fmt: skip
+    names = "signal warm_up running next_bar fresh_prices confidence open_positions daily_trades cooldown cash"
+    assert [g.name for g in thoughts[0].gates] == names.split()
     assert thoughts[0].decision is Decision.BUY
 
 

@@ -1,5 +1,6 @@
 """Real processes: the server with its worker, the worker alone, and Debian's Chromium."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -49,10 +50,8 @@ class Process:
 
     def close(self) -> None:
         """End whatever is left of it."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
         self.log.close()
 

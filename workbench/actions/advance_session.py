@@ -20,6 +20,7 @@ from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
 from workbench.domain.commands import Command
 from workbench.domain.events import Event, SessionFailed, SessionStarted
+from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Plan, SessionRequest
 from workbench.domain.thoughts import Thought
 from workbench.engine.explain import explain
@@ -139,13 +140,11 @@ def _kind(session: SessionRow) -> type[Runner]:
 def _begin(desk: Desk, session: SessionRow) -> Runner:
     """Take up a session that was asked for: find its instruments, its book and its history, and write that it began."""
     with desk.store.read() as connection:
-        request = connection.execute(
-            select(t.trading_sessions.c.request).where(t.trading_sessions.c.id == session.id)
-        ).scalar_one()
+        request = connection.execute(select(t.trading_sessions.c.request).where(t.trading_sessions.c.id == session.id)).scalar_one()
         book, marks = reads.account_book(connection, session.account)
         if request.mode == "replay":
             dataset = find_dataset(connection, request.dataset)
-            instruments = (dataset.instrument,)
+            instruments: tuple[Instrument, ...] = (dataset.instrument,)
             before = dataset.first - parse_timeframe(dataset.timeframe)
         else:
             every = {instrument.symbol: instrument for instrument in desk.source(request.source).instruments()}
@@ -176,7 +175,7 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     """Take waiting commands, or else the next slices, and commit them; return how many there were, and when there are more."""
     waiting = _waiting(desk, runner.session.id)
     if waiting:
-        done = []
+        done: list[tuple[int, Stepped]] = []
         for id_, by, command in waiting:
             if not runner.state.stopped and not (done and done[-1][1].state.stopped):
                 state = done[-1][1].state if done else runner.state
@@ -312,4 +311,3 @@ def _fail(desk: Desk, session: str, problem: Exception) -> None:
         projector.take(append(connection, session, [SessionFailed(name, message, row.cursor or -1)], desk.at))
         projector.flush()
         connection.execute(update(t.cursors).where(t.cursors.c.session == session).values(due=None, heartbeat=desk.now()))
-

@@ -24,7 +24,9 @@ def code_version() -> str:
     return f"{workbench.__version__}+{digest.hexdigest()}"
 
 
-def fingerprint(plan: Plan, request: SessionRequest, strategy: SignalStrategy, book: Book, history: dict[str, int]) -> dict[str, str]:
+def fingerprint(
+    plan: Plan, request: SessionRequest, strategy: SignalStrategy, book: Book, history: dict[str, int]
+) -> dict[str, str]:
     """Return what decides a session, part by part."""
     return {
         "code": code_version(),

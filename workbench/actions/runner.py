@@ -148,7 +148,8 @@ class LiveRunner(Runner):
         """Grow each window by the slice's bar and read the strategy on it."""
         begin = window_start(given.ts, self.session.timeframe, strategy.memory)
         windows = self._windows if self._windows is not None else self._load(given.ts, strategy)
-        self._windows, said = [], []
+        self._windows = []
+        said: list[Reading | None] = []
         for window, bar, series in zip(windows, given.bars, fresh, strict=True):
             if bar is None:
                 said.append(None)
@@ -194,9 +195,7 @@ def joined(window: BarSeries, bar: BarSeries) -> BarSeries:
         return window
     prices = {name: np.concatenate([getattr(window, name), getattr(bar, name)]) for name in ("open", "high", "low", "close")}
     volume = np.concatenate([window.volume, bar.volume])
-    return BarSeries(
-        window.instrument, window.timeframe, np.concatenate([window.ts, bar.ts]), prices, volume, None, checked=True
-    )
+    return BarSeries(window.instrument, window.timeframe, np.concatenate([window.ts, bar.ts]), prices, volume, None, checked=True)
 
 
 def add_input(digest: str, given: Slice) -> str:

@@ -51,18 +51,13 @@ def verify_session(desk: Desk, session: str) -> Verdict:
     inputs = _inputs(started, marks, series, strategies, commands)
     log = [Recorded(r.seq, r.kind, r.body) for r in rows]
 
-    def cause(expected: Recorded | None, found: object) -> str:
-        return _cause(desk, row, started, marks)
-
-    return compare(row.id, log, refold(started, inputs, ending), cause)
+    return compare(row.id, log, refold(started, inputs, ending), lambda: _cause(desk, row, started, marks))
 
 
 def _strategies(started: SessionStarted, rows: Sequence[LogRow]) -> list[SignalStrategy]:
     """Return the strategies that a session went by, the first and one for each change of configuration."""
-    configurations = [started.plan.configuration]
-    for row in rows:
-        if row.kind == "ConfigurationChanged" and isinstance(event := row.event, ConfigurationChanged):
-            configurations.append(event.configuration)
+    changes = (row.event for row in rows if row.kind == "ConfigurationChanged")
+    configurations = [started.plan.configuration, *(e.configuration for e in changes if isinstance(e, ConfigurationChanged))]
     return [make_strategy(c.strategy, c.parameters) for c in configurations]
 
 
@@ -81,7 +76,9 @@ def _series(connection: Connection, row: SessionRow, started: SessionStarted, ma
 
 
 def _commands(connection: Connection, session: str) -> dict[int, list[Command]]:
-    query = select(t.commands.c.after_steps, t.commands.c.body).where(t.commands.c.session == session, t.commands.c.after_steps.is_not(None))
+    query = select(t.commands.c.after_steps, t.commands.c.body).where(
+        t.commands.c.session == session, t.commands.c.after_steps.is_not(None)
+    )
     found: dict[int, list[Command]] = {}
     for row in connection.execute(query.order_by(t.commands.c.id)):
         found.setdefault(row.after_steps, []).append(msgspec.json.decode(row.body, type=Command))
@@ -140,4 +137,3 @@ def _cause(desk: Desk, row: SessionRow, started: SessionStarted, marks: Sequence
     if row.mode == "live" and any(count == 0 for count in started.history.values()):
         return "warm-up (no history was at hand when it began)"
     return "platform (same code and data, another result: processor or library)"
-

@@ -34,8 +34,10 @@ def thinned(frame: pl.DataFrame, x: str, y: str, points: int = POINTS) -> pl.Dat
         return frame
     from tsdownsample import MinMaxLTTBDownsampler
 
-    kept = MinMaxLTTBDownsampler().downsample(frame[x].dt.epoch("ms").to_numpy(), frame[y].to_numpy(), n_out=points)
-    return frame[kept.tolist()]
+    picker: Any = MinMaxLTTBDownsampler
+    kept = picker().downsample(frame[x].dt.epoch("ms").to_numpy(), frame[y].to_numpy(), n_out=points)
+    chosen: list[int] = kept.tolist()
+    return frame[chosen]
 
 
 def equity_traces(equity: pl.DataFrame, hold: pl.DataFrame, fills: pl.DataFrame) -> list[Any]:
@@ -52,7 +54,8 @@ def equity_traces(equity: pl.DataFrame, hold: pl.DataFrame, fills: pl.DataFrame)
     for side, name, symbol, colour in (("buy", "Entry", "triangle-up", GAIN), ("sell", "Exit", "triangle-down", LOSS)):
         chosen = marks.filter(pl.col("side") == side)
         told = [
-            f"{row['symbol']} {side} at {row['price']:,.6g}: {row['reason'].replace('_', ' ')}" for row in chosen.iter_rows(named=True)
+            f"{row['symbol']} {side} at {row['price']:,.6g}: {row['reason'].replace('_', ' ')}"
+            for row in chosen.iter_rows(named=True)
         ]
         traces.append(
             go.Scatter(x=chosen["ts"].to_list(), y=chosen["equity"].to_list(), name=name, mode="markers", text=told,

@@ -6,9 +6,9 @@ from typing import Any
 
 import polars as pl
 
-from workbench.domain.trips import Trip
 from workbench.domain.events import OrderFilled
 from workbench.domain.instruments import Instrument
+from workbench.domain.trips import Trip
 
 TIME = pl.Datetime("ms", "UTC")
 _PRICE = pl.Decimal(28, 12)
@@ -50,9 +50,9 @@ def trips_frame(trips: Sequence[Trip], instruments: Mapping[str, Instrument]) ->
 
 def equity_frame(ts: Sequence[int], equity: Sequence[Decimal]) -> pl.DataFrame:
     """Return the equity line: ts (the bar's open time) and equity (at its close, float64)."""
-    return pl.DataFrame({"ts": ts, "equity": [float(value) for value in equity]}, {"ts": pl.Int64, "equity": pl.Float64}).with_columns(
-        pl.col("ts").cast(TIME)
-    )
+    return pl.DataFrame(
+        {"ts": ts, "equity": [float(value) for value in equity]}, {"ts": pl.Int64, "equity": pl.Float64}
+    ).with_columns(pl.col("ts").cast(TIME))
 
 
 def _frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:

@@ -43,8 +43,8 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
     size_amount: Annotated[
         Decimal, Param(0, 1e9, 10, "Fixed size", "In the quote currency, for every entry when sizing is fixed.")
     ] = Decimal(100)
-    min_trade_size: Annotated[Decimal, Param(0, 1e9, 1, "Smallest trade", "An entry with less cash at hand is not made.")] = Decimal(
-        0
+    min_trade_size: Annotated[Decimal, Param(0, 1e9, 1, "Smallest trade", "An entry with less cash at hand is not made.")] = (
+        Decimal(0)
     )
 
     stop_loss_pct: Annotated[Decimal, Param(0.01, 99.9, 0.1, "Stop loss", "Below the entry price.", "%")] | None = None
@@ -52,9 +52,9 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
     trailing_stop_pct: (
         Annotated[Decimal, Param(0.01, 99.9, 0.1, "Trailing stop", "Below the highest price since entry.", "%")] | None
     ) = None
-    max_hold_hours: Annotated[Decimal, Param(0.001, 87_600, 1, "Longest hold", "A position older than this is sold.", "h")] | None = (
-        None
-    )
+    max_hold_hours: (
+        Annotated[Decimal, Param(0.001, 87_600, 1, "Longest hold", "A position older than this is sold.", "h")] | None
+    ) = None
 
     confidence_threshold: Annotated[Decimal, Param(0, 100, 1, "Confidence", "An entry needs at least this.", "%")] = Decimal(0)
     max_positions: Annotated[int, Param(1, 100, 1, "Open positions", "No entry while this many are open.")] | None = None

@@ -22,6 +22,9 @@ class Instrument(msgspec.Struct, frozen=True):
     price_decimals, size_decimals
         The digits behind the point of prices and of quantities. They are chosen so that price times quantity stays
         within 28 digits, for a product must be exact before it is rounded once.
+    key
+        The identity in the ledger, worked out and never given: the chain and, on it, the address, or the symbol where
+        there is none.
     """
 
     chain_id: int
@@ -30,6 +33,7 @@ class Instrument(msgspec.Struct, frozen=True):
     quote: str
     price_decimals: int = 8
     size_decimals: int = 8
+    key: str = ""
 
     def __post_init__(self) -> None:
         if not self.symbol.strip():
@@ -40,11 +44,8 @@ class Instrument(msgspec.Struct, frozen=True):
         if self.price_decimals + self.size_decimals > 28 - CASH_DECIMALS:
             found = f"{self.price_decimals} + {self.size_decimals}"
             raise Invalid("price_decimals + size_decimals", f"at most {28 - CASH_DECIMALS}, to keep products exact", found)
-
-    @property
-    def key(self) -> str:
-        """The identity in the ledger: the chain and, on it, the address, or the symbol where there is none."""
-        return f"{self.chain_id}:{self.address.lower() or self.symbol}"
+        # Asked for many times a bar, so it is worked out once.
+        msgspec.structs.force_setattr(self, "key", f"{self.chain_id}:{self.address.lower() or self.symbol}")
 
 
 def pair(symbol: str, price_decimals: int = 8, size_decimals: int = 8) -> Instrument:

@@ -78,7 +78,9 @@ class SessionRequest(msgspec.Struct, frozen=True):
     symbols: tuple[str, ...] = ()
     timeframe: str = "5s"
     speed: Annotated[float, Param(0, 1e9, 1, "Speed", "Times faster than the clock; 0 for as fast as it goes.")] = 0.0
-    runtime_minutes: Annotated[float, Param(0.01, 5_256_000, 1, "Runtime", "On the clock; nothing for no limit.", "min")] | None = None
+    runtime_minutes: Annotated[float, Param(0.01, 5_256_000, 1, "Runtime", "On the clock; nothing for no limit.", "min")] | None = (
+        None
+    )
     seed: int = 1
     configuration: StrategyConfiguration = StrategyConfiguration()
     costs: CostModel = CostModel()

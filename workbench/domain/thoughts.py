@@ -18,7 +18,7 @@ class Decision(StrEnum):
     TRAILING_STOP = "trailing_stop"
 
 
-class Gate(msgspec.Struct, frozen=True):
+class Gate(msgspec.Struct, frozen=True, gc=False):
     """One condition, by how much it held, and whether it stopped the decision.
 
     Parameters

@@ -12,7 +12,7 @@ from workbench.domain.orders import Reason
 _HOUR = Decimal(3_600_000)
 
 
-class Holding(msgspec.Struct, frozen=True):
+class Holding(msgspec.Struct, frozen=True, gc=False):
     """What the exits need to know of an open position.
 
     Parameters

@@ -49,7 +49,9 @@ def fill(order: Order, at: Decimal, ts: int, book: Book, instrument: Instrument,
         if not quantity:
             return OrderRejected(order.id, "nothing is held that could be sold")
         if cash < 0:
-            return OrderRejected(order.id, f"the sale brings {text(notional)}, which with {text(book.cash)} cash does not pay its costs")
+            return OrderRejected(
+                order.id, f"the sale brings {text(notional)}, which with {text(book.cash)} cash does not pay its costs"
+            )
         realised = notional - book.sell(order.instrument, quantity).cost
     before = product(quantity, at, 8)
     return OrderFilled(

@@ -79,7 +79,9 @@ class BarSeries:
         """Look for a suspect row with whole columns, and let the rules of one bar speak about it."""
         opens = np.minimum(np.minimum(self.open, self.close), np.minimum(self.high, self.low))
         with np.errstate(invalid="ignore"):
-            suspect = (opens <= 0) | (self.high < np.maximum(self.open, self.close)) | (self.low > np.minimum(self.open, self.close))
+            suspect = (
+                (opens <= 0) | (self.high < np.maximum(self.open, self.close)) | (self.low > np.minimum(self.open, self.close))
+            )
             suspect |= (self.high < self.low) | ~(self.volume >= 0) | ~np.isfinite(self.volume)
         for i in np.flatnonzero(suspect)[:1]:
             check_bar(self.bar(int(i)))
@@ -153,7 +155,9 @@ class BarSeries:
     def bar(self, i: int) -> Bar:
         """Return the bar at one place."""
         decimals = self.instrument.price_decimals
-        o, h, l, c = (Decimal(int(column[i])).scaleb(-decimals, context=LEDGER) for column in (self.open, self.high, self.low, self.close))
+        o, h, l, c = (
+            Decimal(int(column[i])).scaleb(-decimals, context=LEDGER) for column in (self.open, self.high, self.low, self.close)
+        )
         pool = None if self.liquidity is None or np.isnan(self.liquidity[i]) else to_decimal(float(self.liquidity[i]))
         return Bar(int(self.ts[i]), o, h, l, c, to_decimal(float(self.volume[i])), pool)
 
@@ -214,10 +218,10 @@ def to_steps(values: Floats, decimals: int) -> Ints:
     sure = (near / scale == values) & (np.abs(near) < 1e15)
     out = np.where(sure, near, 0).astype(np.int64)
     for i in np.flatnonzero(~sure):
-        exact = units(rounded(to_decimal(float(values[i])), decimals), decimals)
-        if abs(exact) >= _LARGEST:
+        # Asked of the float first: a decimal of more than 28 digits could not be rounded at all.
+        if not abs(values[i]) * scale < _LARGEST:
             raise Invalid("price", f"below {_LARGEST / scale:.3g} with {decimals} decimals", float(values[i]))
-        out[i] = exact
+        out[i] = units(rounded(to_decimal(float(values[i])), decimals), decimals)
     return out
 
 
@@ -265,9 +269,13 @@ def _open_times(table: "pl.DataFrame") -> Ints:
     for name in ("ts", "timestamp", "date", "datetime", "time", "open_time", "index"):
         if name in table.columns:
             column = table[name]
+            if column.null_count():
+                raise Invalid("bars", f"an open time in every row of {name!r}", "an empty one")
             if column.dtype.is_temporal():
                 return column.dt.epoch("ms").to_numpy().astype(np.int64)
             if column.dtype.is_numeric():
                 ts = column.cast(pl.Int64).to_numpy().astype(np.int64)
-                return ts * 1000 if len(ts) and ts[0] < 100_000_000_000 else ts
+                size = abs(int(ts[0])) if len(ts) else 0
+                # Seconds, milliseconds, microseconds or nanoseconds: from 1973 to 5138 their sizes do not overlap.
+                return ts * 1000 if size < 10**11 else ts if size < 10**14 else ts // 1000 if size < 10**17 else ts // 10**6
     raise Invalid("bars", "a column 'ts' with the open times", ", ".join(table.columns))

@@ -161,14 +161,14 @@ class _Turn:
             if bar is not None:
                 self._fill_resting(instrument, bar)
                 self._leave_inside(instrument, bar, forced)
-        self.marks = {**self.marks, **{i.key: bar.close for i, bar in zip(instruments, bars, strict=True) if bar is not None}}
-        self.seen = {**self.seen, **{i.key: given.ts for i, bar in zip(instruments, bars, strict=True) if bar is not None}}
+        self.marks, self.seen = {**self.marks}, {**self.seen}
+        for instrument, bar in zip(instruments, bars, strict=True):
+            if bar is not None:
+                self.marks[instrument.key], self.seen[instrument.key] = bar.close, bar.ts
         self.equity = self.book.equity(self.marks)
-        marks = {key: self.marks[key] for key in self.book.positions}
+        marks = {key: self.marks[key] for key in self.book.positions} if self.book.positions else {}
         absent = tuple(place for place, bar in enumerate(bars) if bar is None) if None in bars else ()
-        self.events.append(
-            EquityMarked(given.ts, self.equity, self.book.cash, marks, given.late, given.last, sum(gaps), absent)
-        )
+        self.events.append(EquityMarked(given.ts, self.equity, self.book.cash, marks, given.late, given.last, sum(gaps), absent))
         if self.next_order != before:
             self.book.check()
         for instrument, bar, reading, gap in zip(instruments, bars, readings, gaps, strict=True):
@@ -177,16 +177,16 @@ class _Turn:
 
     def _look_for_holes(self, given: Slice) -> list[int]:
         """Return how many bars are absent right before each one, and count them."""
-        length = parse_timeframe(self.plan.timeframe)
-        gaps = []
+        length, seen_all = parse_timeframe(self.plan.timeframe), self.seen
+        gaps, total = [], 0
         for instrument, bar in zip(self.plan.instruments, given.bars, strict=True):
-            seen = self.seen.get(instrument.key)
-            gap = 0 if bar is None or seen is None else (bar.ts - seen) // length - 1
+            seen = None if bar is None else seen_all.get(instrument.key)
+            gap = 0 if seen is None else (given.ts - seen) // length - 1
             if gap and self.config.on_hole == "raise":
                 raise HoleInData(instrument.symbol, gap, show_time(given.ts))
             gaps.append(gap)
-        if any(gaps):
-            self.missing += sum(gaps)
+            total += gap
+        self.missing += total
         return gaps
 
     def _fill_resting(self, instrument: Instrument, bar: Bar) -> None:
@@ -226,9 +226,7 @@ class _Turn:
         if holding is not None:
             close_ts = bar.ts + parse_timeframe(self.plan.timeframe)
             too_long = held_too_long(holding, close_ts, self.config)
-            gates = holding_gates(
-                holding, reading, float(bar.close), close_ts - holding.entered, self.config, too_long=too_long
-            )
+            gates = holding_gates(holding, reading, float(bar.close), close_ts - holding.entered, self.config, too_long=too_long)
             wants_out = reading.exit or too_long
             if wants_out and not resting and not last:
                 reason = Reason.EXIT_SIGNAL if reading.exit else Reason.MAX_HOLD
@@ -462,4 +460,3 @@ def complete(state: State, reason: str) -> Stepped:
 def digest_of(state: State) -> str:
     """Return the ledger digest of a run as it stands, closed with its equity."""
     return close_ledger_digest(state.digest, state.equity)
-

@@ -7,13 +7,14 @@ less. A backtest computes once a block and a live step on the window so far; bec
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
 
 from workbench.domain.bars import parse_timeframe
-from workbench.engine.series import BarSeries
-from workbench.engine.strategy import Candles, Reading, SignalStrategy, Signals, candles
+from workbench.engine.series import BarSeries, Floats
+from workbench.engine.strategy import Candles, Reading, Signals, SignalStrategy, candles
 
 
 def window_start(ts: int, timeframe: str, memory: int) -> int:
@@ -69,7 +70,7 @@ def read_series(strategy: SignalStrategy, series: BarSeries) -> Readings:
     block = series.step * strategy.memory
     numbers = series.ts // block
     edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(series)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         if low == high:
             continue
         first = int(np.searchsorted(series.ts, window_start(int(series.ts[low]), series.timeframe, strategy.memory)))
@@ -104,10 +105,9 @@ def _joined(parts: list[Signals]) -> Signals:
     return Signals(**columns, factors=factors)
 
 
-def _or_none(column: np.ndarray) -> list[float | None]:  # type: ignore[type-arg]
+def _or_none(column: Floats) -> list[float | None]:
     """Return a column as a list in which what is not a finite number is None, for JSON has no other word for it."""
-    values = column.tolist()
+    values: list[float] = column.tolist()
     if np.isfinite(column).all():
-        return values  # type: ignore[no-any-return]
+        return [*values]
     return [value if value - value == 0 else None for value in values]
-

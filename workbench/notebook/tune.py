@@ -96,7 +96,9 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
 
     def _redraw(self) -> None:
         with self.figure.batch_update():
-            for shown, new in zip(self.figure.data, equity_traces(self.result.equity, self.result.hold, self.result.fills), strict=True):
+            for shown, new in zip(
+                self.figure.data, equity_traces(self.result.equity, self.result.hold, self.result.fills), strict=True
+            ):
                 shown.x, shown.y, shown.text = new.x, new.y, new.text
             self.figure.layout.title.text = repr(self.result).partition(", digest")[0]
 

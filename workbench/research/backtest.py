@@ -10,13 +10,13 @@ import polars as pl
 
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
-from workbench.domain.trips import round_trips
 from workbench.domain.book import open_book
 from workbench.domain.config import CostModel, StrategyConfiguration
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
 from workbench.domain.money import rounded, to_decimal
 from workbench.domain.sessions import Plan
 from workbench.domain.thoughts import Thought
+from workbench.domain.trips import round_trips
 from workbench.engine.fold import slices
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state

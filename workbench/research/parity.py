@@ -1,6 +1,6 @@
 """Parity: refold what a session took in, and compare what came out, event by event and to the digest."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -90,13 +90,13 @@ def refold(started: SessionStarted, inputs: Iterable[Input], ending: str) -> Ite
         yield from ((last.state, event) for event in last.events)
 
 
-def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[State, Event]], cause: Any) -> Verdict:
+def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[State, Event]], cause: Callable[[], str]) -> Verdict:
     """Return whether a session's events and those of its refolding are the same, to the letter.
 
     Parameters
     ----------
     cause
-        Called with the recorded event and the refolded one where they differ; returns the class of cause.
+        Called where they differ; returns the class of cause.
     """
     stream = iter(folded)
     state, count, closed = None, 0, ""
@@ -106,14 +106,14 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
         after = next(stream, None)
         if after is None:
             digest = digest_of(state) if state is not None else ""
-            return Verdict(session, False, count, digest, closed, row.seq, f"{row.kind} {row.body}", "nothing more", "", cause(row, None))
+            return Verdict(session, False, count, digest, closed, row.seq, f"{row.kind} {row.body}", "nothing more", "", cause())
         state, event = after
         body = canonical(event).decode()
         if kind_of(event) != row.kind or not _same(row, event, body):
             found = f"{kind_of(event)} {body}"
             shown = msgspec.json.encode(state).decode()
             return Verdict(
-                session, False, count, digest_of(state), closed, row.seq, f"{row.kind} {row.body}", found, shown, cause(row, event)
+                session, False, count, digest_of(state), closed, row.seq, f"{row.kind} {row.body}", found, shown, cause()
             )
         count += 1
         closed = getattr(event, "ledger_digest", closed)
@@ -121,7 +121,7 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
     digest = digest_of(state) if state is not None else ""
     if extra is not None:
         found = f"{kind_of(extra[1])} {canonical(extra[1]).decode()}"
-        return Verdict(session, False, count, digest, closed, count + 1, "nothing more", found, "", cause(None, extra[1]))
+        return Verdict(session, False, count, digest, closed, count + 1, "nothing more", found, "", cause())
     return Verdict(session, True, count, digest, closed)
 
 
@@ -136,4 +136,3 @@ def _same(row: Recorded, event: Event, body: str) -> bool:
 
 def _without_late(body: str) -> Any:
     return {name: value for name, value in msgspec.json.decode(body).items() if name != "late"}
-

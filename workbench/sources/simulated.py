@@ -8,26 +8,28 @@ plausible for ever. Below the day the bumps are scaled by a slowly changing vola
 Five-second points refine each minute by a bridge that keeps the minutes as they are. Every coarser bar is the exact
 aggregate of the five-second ones.
 
+Floats are only added, subtracted, multiplied, divided and rooted, which IEEE 754 defines to the last bit: no library's own
+`exp` or `pow` is asked, so that the bars are the same on every processor.
+
 The construction is Lévy's (P. Lévy, *Processus stochastiques et mouvement brownien*, 1948).
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from math import gcd
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.domain.bars import as_ts, parse_timeframe
+from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.instruments import Instrument
 from workbench.engine.series import PRICES, BarSeries, Floats, Ints
 from workbench.errors import Invalid, NotFound
 from workbench.sources import Source
 
 Words = NDArray[np.uint64]
-Ticks = tuple[Ints, Ints, Ints, Ints, Ints, Floats]
 
 TICK: Final = 5_000
 """The finest bar, in milliseconds."""
@@ -47,6 +49,12 @@ _BLOCK: Final = 64 * _PER_MINUTE
 """Five-second bars that are remembered together."""
 
 _YEAR: Final = 525_960
+_LONGEST: Final = 364 * DAY
+_MOST_BARS: Final = 5_000_000
+DEFAULT_END: Final = "2025-01-01"
+
+_LN_2_HIGH: Final = 6.93147180369123816490e-01
+_LN_2_LOW: Final = 1.90821492927058770002e-10
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -95,6 +103,25 @@ TOKENS: Final = (
 _MARKET_VOLATILITY: Final = 0.45
 
 
+class _Columns(NamedTuple):
+    """Bars side by side: prices in their smallest step, volume in millionths of a token, liquidity in whole USDC."""
+
+    open: Ints
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints
+    liquidity: Ints
+
+    def joined(self, count: int) -> "_Columns":
+        """Return the exact aggregate of each `count` bars; whole numbers have the same sum in whatever order."""
+        o, h, l, c, volume, pool = (column.reshape(-1, count) for column in self)
+        return _Columns(o[:, 0], h.max(axis=1), l.min(axis=1), c[:, -1], volume.sum(axis=1), pool[:, -1])
+
+
+_NO_BARS: Final = _Columns(*[np.zeros(0, np.int64)] * 6)
+
+
 class Simulated(Source):
     """Tokens of Base against USDC that do not exist and behave as if they did.
 
@@ -108,6 +135,8 @@ class Simulated(Source):
     chain_id = 8453
 
     def __init__(self, seed: int = 1) -> None:
+        if type(seed) is not int:
+            raise Invalid("seed", "a whole number", seed)
         self.seed = seed
         self._tokens = {token.instrument.key: token for token in TOKENS}
         self._by_symbol = {token.instrument.symbol: token for token in TOKENS}
@@ -126,89 +155,81 @@ class Simulated(Source):
         NotFound
             If it has no such token.
         Invalid
-            If the timeframe is not a multiple of five seconds that fits into minutes, or of whole minutes.
+            If the timeframe neither divides a minute into five-second bars nor is whole minutes, up to 52 weeks.
         """
         token = self._tokens.get(instrument.key)
         if token is None:
             raise NotFound("token", instrument.symbol, [known.instrument.symbol for known in TOKENS])
         length = check_timeframe(timeframe)
         first, last = -(-start // length) * length, -(-end // length) * length
-        per_bar = length // TICK
-        bars_a_chunk = max(1, _CHUNK * _PER_MINUTE // per_bar)
-        parts = [
-            self._aggregate(token, low, min(low + bars_a_chunk * length, last), length)
-            for low in range(first, last, bars_a_chunk * length)
-        ]
-        columns = [np.concatenate(column) for column in zip(*parts, strict=True)] if parts else [np.zeros(0, np.int64)] * 7
-        ts, o, h, l, c, volume, pool = columns
-        prices = dict(zip(PRICES, (o, h, l, c), strict=True))
-        return BarSeries(instrument, timeframe, ts, prices, volume.astype(np.float64), pool.astype(np.float64))
+        # A bar longer than a chunk is put together from shorter ones.
+        piece = length if length <= _CHUNK * _MINUTE else gcd(length, DAY)
+        stride = _CHUNK * _MINUTE // piece * piece
+        parts = [self._aggregate(token, low, min(low + stride, last), piece) for low in range(first, last, stride)]
+        columns = _Columns(*(np.concatenate(column) for column in zip(*(parts or [_NO_BARS]), strict=True)))
+        if piece != length:
+            columns = columns.joined(length // piece)
+        prices = dict(zip(PRICES, (columns.open, columns.high, columns.low, columns.close), strict=True))
+        ts = np.arange(first, max(first, last), length, dtype=np.int64)
+        return BarSeries(token.instrument, timeframe, ts, prices, columns.volume / 1e6, columns.liquidity.astype(np.float64))
 
-    def _aggregate(self, token: Token, start: int, end: int, length: int) -> tuple[Ints, Ints, Ints, Ints, Ints, Floats, Floats]:
+    def _aggregate(self, token: Token, start: int, end: int, length: int) -> "_Columns":
         """Return the columns of the bars in a stretch, each the exact aggregate of its five-second bars."""
-        o, h, l, c, volume, pool = self._ticks(token.instrument.key, start // TICK, end // TICK)
-        shape = (-1, length // TICK)
-        # Volume is counted in millionths, so that its sums are exact whatever their order.
-        total = volume.reshape(shape).sum(axis=1) / 1e6
-        return (
-            np.arange(start, end, length, dtype=np.int64),
-            o.reshape(shape)[:, 0],
-            h.reshape(shape).max(axis=1),
-            l.reshape(shape).min(axis=1),
-            c.reshape(shape)[:, -1],
-            total,
-            pool.reshape(shape)[:, -1],
-        )
+        return self._ticks(token.instrument.key, start // TICK, end // TICK).joined(length // TICK)
 
-    def _ticks(self, key: str, first: int, last: int) -> Ticks:
+    def _ticks(self, key: str, first: int, last: int) -> "_Columns":
         """Return five-second bars by their numbers; those of one block are worked out once and remembered for a while."""
         block = first // _BLOCK
         if block != (last - 1) // _BLOCK:
             return self._work_out(key, first, last)
         remembered = self._remembered(key, block)
         rows = slice(first - block * _BLOCK, last - block * _BLOCK)
-        return tuple(column[rows] for column in remembered)  # type: ignore[return-value]
+        return _Columns(*(column[rows] for column in remembered))
 
-    def _work_out(self, key: str, first: int, last: int) -> Ticks:
-        """Return open, high, low, close, volume (millionths) and liquidity of five-second bars, by their numbers."""
+    def _work_out(self, key: str, first: int, last: int) -> "_Columns":
+        """Return five-second bars by their numbers."""
         token = self._tokens[key]
+        symbol = token.instrument.symbol
         low, high = first // _PER_MINUTE, -(-last // _PER_MINUTE)
         minutes = np.arange(low, high + 1, dtype=np.int64)
-        regime = self._regime(minutes)
-        path = token.market * self._path("market", minutes, _MARKET_VOLATILITY, regime)
-        path += self._path(token.instrument.symbol, minutes, token.own, regime)
+        regime = self._regime(minutes[:-1])
+        shares = [("market", token.market, _MARKET_VOLATILITY), (symbol, 1.0, token.own)]
         if token.leader:
-            path += self._path(token.leader, minutes, self._by_symbol[token.leader].own, regime)
-        spread = float(np.hypot(token.market * _MARKET_VOLATILITY, token.own)) * regime[:-1] / np.sqrt(_YEAR)
-        points = self._bridge(token.instrument.symbol, minutes, path, spread)
+            shares.append((token.leader, 1.0, self._by_symbol[token.leader].own))
+        path = np.zeros(len(minutes))
+        variance = 0.0
+        for name, much, volatility in shares:
+            path += much * self._path(name, minutes, volatility)
+            variance += much * volatility * (much * volatility)
+        spread = np.sqrt(variance / _YEAR) * regime
+        points = self._bridge(symbol, minutes, path, spread)
         scale = float(10**token.instrument.price_decimals)
-        prices = np.maximum(np.rint(token.price * np.exp(points) * scale), 1).astype(np.int64)
+        prices = np.maximum(np.rint(token.price * _exp(points) * scale), 1).astype(np.int64)
         numbers = np.arange(low * _PER_MINUTE, high * _PER_MINUTE, dtype=np.int64)
         o, c = prices[:-1], prices[1:]
-        reach = np.repeat(spread, _PER_MINUTE) / np.sqrt(_PER_MINUTE) * np.maximum(o, c)
-        up, down = (np.rint(reach * self._uniform(token.instrument.symbol, name, numbers)).astype(np.int64) for name in ("up", "down"))
+        reach = np.repeat(spread / np.sqrt(_PER_MINUTE), _PER_MINUTE) * np.maximum(o, c)
+        up, down = (np.rint(reach * self._uniform(f"{symbol} {name}", numbers)).astype(np.int64) for name in ("up", "down"))
         h, l = np.maximum(o, c) + up, np.maximum(np.minimum(o, c) - down, 1)
-        volume, pool = self._trade(token, numbers, np.repeat(regime[:-1], _PER_MINUTE), o / scale, minutes)
+        volume = self._volume(token, numbers, np.repeat(regime, _PER_MINUTE), o / scale)
+        drift = _exp(0.5 * self._path(f"{symbol} pool", minutes[:-1], 0.6, regimes=False))
+        pool = np.repeat(np.rint(token.liquidity * drift).astype(np.int64), _PER_MINUTE)
         rows = slice(first - low * _PER_MINUTE, last - low * _PER_MINUTE)
-        return o[rows], h[rows], l[rows], c[rows], volume[rows], pool[rows]
+        return _Columns(o[rows], h[rows], l[rows], c[rows], volume[rows], pool[rows])
 
-    def _trade(self, token: Token, numbers: Ints, regime: Floats, price: Floats, minutes: Ints) -> tuple[Ints, Floats]:
-        """Return volume in millionths of a token and liquidity in whole USDC; wild hours and afternoons trade more."""
-        symbol = token.instrument.symbol
+    def _volume(self, token: Token, numbers: Ints, regime: Floats, price: Floats) -> Ints:
+        """Return millionths of a token; wild hours and afternoons trade more."""
         hour = (numbers * TICK // 3_600_000) % 24
         busy = 1 + 0.5 * (1 - np.abs(hour - 15) / 12)
-        drawn = (0.15 + self._uniform(symbol, "volume", numbers)) ** 3 * regime * busy
-        volume = np.rint(token.liquidity * token.volume / _PER_MINUTE * drawn / price * 1e6).astype(np.int64)
-        flat = np.ones(len(minutes))
-        drift = np.exp(0.5 * self._path(f"{symbol} pool", minutes, 0.6, flat))[:-1]
-        return volume, np.rint(token.liquidity * np.repeat(drift, _PER_MINUTE))
+        drawn = 0.15 + self._uniform(f"{token.instrument.symbol} volume", numbers)
+        share = token.volume / _PER_MINUTE * (drawn * drawn * drawn) * regime * busy
+        return np.rint(token.liquidity * share / price * 1e6).astype(np.int64)
 
     def _regime(self, minutes: Ints) -> Floats:
         """Return the volatility of each minute against the usual one: below 1 in calm hours, several times 1 in wild ones."""
         wave = np.zeros(len(minutes))
         for level, weight in ((8, 0.6), (10, 0.6), (12, 0.5)):
             wave += weight * self._smooth("regime", minutes, level)
-        return np.clip(np.exp(1.1 * wave - 0.55), 0.2, 4.0)
+        return np.clip(_exp(1.1 * wave - 0.55), 0.2, 4.0)
 
     def _smooth(self, name: str, minutes: Ints, level: int) -> Floats:
         """Return noise that moves evenly from one node to the next, 2**level minutes on."""
@@ -217,25 +238,19 @@ class Simulated(Source):
         ease = place * place * (3 - 2 * place)
         return left + (right - left) * ease
 
-    def _path(self, name: str, minutes: Ints, volatility: float, regime: Floats) -> Floats:
+    def _path(self, name: str, minutes: Ints, volatility: float, *, regimes: bool = True) -> Floats:
         """Return a path in logarithms: a sum of hashed bumps, one a cell and level, zero at the pins."""
         path = np.zeros(len(minutes))
         for level in range(_TOP, 0, -1):
             size, half = 1 << level, 1 << (level - 1)
             cell, place = minutes >> level, minutes & (size - 1)
-            hat = 1 - np.abs(place - half) / half
+            cells = np.arange(cell[0], cell[-1] + 1, dtype=np.int64)
             # The middle of a cell of n minutes strays from its ends by sqrt(n / 4) steps of one minute.
-            stray = volatility * np.sqrt(size / 4 / _YEAR)
-            bump = stray * self._normal(name, level, cell) * hat
-            path += bump * self._cell_regime(regime, minutes, cell, half, level) if level <= _DAY_LEVEL else bump
+            bump = volatility * np.sqrt(size / 4 / _YEAR) * self._normal(name, level, cells)
+            if regimes and level <= _DAY_LEVEL:
+                bump *= self._regime((cells << level) + half)
+            path += bump[cell - cell[0]] * (1 - np.abs(place - half) / half)
         return path
-
-    def _cell_regime(self, regime: Floats, minutes: Ints, cell: Ints, half: int, level: int) -> Floats:
-        """Return the volatility at the middle of each minute's cell, worked out there and nowhere else."""
-        middles, back = np.unique(cell, return_inverse=True)
-        if regime.min() == regime.max() == 1.0:
-            return regime
-        return self._regime((middles << level) + half)[back]
 
     def _bridge(self, symbol: str, minutes: Ints, path: Floats, spread: Floats) -> Floats:
         """Return the path at every five seconds: a walk within each minute, bent so that it ends where the minute does."""
@@ -255,9 +270,9 @@ class Simulated(Source):
         total = (pieces[0] + pieces[1] + pieces[2] + pieces[3]).astype(np.float64)
         return np.asarray((total - 131_070.0) / 37_837.2)
 
-    def _uniform(self, symbol: str, name: str, numbers: Ints) -> Floats:
+    def _uniform(self, name: str, numbers: Ints) -> Floats:
         """Return draws between 0 and 1."""
-        return np.asarray((self._hash(f"{symbol} {name}", 65, numbers) >> np.uint64(11)).astype(np.float64) / float(1 << 53))
+        return np.asarray((self._hash(name, 65, numbers) >> np.uint64(11)).astype(np.float64) / float(1 << 53))
 
     def _hash(self, name: str, level: int, numbers: Ints) -> Words:
         """Return a 64-bit word for each number: two rounds of splitmix64's finaliser (S. Vigna, public domain)."""
@@ -265,6 +280,16 @@ class Simulated(Source):
         word = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         word ^= np.uint64((salt * 0xD1342543DE82EF95 + self.seed * 0xA0761D6478BD642F + level * 0xE7037ED1A0B428DB) % 2**64)
         return _mixed(_mixed(word))
+
+
+def _exp(x: Floats) -> Floats:
+    """Return e**x to a few units in the last place, the same on every processor: 2**k times a polynomial in what is left."""
+    k = np.rint(x / (_LN_2_HIGH + _LN_2_LOW))
+    rest = (x - k * _LN_2_HIGH) - k * _LN_2_LOW
+    total = np.full(len(x), 1.0)
+    for n in range(14, 0, -1):
+        total = 1.0 + rest / n * total
+    return np.asarray(np.ldexp(total, k.astype(np.int32)))
 
 
 def _mixed(word: Words) -> Words:
@@ -279,16 +304,21 @@ def check_timeframe(timeframe: str) -> int:
     Raises
     ------
     Invalid
-        If five-second bars do not add up to it.
+        If five-second bars do not add up to it, or it is longer than 52 weeks.
     """
     length = parse_timeframe(timeframe)
-    if length % TICK or (length < _MINUTE and _MINUTE % length) or (length > _MINUTE and length % _MINUTE):
-        raise Invalid("timeframe", "5s, 10s, 15s, 20s, 30s or whole minutes, hours or days", timeframe)
+    if length % TICK or (length < _MINUTE and _MINUTE % length) or (length > _MINUTE and length % _MINUTE) or length > _LONGEST:
+        raise Invalid("timeframe", "5s, 10s, 15s, 20s, 30s or whole minutes, hours, days or weeks up to 52w", timeframe)
     return length
 
 
 def simulate_bars(
-    symbol: str = "WETH", timeframe: str = "1h", count: int = 2000, *, end: str | datetime = "2025-01-01", seed: int = 1
+    symbol: str = "WETH",
+    timeframe: str = "1h",
+    count: int = 2000,
+    *,
+    end: str | datetime | None = DEFAULT_END,
+    seed: int = 1,
 ) -> BarSeries:
     """Return bars of the simulated market, the same for everybody who asks the same.
 
@@ -297,11 +327,12 @@ def simulate_bars(
     symbol
         One of WETH, cbBTC, cbETH, AERO, DEGEN, BRETT, VIRTUAL, TOSHI.
     timeframe
-        From `"5s"` upward.
+        From `"5s"` to `"52w"`.
     count
         How many.
     end
-        When the last one closes: ISO text or a datetime, UTC where it names no zone.
+        When the last one closes, at the latest: ISO text or a datetime, UTC where it names no zone. None is the default,
+        never now, so that a notebook shows the same bars tomorrow.
     seed
         Another seed is another world.
 
@@ -318,22 +349,23 @@ def simulate_bars(
     [1735678800000, 1735682400000, 1735686000000]
     """
     source = Simulated(seed)
-    known: Sequence[Instrument] = source.instruments()
-    wanted = symbol.partition("/")[0].lower()
-    found = next((instrument for instrument in known if instrument.symbol.lower() == wanted), None)
+    known = {instrument.symbol: instrument for instrument in source.instruments()}
+    wanted = symbol.lower().removesuffix("/usdc")
+    found = next((instrument for name, instrument in known.items() if name.lower() == wanted), None)
     if found is None:
-        raise NotFound("token", symbol, [instrument.symbol for instrument in known])
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 5_000_000:
-        raise Invalid("count", "a whole number from 1 to 5,000,000", count)
+        raise NotFound("token", symbol, known)
+    if type(count) is not int or not 1 <= count <= _MOST_BARS:
+        raise Invalid("count", f"a whole number from 1 to {_MOST_BARS:,}", count)
     length = check_timeframe(timeframe)
     last = _end(end) // length * length
+    if last - count * length < 0:
+        raise Invalid("count", f"at most {last // length:,} bars of {timeframe}, for time begins in 1970", count)
     return source.bars(found, timeframe, last - count * length, last)
 
 
-def _end(end: str | datetime) -> int:
-    if isinstance(end, str):
-        try:
-            end = datetime.fromisoformat(end)
-        except ValueError as problem:
-            raise Invalid("end", "a time such as '2025-01-01'", end) from problem
-    return as_ts(end if end.tzinfo else end.replace(tzinfo=UTC))
+def _end(end: str | datetime | None) -> int:
+    try:
+        at = end if isinstance(end, datetime) else datetime.fromisoformat(DEFAULT_END if end is None else end)
+    except (ValueError, TypeError):
+        raise Invalid("end", f"a time such as {DEFAULT_END!r}", end) from None
+    return as_ts(at if at.tzinfo else at.replace(tzinfo=UTC))

@@ -67,7 +67,8 @@ class Database:
             connection.detach()
         cursor = connection.cursor()
         cursor.execute("PRAGMA data_version")
-        return int(cursor.fetchone()[0])
+        (version,) = cursor.fetchall()
+        return int(version[0])
 
     def close(self) -> None:
         """Let go of every connection."""

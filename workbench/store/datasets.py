@@ -1,8 +1,9 @@
 """Datasets: candle files that were imported, named by the hash of their content."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from workbench.domain.bars import as_ts
 from workbench.engine.series import BarSeries
@@ -54,6 +55,16 @@ def dataset_bars(connection: Connection, id_: str) -> BarSeries:
     return recorded.read_bars(connection, row.series, row.instrument, row.timeframe)
 
 
-def _row(row: object) -> DatasetRow:
-    id_, name, _, instrument, timeframe, bars, first, last, holes, missing, imported = row  # type: ignore[misc]
-    return DatasetRow(id_, name, instrument, timeframe, bars, first, last, holes, missing, as_ts(imported))
+def _row(row: Row[Any]) -> DatasetRow:
+    return DatasetRow(
+        row.id,
+        row.name,
+        row.instrument,
+        row.timeframe,
+        row.bars,
+        row.first,
+        row.last,
+        row.holes,
+        row.missing,
+        as_ts(row.imported),
+    )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from workbench.domain.bars import as_ts
 from workbench.domain.events import FIRST_DIGEST, Event, canonical, decode, kind_of, log_digest
@@ -116,6 +117,5 @@ def check_chain(rows: Iterable[LogRow]) -> int:
     return count
 
 
-def _row(row: object) -> LogRow:
-    id_, stream, seq, at, kind, body, digest = row  # type: ignore[misc]
-    return LogRow(id_, stream, seq, as_ts(at), kind, body, digest)
+def _row(row: Row[Any]) -> LogRow:
+    return LogRow(row.id, row.stream, row.seq, as_ts(row.at), row.kind, row.body, row.digest)

@@ -147,9 +147,7 @@ class Projector:
     @_take.register
     def _(self, event: e.AccountOpened, row: LogRow) -> None:
         book = Book().deposited(event.cash)
-        self._accounts[event.account] = Account(
-            event.account, event.name, as_datetime(row.at), book, event.cash, peak=event.cash
-        )
+        self._accounts[event.account] = Account(event.account, event.name, as_datetime(row.at), book, event.cash, peak=event.cash)
 
     @_take.register
     def _(self, event: e.Deposited, row: LogRow) -> None:
@@ -248,9 +246,7 @@ class Projector:
 
     def _end(self, row: LogRow, status: Status, reason: str, equity: Decimal, digest: str) -> None:
         session = self.session(row.stream)
-        session.update(
-            status=status.value, stopped=as_datetime(row.at), equity=equity, ledger_digest=digest, ended_because=reason
-        )
+        session.update(status=status.value, stopped=as_datetime(row.at), equity=equity, ledger_digest=digest, ended_because=reason)
         if session["opening_equity"] is not None:
             self.account(session["account"]).equity = equity
 

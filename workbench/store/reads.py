@@ -99,9 +99,7 @@ def _ratio(part: Decimal, whole: Decimal) -> float:
     return float(part) / float(whole) if whole else 0.0
 
 
-def equity(
-    connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = ""
-) -> list[EquityRow]:
+def equity(connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = "") -> list[EquityRow]:
     """Return an account's equity line from a time on, oldest first, thinned evenly to about `limit` points."""
     points = t.equity_points
     mine = [points.c.account == account]
@@ -123,7 +121,10 @@ def hold_line(connection: Connection, account: str, since: int | None = None, li
     """Return what the newest session's opening equity would be worth, had it bought its tokens in equal parts and held."""
     newest = t.trading_sessions.c
     row = connection.execute(
-        select(t.trading_sessions).where(newest.account == account, newest.started.is_not(None)).order_by(newest.number.desc()).limit(1)
+        select(t.trading_sessions)
+        .where(newest.account == account, newest.started.is_not(None))
+        .order_by(newest.number.desc())
+        .limit(1)
     ).first()
     if row is None or row.opening_equity is None:
         return []
@@ -166,7 +167,9 @@ def positions(connection: Connection, account: str, open_only: bool = True, limi
 def closed_positions(connection: Connection, account: str, limit: int = 100, before: int | None = None) -> list[PositionRow]:
     """Return an account's closed positions, which are its round trips, newest first."""
     columns = t.positions.c
-    query = select(t.positions).where(columns.account == account, columns.is_open.is_(False)).order_by(columns.id.desc()).limit(limit)
+    query = (
+        select(t.positions).where(columns.account == account, columns.is_open.is_(False)).order_by(columns.id.desc()).limit(limit)
+    )
     if before is not None:
         query = query.where(columns.id < before)
     return [_position(row, None) for row in connection.execute(query)]
@@ -298,7 +301,11 @@ def session(connection: Connection, id_: str) -> SessionRow:
         If there is none, or several begin so.
     """
     columns = t.trading_sessions.c
-    rows = connection.execute(select(t.trading_sessions).where(columns.id.startswith(id_, autoescape=True)).limit(2)).all() if id_ else []
+    rows = (
+        connection.execute(select(t.trading_sessions).where(columns.id.startswith(id_, autoescape=True)).limit(2)).all()
+        if id_
+        else []
+    )
     if len(rows) != 1:
         raise NotFound("session", id_)
     return _session(rows[0])
@@ -337,4 +344,3 @@ def _session(row: Row[Any]) -> SessionRow:
 def table_rows(connection: Connection, table: Table) -> list[tuple[Any, ...]]:
     """Return every row of a table in order of its key; for exports and for the test that rebuilds projections."""
     return [tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))]
-

@@ -53,7 +53,7 @@ def record(connection: Connection, number: int, given: BarSeries, arrived: datet
     pool = given.liquidity.tolist() if given.liquidity is not None else [None] * len(given)
     volumes = given.volume.tolist()
     for ts, i in known.items():
-        values = tuple(column[i] for column in columns) + (volumes[i],)
+        values = (*(column[i] for column in columns), volumes[i])
         revision = 0
         if ts in overlap:
             kept, seen = overlap[ts]

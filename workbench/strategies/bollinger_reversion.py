@@ -35,4 +35,6 @@ class BollingerReversion(SignalStrategy, frozen=True):
 
     def because(self, factors: Mapping[str, float | None]) -> str:
         z = factors["z"] or 0.0
-        return f"price is {abs(z):.2f} deviations {'above' if z > 0 else 'below'} its mean of {self.period}, in below −{self.width:g}"
+        return (
+            f"price is {abs(z):.2f} deviations {'above' if z > 0 else 'below'} its mean of {self.period}, in below −{self.width:g}"
+        )

@@ -33,7 +33,11 @@ class SmaCross(SignalStrategy, frozen=True):
         with np.errstate(invalid="ignore"):
             confidence = np.nan_to_num(np.clip(50 + np.abs(gap), 0, 100), nan=0.0)
         return Signals(
-            crossed_above(fast, slow), crossed_below(fast, slow), confidence, gap, {"fast_mean": fast, "slow_mean": slow, "gap_bps": gap}
+            crossed_above(fast, slow),
+            crossed_below(fast, slow),
+            confidence,
+            gap,
+            {"fast_mean": fast, "slow_mean": slow, "gap_bps": gap},
         )
 
     def because(self, factors: Mapping[str, float | None]) -> str:

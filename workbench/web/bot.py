@@ -185,9 +185,7 @@ def read_form(values: Mapping[str, str]) -> SessionRequest:
     name = values.get("strategy") or DEFAULT_CONFIGURATION.strategy
     strategy = shelf.get(name, "strategy")
     own = {field.name: field for field in param_fields(strategy)}
-    parameters = {
-        field.name: field.check(values[PREFIX + field.name]) for field in own.values() if PREFIX + field.name in values
-    }
+    parameters = {field.name: field.check(values[PREFIX + field.name]) for field in own.values() if PREFIX + field.name in values}
     for key in values:
         if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in own:
             raise NotFound(f"parameter of {name}", key.removeprefix(PREFIX), own)
@@ -213,8 +211,10 @@ def settings_of(session: SessionRow) -> tuple[Setting, ...]:
     c = session.configuration
     strategy: type[SignalStrategy] = shelf.get(c.strategy)
     lines = [Setting("Strategy", strategy.title)]
-    for field in param_fields(strategy):
-        lines.append(Setting(field.label, _with_unit(c.parameters.get(field.name, field.default), field.param.unit)))
+    lines += [
+        Setting(field.label, _with_unit(c.parameters.get(field.name, field.default), field.param.unit))
+        for field in param_fields(strategy)
+    ]
     size = _with_unit(c.size_pct, "% of equity") if c.sizing == "percent" else _with_unit(c.size_amount, "USDC")
     lines += [
         Setting("Size", size),

@@ -30,6 +30,8 @@ _SENTENCES: Final = {
     415: "The request's body is of a kind that is not taken here.",
 }
 
+_TITLES: Final = {403: "Refused", 404: "Not found", 500: "Something broke", 503: "Try again in a moment"}
+
 
 class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
     """What went wrong, as callers of the API see it."""
@@ -100,4 +102,4 @@ def _code(status: int) -> str:
 
 
 def _title(status: int) -> str:
-    return {404: "Not found", 403: "Refused", 500: "Something broke", 503: "Try again in a moment"}.get(status, HTTPStatus(status).phrase)
+    return _TITLES.get(status, HTTPStatus(status).phrase)

@@ -119,7 +119,7 @@ def quantity(value: Number | None) -> str:
     return _plain(value, max(0, min(_SIGNIFICANT - 1 - math.floor(math.log10(size)), 12)))
 
 
-def figure(value: Number | None) -> str:
+def figure(value: float | None) -> str:
     """Return a factor or a gate's value: whole where it is whole, otherwise with the digits that matter.
 
     Examples
@@ -141,7 +141,10 @@ def clock(ts: int | None) -> str:
 
 def day(ts: int | None) -> str:
     """Return the day in UTC, such as `23 Nov 2026`."""
-    return NOTHING if ts is None else as_datetime(ts).strftime("%-d %b %Y")
+    if ts is None:
+        return NOTHING
+    at = as_datetime(ts)
+    return f"{at.day} {at:%b %Y}"
 
 
 def moment(ts: int | None) -> str:

@@ -20,7 +20,7 @@ from workbench.actions.open_account import default_account
 from workbench.desk import Desk
 from workbench.errors import Invalid, NotFound
 from workbench.store import reads
-from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Block, Page, Query, draw_block
+from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block
 from workbench.web.pages import PAGES, WebRequest, page_named
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.02
 """How often the doorbell is looked at; a look takes a few microseconds."""
 WINDOW_SECONDS: Final = 0.025
-"""What becomes dirty within this long is drawn together."""
+"""The first news are drawn at once; what becomes dirty within this long after them is drawn together."""
+QUICK_SECONDS: Final = 0.006
+"""Blocks that took longer than this are drawn after the others, so that a long line does not hold up a price."""
 BEAT_SECONDS: Final = 15.0
 BURST: Final = 300
 """More events than this at once, as in a fast replay, are not looked at one by one: everything is dirty."""
@@ -62,9 +64,9 @@ class Reader:
         self.behind: set[str] = set()
 
     def give(self, drawn: dict[str, str], cursor: int) -> None:
-        """Hand over drawings; a newer one of a block takes the place of an older."""
+        """Hand over drawings that show all there was up to a cursor; a newer one of a block takes the place of an older."""
         self.waiting.update(drawn)
-        self.cursor = cursor
+        self.cursor = max(self.cursor, cursor)
         self.ready.set()
 
     def take(self) -> tuple[dict[str, str], int]:
@@ -82,11 +84,14 @@ class Channel:
         self.readers: set[Reader] = set()
         self.dirty: set[str] = set()
         self.sent: dict[str, str] = {}
+        self.took: dict[str, float] = {}
+        self.rung = live.cursor
         self.awake = asyncio.Event()
         self.task = asyncio.create_task(self._draw_for_ever())
 
-    def ring(self, names: Iterable[str]) -> None:
-        """Mark blocks as dirty."""
+    def ring(self, names: Iterable[str], cursor: int = 0) -> None:
+        """Mark as dirty the blocks that look different after a cursor."""
+        self.rung = max(self.rung, cursor)
         self.dirty.update(names)
         if self.dirty:
             self.awake.set()
@@ -94,34 +99,45 @@ class Channel:
     async def _draw_for_ever(self) -> None:
         while True:
             await self.awake.wait()
-            await asyncio.sleep(WINDOW_SECONDS)
             self.awake.clear()
-            dirty, self.dirty = self.dirty, set()
+            dirty, self.dirty, rung = self.dirty, set(), self.rung
             behind = {reader: reader.behind for reader in self.readers if reader.behind}
             for reader in behind:
                 reader.behind = set()
             wanted = dirty.union(*behind.values())
+            slow = {name for name in wanted if self.took.get(name, 0.0) > QUICK_SECONDS}
             began = time.perf_counter()
             try:
-                drawn, cursor = await asyncio.to_thread(self._draw, wanted)
+                for names in (wanted - slow, slow):
+                    if names:
+                        drawn = await asyncio.to_thread(self._draw, names)
+                        # The cursor moves on once the last of the blocks is there: who is cut off before that asks again.
+                        self._hand_out(drawn, 0 if slow - names else rung, behind)
             except Exception:  # a block that cannot be drawn must not end the feed of the others
                 log.exception("the feed of %s could not be drawn", self.page.name)
-                continue
-            changed = {name: text for name, text in drawn.items() if self.sent.get(name) != text}
-            self.sent.update(changed)
-            for reader in self.readers:
-                own = {**changed, **{name: drawn[name] for name in behind.get(reader, ())}}
-                if own:
-                    reader.give(own, cursor)
-            await asyncio.sleep(min(EASE * (time.perf_counter() - began), 1.0))
+            await asyncio.sleep(min(max(WINDOW_SECONDS, EASE * (time.perf_counter() - began)), 1.0))
 
-    def _draw(self, names: set[str]) -> tuple[dict[str, str], int]:
+    def _draw(self, names: set[str]) -> dict[str, str]:
         desk = self.live.desk
+        drawn = {}
         with desk.store.read() as connection:
             asking = Asking(self.account, self.query, desk.now())
-            cursor = reads.last_id(connection)
-            blocks: list[Block] = [block for block in self.page.blocks if block.name in names]
-            return {block.name: draw_block(self.page, block, connection, asking) for block in blocks}, cursor
+            for block in self.page.blocks:
+                if block.name in names:
+                    began = time.perf_counter()
+                    drawn[block.name] = draw_block(self.page, block, connection, asking)
+                    self.took[block.name] = time.perf_counter() - began
+        return drawn
+
+    def _hand_out(self, drawn: dict[str, str], cursor: int, behind: dict[Reader, set[str]]) -> None:
+        """Give every reader what has changed, and those who were behind what they missed."""
+        changed = {name: text for name, text in drawn.items() if self.sent.get(name) != text}
+        self.sent.update(changed)
+        for reader in self.readers:
+            missed = behind.get(reader, set())
+            own = {**changed, **{name: text for name, text in drawn.items() if name in missed}}
+            if own:
+                reader.give(own, cursor)
 
 
 class Live:
@@ -179,7 +195,7 @@ class Live:
                 continue
             self.cursor, self.prices = ring.cursor, ring.prices
             for channel in self.channels.values():
-                channel.ring(ring.dirty(channel.page, channel.account))
+                channel.ring(ring.dirty(channel.page, channel.account), ring.cursor)
 
     def _listen(self) -> Ring:
         with self.desk.store.read() as connection:
@@ -265,7 +281,7 @@ async def live_feed(request: WebRequest, state: State, page: str = "dashboard") 
     given = dict(request.query_params)
     query = found.ask(given)
     resumed = request.headers.get("last-event-id")
-    cursor = _whole(resumed if resumed else given.get("after", "0"), "Last-Event-ID" if resumed else "after")
+    cursor = _whole(resumed or given.get("after", "0"), "Last-Event-ID" if resumed else "after")
     # Who resumes has been gone for a while: the prices that it knew are old.
     prices = 0 if resumed else _whole(given.get("prices", "0"), "prices")
     account = await asyncio.to_thread(default_account, live.desk)

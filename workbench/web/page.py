@@ -21,7 +21,7 @@ from workbench.web import render
 ROOT: Final = "/paper-trading"
 PRICES_CHANGED: Final = "PricesChanged"
 """Prices that arrive are no event of the log; this is the name by which a block asks to hear of them."""
-SESSION_KINDS: Final = frozenset(kind for kind in KINDS if kind.startswith("Session") or kind in ("StopRequested", "ConfigurationChanged"))
+SESSION_KINDS: Final = frozenset({*(kind for kind in KINDS if kind.startswith("Session")), "StopRequested", "ConfigurationChanged"})
 CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "PositionsRevalued"})
 
 

@@ -72,7 +72,7 @@ class Gatekeeper(ASGIMiddleware):
         if _name(host) not in self.hosts:
             raise Forbidden("The request's host", "one of " + ", ".join(sorted(self.hosts)), host)
         # A WebSocket handshake is a GET that opens a way in, so it is held to the same.
-        if scope["type"] == "websocket" or scope["method"] not in _SAFE:
+        if scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE:
             check_origin(headers, host)
         await next_app(scope, receive, send)
 

@@ -24,11 +24,10 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: Litestar, grace_seconds: int = 2) -> None:
         self.live: Live = app.state.live
-        super().__init__(
-            uvicorn.Config(
-                app, log_level="warning", timeout_graceful_shutdown=grace_seconds, access_log=False, server_header=False, lifespan="on"
-            )
+        config = uvicorn.Config(
+            app, log_level="warning", timeout_graceful_shutdown=grace_seconds, access_log=False, server_header=False
         )
+        super().__init__(config)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the feeds, then the rest."""

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.domain.trips import Trip
 from workbench.domain.bars import DAY
 from workbench.domain.events import OrderFilled
+from workbench.domain.trips import Trip
 from workbench.shelf import Shelf
 
 Value = float | int | None
@@ -54,12 +54,14 @@ class Run(msgspec.Struct, frozen=True):
         if not len(self.ts):
             return self.equity
         days = self.ts // DAY
-        return self.equity[np.append(np.flatnonzero(np.diff(days)), len(days) - 1)]
+        rows: NDArray[np.float64] = self.equity[np.append(np.flatnonzero(np.diff(days)), len(days) - 1)]
+        return rows
 
     def daily_returns(self) -> NDArray[np.float64]:
         """Return the change from each day's end to the next, as shares."""
         ends = self.day_ends()
-        return ends[1:] / ends[:-1] - 1
+        change: NDArray[np.float64] = ends[1:] / ends[:-1] - 1
+        return change
 
 
 class Metric:

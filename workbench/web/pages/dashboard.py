@@ -21,7 +21,7 @@ RANGES: Final = {"1h": UNITS["h"], "24h": UNITS["d"], "7d": 7 * UNITS["d"], "all
 POINTS: Final = 480
 """How many points the equity line keeps: about one for every two pixels of it."""
 MARKERS: Final = 40
-TAPE: Final = 24
+TAPE: Final = 16
 RECENT: Final = 8
 
 _LABELS: Final = {
@@ -32,6 +32,7 @@ _LABELS: Final = {
 }  # fmt: skip
 _UNITS: Final = {"warm_up": "bars", "fresh_prices": "bars", "confidence": "%", "cooldown": "min", "cash": "USDC", "max_hold": "h"}
 _YES_NO: Final = frozenset({"running", "next_bar"})
+_thin: Final[Any] = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
 
 
 class DashboardQuery(Query, frozen=True):
@@ -82,6 +83,7 @@ class EquityView(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...]
     first: Decimal | None
     newest: Decimal | None
+    is_fresh: bool
 
     @property
     def still(self) -> list[float]:
@@ -163,7 +165,7 @@ class DashboardView(View, frozen=True, kw_only=True):
     trades: RecentTradesView | UnsetType = UNSET
 
 
-def look_at_strip(connection: Connection, asking: Asking) -> StripView:
+def look_at_strip(connection: Connection, _: Asking) -> StripView:
     """Return the market."""
     quotes = reads.quotes(connection)
     bars = max((len(quote.spark) for quote in quotes), default=0)
@@ -177,7 +179,7 @@ def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
     cursor = newest[0].cursor if newest else None
     length = RANGES[wanted]
     since = None if length is None else (asking.now if cursor is None else cursor) - length
-    rows = reads.equity(connection, asking.account, since)
+    rows = reads.equity(connection, asking.account, since, limit=2 * POINTS)
     hold = reads.hold_line(connection, asking.account, since, limit=POINTS) if rows else []
     points = _points(rows)
     data = ChartData(points, _points(hold), _markers(connection, asking, points))
@@ -186,7 +188,7 @@ def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
         Choice(label, asking.query.address(path, range=name), name == wanted)
         for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
     )
-    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None)
+    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None, not newest)
 
 
 def _points(rows: list[EquityRow]) -> list[tuple[int, float]]:
@@ -196,7 +198,7 @@ def _points(rows: list[EquityRow]) -> list[tuple[int, float]]:
     if len(points) <= POINTS:
         return points
     values = np.array([value for _, value in points])
-    kept: Any = MinMaxLTTBDownsampler().downsample(values, n_out=POINTS)
+    kept: Any = _thin.downsample(values, n_out=POINTS)
     return [points[int(i)] for i in kept]
 
 

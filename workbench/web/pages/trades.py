@@ -149,9 +149,7 @@ def look_at_table(connection: Connection, asking: Asking) -> TableView:
     return TableView(tuple(rows), _columns(query), sums, newer, older, is_filtered(query), among > 0, among, asking.now)
 
 
-def _by_time(
-    connection: Connection, account: str, query: TradesQuery, wanted: dict[str, Any]
-) -> tuple[list[TradeRow], str, str]:
+def _by_time(connection: Connection, account: str, query: TradesQuery, wanted: dict[str, Any]) -> tuple[list[TradeRow], str, str]:
     """Return a page of trades in order of time, and the addresses of the pages on both sides of it."""
     newest_first = query.sort == "-time"
     upwards = query.after is not None

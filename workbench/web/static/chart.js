@@ -110,7 +110,8 @@ class EquityChart {
     const equity = move.seriesData?.get(this.equity)?.value ?? (move.time ? undefined : last);
     const hold = move.seriesData?.get(this.hold)?.value ?? (move.time ? undefined : this.data.hold.at(-1)?.[1]);
     const fills = move.time ? (this.fills.get(move.time) ?? []) : [];
-    const parts = [["time", full(time)]];
+    const today = full(Date.now() / 1000).slice(0, 10);
+    const parts = [["time", full(time).replace(`${today} `, "")]];
     if (equity !== undefined) parts.push(["equity", amount.format(equity)]);
     if (hold !== undefined) parts.push(["hold", `hold ${amount.format(hold)}`]);
     for (const fill of fills.slice(0, 3)) parts.push([fill.side, `${fill.side === "buy" ? "▲ bought" : "▼ sold"} ${fill.text}`]);
