@@ -10,6 +10,7 @@ from litestar import Response, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from workbench import jobs
@@ -35,7 +36,7 @@ class NothingRuns(Refused):
 
 
 @post("/paper-trading/bot/start", name="bot_start", status_code=200)
-async def start(request: WebRequest, state: State, answer: Answer = "page") -> Response[Any]:
+async def start(request: WebRequest, state: State, answer: FromQuery[Answer] = "page") -> Response[Any]:
     """Start the bot as the form says."""
     form = await request.form()
     values = {name: value for name, value in form.items() if isinstance(value, str)}
@@ -53,7 +54,7 @@ def _start(desk: Desk, values: dict[str, str], answer: Answer) -> Response[Any]:
 
 
 @post("/paper-trading/bot/stop", name="bot_stop", status_code=200)
-async def stop(request: WebRequest, state: State, answer: Answer = "page") -> Response[Any]:
+async def stop(request: WebRequest, state: State, answer: FromQuery[Answer] = "page") -> Response[Any]:
     """Stop the bot; positions stay unless the form says to close them."""
     form = await request.form()
     return await sync_to_thread(_stop, state.desk, form.get("close_positions") == "yes", answer)

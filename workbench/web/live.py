@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Response, get
 from litestar.datastructures import State
+from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -272,7 +273,7 @@ def beat(now: int) -> bytes:
 
 
 @get(f"{ROOT}/live", name="live")
-async def live_feed(request: WebRequest, state: State, page: str = "dashboard") -> Response[Any]:
+async def live_feed(request: WebRequest, state: State, page: FromQuery[str] = "dashboard") -> Response[Any]:
     """Keep a page up to date; `?after=` is the cursor it was drawn at, and the `Last-Event-ID` header wins over it."""
     live: Live = state.live
     found = page_named(page)

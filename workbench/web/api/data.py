@@ -4,15 +4,15 @@ from typing import Annotated
 
 from litestar import Response, get
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.params import FromQuery, QueryParameter
 
 from workbench.actions.open_account import default_account
 from workbench.desk import Desk
 from workbench.store import reads
 from workbench.web.api.envelope import answer, listed, portfolio_shape, position_shape, thought_shape, trade_shape
 
-Limit = Annotated[int, Parameter(ge=1, le=200)]
-Before = Annotated[int | None, Parameter(ge=0)]
+Limit = Annotated[int, QueryParameter(ge=1, le=200)]
+Before = Annotated[int | None, QueryParameter(ge=0)]
 
 
 @get("/paper-trading/api/portfolio/", sync_to_thread=True)
@@ -45,7 +45,9 @@ def open_positions(state: State) -> Response[bytes]:
 
 
 @get("/paper-trading/api/ai-thoughts/", sync_to_thread=True)
-def ai_thoughts(state: State, limit: Limit = 20, before: Before = None, symbol: str = "", decision: str = "") -> Response[bytes]:
+def ai_thoughts(
+    state: State, limit: Limit = 20, before: Before = None, symbol: FromQuery[str] = "", decision: FromQuery[str] = ""
+) -> Response[bytes]:
     """List the newest recorded thoughts."""
     desk: Desk = state.desk
     with desk.store.read() as connection:

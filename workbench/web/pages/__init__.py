@@ -10,6 +10,7 @@ from typing import Any, Final
 from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from workbench.actions.open_account import default_account
 from workbench.desk import Desk
@@ -40,7 +41,7 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
         query = page.ask(dict(request.query_params))
         return html(draw(page, PAGES, desk, default_account(desk), query))
 
-    def part(request: WebRequest, state: State, block: str) -> Response[str]:
+    def part(request: WebRequest, state: State, block: FromPath[str]) -> Response[str]:
         desk: Desk = state.desk
         found, query = page.block(block), page.ask(dict(request.query_params))
         account = default_account(desk)

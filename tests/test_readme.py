@@ -1,0 +1,42 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+from workbench.__main__ import main
+from workbench.domain.params import param_fields
+from workbench.strategies import shelf
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def test_both_commands_stand_there_as_they_are_to_be_typed():
+    assert "\npip install uv && uv run workbench up\n" in README
+    assert "\npip install uv && uv run pytest\n" in README
+
+
+def test_every_strategy_is_in_the_table_with_its_parameters_and_defaults():
+    for name in shelf.names():
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", README, re.MULTILINE)
+        for field in param_fields(shelf.get(name)):
+            assert f"`{field.name}` {field.default:g}".rstrip("0").rstrip(".") in row
+
+
+def test_every_command_is_told():
+    for name, command in main.commands.items():
+        if not command.hidden:
+            assert f"`workbench {name}" in README, name
+
+
+def test_every_statistic_named_there_exists():
+    from workbench.analytics.metrics import shelf as metrics
+
+    for name in re.search(r"result\.stats\s+# (.*), …", README)[1].split(", "):
+        assert name in metrics.names()
+
+
+def test_the_benchmarks_that_are_named_exist():
+    for name in re.findall(r"`(?:uv run python tests/benchmarks/)?(\w+\.py)`", README):
+        if (Path(__file__).parent / "benchmarks" / name).exists():
+            continue
+        assert name.startswith("engine/") or name == "backtesting.py"

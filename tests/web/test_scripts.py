@@ -1,0 +1,213 @@
+"""The pages' own scripts in a real browser, over a server in this process with a clock that stands still until it is moved."""
+
+import os
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import begin, go_on
+from workbench.web.app import create_app
+from workbench.web.serve import Server
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+class Site:
+    """A server in a thread of its own that can be ended and begun again at the same address."""
+
+    def __init__(self, desk):
+        self.desk = desk
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.begin()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}/paper-trading/"
+
+    def begin(self):
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.server = Server(create_app(self.desk))
+        self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self.thread.start()
+
+    def end(self):
+        self.server.should_exit = True
+        self.thread.join(timeout=30)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not Path(CHROMIUM).exists():
+        reason = "Chromium is not installed (Debian's package `chromium`)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def site(desk) -> Iterator[Site]:
+    made = Site(desk)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
+    opened = context.new_page()
+    opened.set_default_timeout(30_000)
+    opened.said = []
+    opened.on("console", lambda message: opened.said.append(message.text) if message.type in {"error", "warning"} else None)
+    opened.on("pageerror", lambda problem: opened.said.append(str(problem)))
+    yield opened
+    context.close()
+
+
+def live(page):
+    page.wait_for_selector("#feed[data-state=live]")
+
+
+def readout(page):
+    return page.inner_text("#equity-chart .readout .time")
+
+
+def test_the_chart_takes_in_new_points_and_stays_the_same_chart(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 3)
+    page.goto(site.address)
+    live(page)
+    page.evaluate("window.canvas = document.querySelector('#equity-chart canvas')")
+    page.evaluate("document.querySelector('#thoughts details').id = 'kept'; document.querySelector('#kept').open = true")
+    before = readout(page)
+    go_on(desk, clock, session, 1)
+    page.wait_for_function("before => document.querySelector('#equity-chart .readout .time').innerText !== before", arg=before)
+    assert page.evaluate("window.canvas.isConnected && window.canvas === document.querySelector('#equity-chart canvas')")
+    assert page.said == []
+
+
+def test_what_is_open_stays_open_when_news_come(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 2)
+    page.goto(site.address)
+    live(page)
+    first = page.locator("#thoughts li").first.get_attribute("id")
+    page.locator(f"#{first} summary").click()
+    go_on(desk, clock, session, 0.5)
+    page.wait_for_function("first => document.querySelector('#thoughts li').id !== first", arg=first)
+    assert page.locator(f"#{first} details").get_attribute("open") is not None
+    assert page.locator(f"#{first} table").first.is_visible()
+
+
+def test_the_feed_comes_back_by_itself_and_brings_what_was_missed(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 1)
+    page.goto(site.address)
+    live(page)
+    before = readout(page)
+    site.end()
+    page.wait_for_selector("#feed[data-state=reconnecting]")
+    assert "stale since" in page.inner_text("#feed")
+    go_on(desk, clock, session, 1)
+    site.begin()
+    live(page)
+    page.wait_for_function("before => document.querySelector('#equity-chart .readout .time').innerText !== before", arg=before)
+
+
+def test_a_page_in_the_background_rests_and_catches_up(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 1)
+    page.goto(site.address)
+    live(page)
+    turn = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    before = readout(page)
+    page.evaluate(turn, True)
+    go_on(desk, clock, session, 1)
+    page.evaluate(turn, False)
+    page.wait_for_function("before => document.querySelector('#equity-chart .readout .time').innerText !== before", arg=before)
+
+
+def test_a_strategy_brings_its_own_sliders_and_they_say_where_they_stand(page, site):
+    page.goto(site.address)
+    page.select_option("#bot-strategy", "bollinger_reversion")
+    width = page.locator("[name='p.width']")
+    width.wait_for()
+    width.evaluate("slider => { slider.value = 1.5; slider.dispatchEvent(new Event('input', {bubbles: true})); }")
+    assert page.inner_text("label:has([name='p.width']) output") == "1.5"
+
+
+def test_a_refusal_stands_beside_its_field_and_the_rest_is_kept(page, site):
+    page.goto(site.address)
+    page.fill("[name=take_profit_pct]", "7")
+    page.fill("[name=stop_loss_pct]", "-3")
+    page.click("#bot-start")
+    page.wait_for_selector("#bot .said.bad")
+    assert page.inner_text(".problem").startswith("Expected a number from 0.01")
+    assert page.input_value("[name=take_profit_pct]") == "7"
+    assert page.input_value("[name=stop_loss_pct]") == "-3"
+    assert page.evaluate("document.activeElement.className") == "said bad"
+
+
+def test_the_colours_are_remembered_and_are_there_before_the_first_paint(page, site):
+    page.goto(site.address)
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.click(".theme span:text('Dark')")
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert dark != light
+    page.goto(f"{site.address}trades/", wait_until="commit")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == dark
+    page.click(".theme span:text('Auto')")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == light
+
+
+def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 3)
+    page.goto(f"{site.address}trades/")
+    page.select_option("[name=side]", "sell")
+    page.wait_for_url("**/trades/?side=sell")
+    assert set(page.locator("#table .side").all_inner_texts()) == {"▼ sell"}
+    page.go_back()
+    page.select_option("[name=token]", "WETH")
+    page.wait_for_url("**/trades/?token=WETH")
+
+
+@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "nothing/here"])
+def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
+    session = begin(desk)
+    go_on(desk, clock, session, 3)
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(site.address + path)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_everything_can_be_reached_by_keyboard(page, site):
+    page.goto(site.address)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip-link"
+    page.keyboard.press("Enter")
+    reached = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
+    assert {"bot-strategy", "p.fast", "stop_loss_pct", "bot-start", "thoughts"} <= set(reached)
