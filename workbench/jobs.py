@@ -28,6 +28,7 @@ from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import Stop
 from workbench.errors import TryLater
+from workbench.strategies import shelf as strategies
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +207,8 @@ def work(desk: Desk, parent: int | None = None) -> None:
         consumer.stop_flag.set()
 
     threading.Thread(target=end_with_parent, daemon=True).start()
+    # Indicators take seconds to import where pandas is installed; the first session should not wait for them.
+    threading.Thread(target=strategies.load, daemon=True).start()
     dispatcher.start()
     try:
         consumer.run()

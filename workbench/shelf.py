@@ -49,6 +49,11 @@ class Shelf(Generic[T]):
         offered: type[T] = getattr(module, camel_case(module_name))
         return offered
 
+    def load(self) -> None:
+        """Import everything on the shelf now, so that nobody waits for it later."""
+        for name in self.names():
+            self.get(name)
+
     def __iter__(self) -> Iterator[type[T]]:
         return (self.get(name) for name in self.names())
 

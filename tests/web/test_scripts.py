@@ -71,7 +71,7 @@ def site(desk) -> Iterator[Site]:
 def page(browser):
     context = browser.new_context(viewport={"width": 1440, "height": 900}, color_scheme="light")
     opened = context.new_page()
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(15_000)
     opened.said = []
     opened.on("console", lambda message: opened.said.append(message.text) if message.type in {"error", "warning"} else None)
     opened.on("pageerror", lambda problem: opened.said.append(str(problem)))

@@ -12,7 +12,8 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy.exc import OperationalError
 
 from workbench.actions.fingerprint import fingerprint
 from workbench.actions.runner import LiveRunner, ReplayRunner, Runner, add_input
@@ -26,7 +27,7 @@ from workbench.domain.thoughts import Thought
 from workbench.engine.explain import explain
 from workbench.engine.state import State, open_state
 from workbench.engine.step import Stepped, complete, step
-from workbench.errors import TryLater, WorkbenchError
+from workbench.errors import NotFound, TryLater, WorkbenchError
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.datasets import dataset_bars, find_dataset
@@ -82,22 +83,29 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
     NotFound
         If there is no such session.
     """
-    row, found, due = _cursor(desk, session)
+    found, due = _cursor(desk, session)
     if due is None or (turn is not None and turn != found):
         return Advanced(found, due, 0)
     began, steps = time.monotonic(), 0
     try:
-        runner = _runner(desk, row, found)
+        runner = _runner(desk, session, found)
         while due is not None and due <= desk.now():
             taken, due = _turn(desk, runner)
             steps += taken
             if time.monotonic() - began >= budget_seconds:
                 break
+        if due is None:
+            desk.runners.pop(session, None)
         return Advanced(runner.turn, due, steps)
     except Overtaken:
         desk.runners.pop(session, None)
-        _, turn_now, due = _cursor(desk, session)
+        turn_now, due = _cursor(desk, session)
         return Advanced(turn_now, due, steps)
+    except OperationalError as problem:
+        # Somebody has held the database for longer than we wait; the turn left nothing and is due still.
+        log.warning("session %s: the database was busy: %s", session, problem)
+        desk.runners.pop(session, None)
+        return Advanced(found, desk.now() + RETRY_MS, steps)
     except TryLater as problem:
         log.warning("session %s: %s", session, problem)
         _postpone(desk, session, desk.now() + RETRY_MS)
@@ -110,18 +118,24 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
         return Advanced(found, None, steps)
 
 
-def _cursor(desk: Desk, session: str) -> tuple[SessionRow, int, int | None]:
+_CURSOR: Final = select(t.cursors.c.turn, t.cursors.c.due).where(t.cursors.c.session == bindparam("session"))
+
+
+def _cursor(desk: Desk, session: str) -> tuple[int, int | None]:
     with desk.store.read() as connection:
-        row = reads.session(connection, session)
-        cursor = connection.execute(select(t.cursors.c.turn, t.cursors.c.due).where(t.cursors.c.session == session)).one()
-    return row, cursor.turn, cursor.due
+        row = connection.execute(_CURSOR, {"session": session}).first()
+    if row is None:
+        raise NotFound("session", session)
+    return row.turn, row.due
 
 
-def _runner(desk: Desk, session: SessionRow, turn: int) -> Runner:
+def _runner(desk: Desk, id_: str, turn: int) -> Runner:
     """Return the runner that this process remembers, or one made from the cursor, beginning the session where it is new."""
-    known: Runner | None = desk.runners.get(session.id)
+    known: Runner | None = desk.runners.get(id_)
     if known is not None and known.turn == turn:
         return known
+    with desk.store.read() as connection:
+        session = reads.session(connection, id_)
     if turn == 0:
         runner = _begin(desk, session)
     else:
@@ -211,11 +225,17 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     return taken, due
 
 
+_WAITING: Final = (
+    select(t.commands.c.id, t.commands.c.by, t.commands.c.body)
+    .where(t.commands.c.session == bindparam("session"), t.commands.c.after_steps.is_(None))
+    .order_by(t.commands.c.id)
+)
+
+
 def _waiting(desk: Desk, session: str) -> list[tuple[int, str, Command]]:
-    query = select(t.commands.c.id, t.commands.c.by, t.commands.c.body)
-    mine = query.where(t.commands.c.session == session, t.commands.c.after_steps.is_(None)).order_by(t.commands.c.id)
     with desk.store.read() as connection:
-        return [(row.id, row.by, msgspec.json.decode(row.body, type=Command)) for row in connection.execute(mine)]
+        rows = connection.execute(_WAITING, {"session": session}).all()
+    return [(row.id, row.by, msgspec.json.decode(row.body, type=Command)) for row in rows]
 
 
 def _time_is_up(desk: Desk, runner: Runner) -> str:
@@ -291,8 +311,7 @@ def _postpone(desk: Desk, session: str, due: int) -> None:
 
 def _hurry(connection: Connection, desk: Desk, session: str) -> bool:
     """Make a session due at once if a command came in while its next turn was being put off; tell whether one did."""
-    waiting = select(t.commands.c.id).where(t.commands.c.session == session, t.commands.c.after_steps.is_(None))
-    if connection.execute(waiting.limit(1)).first() is None:
+    if connection.execute(_WAITING, {"session": session}).first() is None:
         return False
     mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now())
     connection.execute(update(t.cursors).where(*mine).values(due=desk.now()))

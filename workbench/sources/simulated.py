@@ -14,6 +14,7 @@ Floats are only added, subtracted, multiplied, divided and rooted, which IEEE 75
 The construction is Lévy's (P. Lévy, *Processus stochastiques et mouvement brownien*, 1948).
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from math import gcd
@@ -193,13 +194,14 @@ class Simulated(Source):
         low, high = first // _PER_MINUTE, -(-last // _PER_MINUTE)
         minutes = np.arange(low, high + 1, dtype=np.int64)
         regime = self._regime(minutes[:-1])
+        felt = {level: self._regime((_cells(minutes, level) << level) + (1 << level >> 1)) for level in range(1, _DAY_LEVEL + 1)}
         shares = [("market", token.market, _MARKET_VOLATILITY), (symbol, 1.0, token.own)]
         if token.leader:
             shares.append((token.leader, 1.0, self._by_symbol[token.leader].own))
         path = np.zeros(len(minutes))
         variance = 0.0
         for name, much, volatility in shares:
-            path += much * self._path(name, minutes, volatility)
+            path += much * self._path(name, minutes, volatility, felt)
             variance += much * volatility * (much * volatility)
         spread = np.sqrt(variance / _YEAR) * regime
         points = self._bridge(symbol, minutes, path, spread)
@@ -211,7 +213,7 @@ class Simulated(Source):
         up, down = (np.rint(reach * self._uniform(f"{symbol} {name}", numbers)).astype(np.int64) for name in ("up", "down"))
         h, l = np.maximum(o, c) + up, np.maximum(np.minimum(o, c) - down, 1)
         volume = self._volume(token, numbers, np.repeat(regime, _PER_MINUTE), o / scale)
-        drift = _exp(0.5 * self._path(f"{symbol} pool", minutes[:-1], 0.6, regimes=False))
+        drift = _exp(0.5 * self._path(f"{symbol} pool", minutes[:-1], 0.6, {}))
         pool = np.repeat(np.rint(token.liquidity * drift).astype(np.int64), _PER_MINUTE)
         rows = slice(first - low * _PER_MINUTE, last - low * _PER_MINUTE)
         return _Columns(o[rows], h[rows], l[rows], c[rows], volume[rows], pool[rows])
@@ -238,17 +240,19 @@ class Simulated(Source):
         ease = place * place * (3 - 2 * place)
         return left + (right - left) * ease
 
-    def _path(self, name: str, minutes: Ints, volatility: float, *, regimes: bool = True) -> Floats:
-        """Return a path in logarithms: a sum of hashed bumps, one a cell and level, zero at the pins."""
+    def _path(self, name: str, minutes: Ints, volatility: float, felt: Mapping[int, Floats]) -> Floats:
+        """Return a path in logarithms: a sum of hashed bumps, one a cell and level, zero at the pins.
+
+        `felt` is the regime at the middle of each cell, for the levels that feel it.
+        """
         path = np.zeros(len(minutes))
         for level in range(_TOP, 0, -1):
             size, half = 1 << level, 1 << (level - 1)
             cell, place = minutes >> level, minutes & (size - 1)
-            cells = np.arange(cell[0], cell[-1] + 1, dtype=np.int64)
             # The middle of a cell of n minutes strays from its ends by sqrt(n / 4) steps of one minute.
-            bump = volatility * np.sqrt(size / 4 / _YEAR) * self._normal(name, level, cells)
-            if regimes and level <= _DAY_LEVEL:
-                bump *= self._regime((cells << level) + half)
+            bump = volatility * np.sqrt(size / 4 / _YEAR) * self._normal(name, level, _cells(minutes, level))
+            if level in felt:
+                bump *= felt[level]
             path += bump[cell - cell[0]] * (1 - np.abs(place - half) / half)
         return path
 
@@ -280,6 +284,11 @@ class Simulated(Source):
         word = numbers.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
         word ^= np.uint64((salt * 0xD1342543DE82EF95 + self.seed * 0xA0761D6478BD642F + level * 0xE7037ED1A0B428DB) % 2**64)
         return _mixed(_mixed(word))
+
+
+def _cells(minutes: Ints, level: int) -> Ints:
+    """Return the numbers of the cells of 2**level minutes in a stretch of minutes."""
+    return np.arange(minutes[0] >> level, (minutes[-1] >> level) + 1, dtype=np.int64)
 
 
 def _exp(x: Floats) -> Floats:

@@ -2,15 +2,21 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 
 from workbench.domain.bars import as_ts
 from workbench.domain.events import FIRST_DIGEST, Event, canonical, decode, kind_of, log_digest
 from workbench.errors import LogBroken
 from workbench.store.tables import events as table
+
+
+_HEAD: Final = (
+    select(table.c.seq, table.c.digest).where(table.c.stream == bindparam("stream")).order_by(table.c.seq.desc()).limit(1)
+)
+_LAST: Final = select(func.coalesce(func.max(table.c.id), 0))
 
 
 class LogRow(msgspec.Struct, frozen=True):
@@ -45,7 +51,7 @@ def append(connection: Connection, stream: str, events: Sequence[Event], at: dat
     if not events:
         return []
     seq, digest = head(connection, stream)
-    number = connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+    number = last_id(connection)
     rows = []
     for event in events:
         kind, body = kind_of(event), canonical(event)
@@ -63,14 +69,13 @@ def append(connection: Connection, stream: str, events: Sequence[Event], at: dat
 
 def head(connection: Connection, stream: str) -> tuple[int, str]:
     """Return the number and the digest of a stream's last event; 0 and zeros where there is none."""
-    query = select(table.c.seq, table.c.digest).where(table.c.stream == stream).order_by(table.c.seq.desc()).limit(1)
-    row = connection.execute(query).first()
+    row = connection.execute(_HEAD, {"stream": stream}).first()
     return (row.seq, row.digest) if row else (0, FIRST_DIGEST)
 
 
 def last_id(connection: Connection) -> int:
     """Return the id of the newest event: the feed's cursor."""
-    return int(connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one())
+    return int(connection.execute(_LAST).scalar_one())
 
 
 def events_after(connection: Connection, cursor: int, limit: int = 500, kinds: Iterable[str] = ()) -> list[LogRow]:

@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cache, singledispatchmethod
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 from sqlalchemy.dialects.sqlite import Insert
 from sqlalchemy.dialects.sqlite import insert as upsert
 
@@ -26,6 +26,17 @@ from workbench.domain.sessions import Status
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
 from workbench.store.log import LogRow, every_event
+
+
+_ACCOUNT: Final = select(t.accounts).where(t.accounts.c.id == bindparam("id"))
+_HELD: Final = select(t.positions).where(t.positions.c.account == bindparam("account"), t.positions.c.is_open)
+_SESSION: Final = select(t.trading_sessions).where(t.trading_sessions.c.id == bindparam("id"))
+_STARTED: Final = (
+    select(t.events.c.body)
+    .where(t.events.c.stream == bindparam("stream"), t.events.c.kind == "SessionStarted")
+    .order_by(t.events.c.seq)
+    .limit(1)
+)
 
 
 @cache
@@ -97,20 +108,19 @@ class Projector:
     def account(self, id_: str) -> Account:
         """Return an account's row, loaded once."""
         if id_ not in self._accounts:
-            row = self.connection.execute(select(t.accounts).where(t.accounts.c.id == id_)).one()
+            row = self.connection.execute(_ACCOUNT, {"id": id_}).one()
             self._accounts[id_] = Account(*row)
-            open_now = select(t.positions).where(t.positions.c.account == id_, t.positions.c.is_open)
-            for held in self.connection.execute(open_now):
+            for held in self.connection.execute(_HELD, {"account": id_}):
                 self._positions[id_, held.key] = OpenPosition(*held)
         return self._accounts[id_]
 
     def session(self, id_: str) -> dict[str, Any]:
         """Return a session's row, loaded once."""
         if id_ not in self._sessions:
-            row = self.connection.execute(select(t.trading_sessions).where(t.trading_sessions.c.id == id_)).one()
+            row = self.connection.execute(_SESSION, {"id": id_}).one()
             self._sessions[id_] = dict(row._mapping)
-            started = select(t.events.c.body).where(t.events.c.stream == id_, t.events.c.kind == "SessionStarted")
-            body = self.connection.execute(started).scalar()
+            # It is among a stream's first events, so looking in their order finds it at once, however long the stream is.
+            body = self.connection.execute(_STARTED, {"stream": id_}).scalar()
             if body is not None:
                 plan = msgspec.json.decode(body, type=e.SessionStarted).plan
                 self._instruments[id_] = {instrument.key: instrument for instrument in plan.instruments}

@@ -1,12 +1,14 @@
 """Serve the app on a socket that is already bound, until Ctrl-C."""
 
 import socket
+import threading
 
 import uvicorn
 from litestar import Litestar
 
 from workbench import jobs
 from workbench.desk import Desk
+from workbench.strategies import shelf as strategies
 from workbench.web.app import create_app
 from workbench.web.live import Live
 
@@ -38,4 +40,6 @@ class Server(uvicorn.Server):
 def serve(desk: Desk, listener: socket.socket) -> None:
     """Run the server in this process."""
     jobs.bind(desk)
+    # The form is made of every strategy's parameters, and indicators take seconds to import where pandas is installed.
+    threading.Thread(target=strategies.load, daemon=True).start()
     Server(create_app(desk)).run(sockets=[listener])
