@@ -40,7 +40,7 @@ def rows(series: BarSeries) -> list[tuple[float, ...]]:
 
 def aggregate(fine: BarSeries, count: int) -> list[tuple[float, ...]]:
     """What `count` bars make together, worked out one by one."""
-    found = []
+    found: list[tuple[float, ...]] = []
     for part in (fine[i : i + count] for i in range(0, len(fine), count)):
         millionths = sum(round(v * 1e6) for v in part.volume.tolist())
         found.append((

@@ -181,3 +181,9 @@ def test_what_an_address_brings_is_escaped(client):
     text = client.get("/paper-trading/trades/?token=%3Cscript%3Ealert(1)%3C/script%3E").text
     assert "<script>alert" not in text
     assert "&lt;script&gt;" in text
+
+
+def test_no_page_asks_by_a_name_that_its_feed_has_taken():
+    taken = {"page", "after", "prices"}
+    for page in PAGES:
+        assert not taken & set(page.query.__struct_fields__), page.name

@@ -35,6 +35,7 @@ class Site:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
+        listener.listen(64)
         self.server = Server(create_app(self.desk))
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
         self.thread.start()
@@ -108,7 +109,7 @@ def test_what_is_open_stays_open_when_news_come(page, site, desk, clock):
     live(page)
     first = page.locator("#thoughts li").first.get_attribute("id")
     page.locator(f"#{first} summary").click()
-    go_on(desk, clock, session, 0.5)
+    go_on(desk, clock, session, 0.1)
     page.wait_for_function("first => document.querySelector('#thoughts li').id !== first", arg=first)
     assert page.locator(f"#{first} details").get_attribute("open") is not None
     assert page.locator(f"#{first} table").first.is_visible()

@@ -16,7 +16,7 @@ from workbench.domain.money import quantum
 from workbench.engine.series import Floats, Ints, to_steps
 from workbench.errors import BadBar, Invalid
 
-EPOCH: Final = "seconds, milliseconds, microseconds or nanoseconds since 1970"
+EPOCH: Final = "seconds, milliseconds, microseconds or nanoseconds since 1970, from 1973 on"
 _LARGEST: Final = 2**62
 _YEAR_1: Final = -62_135_596_800_000
 _YEAR_10000: Final = 253_402_300_800_000
@@ -160,9 +160,10 @@ def _steps_of_text(column: pl.Series, decimals: int) -> Ints:
     kept = pl.select(whole + behind.str.pad_end(decimals, "0").str.slice(0, decimals)).to_series()
     steps = kept.cast(pl.Int64, strict=False).fill_null(0).to_numpy().copy()
     cut = behind.str.slice(decimals)
-    above = cut.str.contains(r"^(?:[6-9]|5\d*[1-9])").to_numpy()
-    tie = cut.str.contains(r"^50*$").to_numpy()
-    steps += above | (tie & (steps % 2 == 1))
+    if (cut != "").any():
+        above = cut.str.contains(r"^(?:[6-9]|5\d*[1-9])").to_numpy()
+        tie = cut.str.contains(r"^50*$").to_numpy()
+        steps += above | (tie & (steps % 2 == 1))
     for i in np.flatnonzero(~plain).tolist():
         exact = Decimal(column[i]).quantize(quantum(decimals), context=_LONG)
         steps[i] = int(exact.scaleb(decimals, context=_LONG))

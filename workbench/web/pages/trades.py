@@ -40,7 +40,7 @@ class TradesQuery(Query, frozen=True):
         "reason", "-reason",
     ] = "-time"  # fmt: skip
     before: int | None = None
-    after: int | None = None
+    since: int | None = None
 
 
 class Option(msgspec.Struct, frozen=True):
@@ -152,20 +152,20 @@ def look_at_table(connection: Connection, asking: Asking) -> TableView:
 def _by_time(connection: Connection, account: str, query: TradesQuery, wanted: dict[str, Any]) -> tuple[list[TradeRow], str, str]:
     """Return a page of trades in order of time, and the addresses of the pages on both sides of it."""
     newest_first = query.sort == "-time"
-    upwards = query.after is not None
+    upwards = query.since is not None
     found = reads.trades(
-        connection, account, limit=ROWS + 1, before=query.before, after=query.after, sort="id" if upwards else "-id", **wanted
+        connection, account, limit=ROWS + 1, before=query.before, after=query.since, sort="id" if upwards else "-id", **wanted
     )
     rows, more = found[:ROWS], len(found) > ROWS
     if upwards == newest_first:
         rows = rows[::-1]
     if not rows:
-        return [], "", query.address(PATH, before=None, after=None) if query.before or query.after else ""
+        return [], "", query.address(PATH, before=None, since=None) if query.before or query.since else ""
     low, high = min(row.id for row in rows), max(row.id for row in rows)
     has_older = more if not upwards else True
     has_newer = more if upwards else query.before is not None
-    newer = query.address(PATH, before=None, after=high) if has_newer else ""
-    older = query.address(PATH, before=low, after=None) if has_older else ""
+    newer = query.address(PATH, before=None, since=high) if has_newer else ""
+    older = query.address(PATH, before=low, since=None) if has_older else ""
     return rows, newer, older
 
 
@@ -188,7 +188,7 @@ def _columns(query: TradesQuery) -> tuple[Column, ...]:
         else:
             # What is counted is first wanted from the top, what is named from A.
             following, how = (f"-{name}" if number or name == "time" else name), ""
-        return Column(name, label, number, query.address(PATH, sort=following, before=None, after=None), how)
+        return Column(name, label, number, query.address(PATH, sort=following, before=None, since=None), how)
 
     return (
         column("time", "Time, UTC"),

@@ -39,7 +39,9 @@ function again() {
 }
 
 if (feed) {
-  showFeed("connecting", "feed connecting");
+  // The connection may have been made while this script was still on its way.
+  if (feed._htmx?.sse) alive();
+  else showFeed("connecting", "feed connecting");
   feed.addEventListener("htmx:sse:after:connection", alive);
   feed.addEventListener("htmx:sse:after:message", alive);
   feed.addEventListener("beat", (event) => {
