@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.domain.bars import as_datetime
+from workbench.errors import NotFound
 from workbench.settings import Settings, read_settings
 from workbench.sources import Source
 from workbench.sources import shelf as sources
@@ -51,7 +52,7 @@ class Desk:
         return as_datetime(self.clock())
 
     def source(self, name: str) -> Source:
-        """Return a price source by name.
+        """Return a source of live prices by name.
 
         Raises
         ------
@@ -59,7 +60,10 @@ class Desk:
             If there is none.
         """
         if name not in self._sources:
-            self._sources[name] = sources.get(name, "source")()
+            found = sources.get(name, "source")
+            if not found.is_live:
+                raise NotFound("live source", name, [known for known in sources.names() if sources.get(known).is_live], "source")
+            self._sources[name] = found()
         return self._sources[name]
 
     def close(self) -> None:

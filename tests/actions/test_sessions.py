@@ -252,6 +252,7 @@ def test_a_stop_with_nothing_running_is_not_found_and_a_second_one_a_conflict(de
         ({"configuration": StrategyConfiguration(strategy="smacross2")}, NotFound, "no strategy 'smacross2'"),
         ({"configuration": StrategyConfiguration(parameters={"fast": 1})}, Invalid, "fast: expected a whole number from 2 to 100"),
         ({"source": "simulatd"}, NotFound, "Did you mean 'simulated'"),
+        ({"source": "candle_file"}, NotFound, "no live source 'candle_file'"),
         ({"symbols": ("WETHH",)}, NotFound, "Did you mean 'WETH'"),
         ({"timeframe": "7s"}, Invalid, "timeframe"),
         ({"timeframe": "soon"}, Invalid, "timeframe: expected a whole number and one of"),

@@ -60,12 +60,12 @@ def main() -> None:
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
                 page = browser.new_page()
                 page.goto(address)
-                page.wait_for_function("document.querySelector('#quote-WETH .price') !== null")
+                page.wait_for_selector("#quote-WETH .price")
                 page.evaluate(WATCH)
                 took = []
                 for done in range(ROUNDS):
                     committed = deposit(desk, account)
-                    page.wait_for_function("n => window.changes.length > n", arg=done)
+                    page.wait_for_function("(n) => window.changes.length > n", arg=done)
                     took.append(page.evaluate("n => window.changes[n]", done) - committed)
                     page.wait_for_timeout(137)
                 browser.close()

@@ -4,10 +4,14 @@ import subprocess
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.journeys.conftest import until
 from workbench.actions.verify_session import verify_session
 from workbench.desk import open_desk
+
+
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def test_the_bot_is_started_watched_and_stopped_in_the_browser(page, site, home)
     page.evaluate("window.neverReloaded = true")
     price = page.locator("#quote-WETH .price")
     before = price.inner_text()
-    page.wait_for_function("before => document.querySelector('#quote-WETH .price').innerText !== before", arg=before)
+    expect(price).not_to_have_text(before)
     slide(page, "fast", "2")
     slide(page, "slow", "4")
     page.click("#bot-start")
@@ -41,15 +45,16 @@ def test_the_bot_is_started_watched_and_stopped_in_the_browser(page, site, home)
     page.wait_for_selector("#thoughts li")
     page.wait_for_selector("#trades tbody tr")
     page.wait_for_selector("#positions tbody tr, #figures dd")
-    page.wait_for_function("document.querySelectorAll('#trades tbody tr').length >= 2")
-    value = page.locator("#figures dd").first.inner_text()
-    page.wait_for_function("before => document.querySelector('#figures dd').innerText !== before", arg=value)
+    expect(page.locator("#trades tbody tr").nth(1)).to_be_visible()
+    figure = page.locator("#figures dd").first
+    value = figure.inner_text()
+    expect(figure).not_to_have_text(value)
     page.locator("#thoughts summary").first.click()
     page.wait_for_selector("#thoughts details[open] table")
     other = page.context.new_page()
     other.goto(f"{site}/trades/")
-    rows = other.locator("#table tbody tr").count()
-    other.wait_for_function("rows => document.querySelectorAll('#table tbody tr').length > rows", arg=rows)
+    rows = other.locator("#table tbody tr")
+    expect(rows.nth(rows.count())).to_be_visible()
     other.close()
     page.click("#bot-stop")
     page.wait_for_selector("#bot-start")

@@ -81,9 +81,8 @@ def test_factors_that_can_be_negative_have_a_bar_that_diverges():
 
 def test_the_equity_line_rises_in_time_and_marks_the_fills(pages):
     text = pages.get("/paper-trading/dashboard/equity?range=all").text
-    data = dashboard.msgspec.json.decode(
-        re.search(r'<script type="application/json" id="equity-data">(.*?)</script>', text, re.S).group(1), type=dashboard.ChartData
-    )
+    island = re.search(r'<script type="application/json" id="equity-data">(.*?)</script>', text, re.DOTALL).group(1)
+    data = dashboard.msgspec.json.decode(island, type=dashboard.ChartData)
     times = [time for time, _ in data.equity]
     assert times == sorted(set(times))
     assert 2 <= len(times) <= dashboard.POINTS

@@ -64,3 +64,10 @@ def test_a_block_that_is_drawn_alone_needs_no_more_than_its_own_view():
 
 def test_a_static_file_is_named_with_a_stamp_of_its_content():
     assert re.fullmatch(r"/static/look\.css\?v=[0-9a-f]{12}", asset("look.css"))
+
+
+def test_htmx_is_not_deferred():
+    """A deferred htmx begins its work in a task of its own, which may come before its extension: no feed, now and then."""
+    scripts = re.findall(r"<script[^>]*vendor/(?:htmx|hx-sse)[^>]*>", (templates_folder() / "base.html").read_text())
+    assert len(scripts) == 2
+    assert not [script for script in scripts if re.search(r"defer|async|module", script)]

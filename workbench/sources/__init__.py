@@ -22,10 +22,13 @@ class Source:
         What a person calls it.
     chain_id
         The chain that its tokens live on; 0 for none.
+    is_live
+        Whether it goes on giving bars by itself; a file does not, it is imported as a dataset.
     """
 
     title: ClassVar[str]
     chain_id: ClassVar[int] = 0
+    is_live: ClassVar[bool] = True
 
     def instruments(self) -> tuple[Instrument, ...]:
         """Return what it has prices of, in the order in which they are shown."""

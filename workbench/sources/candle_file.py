@@ -61,6 +61,7 @@ class CandleFile(Source):
     """
 
     title = "Candle file"
+    is_live = False
 
     def __init__(self, path: str | Path, symbol: str | None = None, timeframe: str | None = None) -> None:
         self.path = Path(path).expanduser()
