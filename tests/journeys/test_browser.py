@@ -10,7 +10,6 @@ from tests.journeys.conftest import until
 from workbench.actions.verify_session import verify_session
 from workbench.desk import open_desk
 
-
 expect.set_options(timeout=60_000)
 
 

@@ -61,9 +61,13 @@ def test_the_doorbell_rings_when_somebody_else_has_committed(database):
 
 
 def test_a_transaction_that_fails_leaves_nothing(database):
-    with pytest.raises(ZeroDivisionError), database.write() as connection:
-        connection.execute(text("CREATE TABLE gone (id INTEGER)"))
-        1 / 0  # noqa: B018
+    def write_and_fail():
+        with database.write() as connection:
+            connection.execute(text("CREATE TABLE gone (id INTEGER)"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write_and_fail()
     with database.read() as connection:
         assert not connection.dialect.has_table(connection, "gone")
 

@@ -12,7 +12,6 @@ from workbench.domain.events import FIRST_DIGEST, Event, canonical, decode, kind
 from workbench.errors import LogBroken
 from workbench.store.tables import events as table
 
-
 _HEAD: Final = (
     select(table.c.seq, table.c.digest).where(table.c.stream == bindparam("stream")).order_by(table.c.seq.desc()).limit(1)
 )

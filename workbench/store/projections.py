@@ -27,7 +27,6 @@ from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
 from workbench.store.log import LogRow, every_event
 
-
 _ACCOUNT: Final = select(t.accounts).where(t.accounts.c.id == bindparam("id"))
 _HELD: Final = select(t.positions).where(t.positions.c.account == bindparam("account"), t.positions.c.is_open)
 _SESSION: Final = select(t.trading_sessions).where(t.trading_sessions.c.id == bindparam("id"))
