@@ -26,7 +26,8 @@ from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostMo
 from workbench.domain.orders import Side
 from workbench.domain.sessions import SessionRequest
 from workbench.engine.step import step
-from workbench.errors import Conflict, Invalid, LogBroken, NotFound
+from workbench.errors import Conflict, Invalid, LogBroken, NotFound, SourceUnavailable
+from workbench.sources.simulated import Simulated
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.log import append
@@ -244,6 +245,81 @@ def test_a_stop_with_nothing_running_is_not_found_and_a_second_one_a_conflict(de
     stop_session(desk, account)
     with pytest.raises(Conflict, match="is STOPPING"):
         stop_session(desk, account)
+
+
+class NoPrices(Simulated):
+    """A market that is out of reach."""
+
+    def bars(self, *_):
+        raise SourceUnavailable("simulated", "the line is dead")
+
+
+def test_a_session_whose_prices_cannot_be_had_waits_and_can_be_stopped(desk, clock):
+    reachable = desk.source("simulated")
+    row = live(desk)
+    desk._sources["simulated"] = NoPrices()
+    waiting = advance_session(desk, row.id)
+    assert waiting.due == desk.now() + 2_000
+    stop_session(desk, row.account, "no patience")
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+    assert (ended.status, ended.ended_because) == ("STOPPED", "no patience")
+    desk._sources["simulated"] = reachable
+    again = live(desk)
+    advance_session(desk, again.id)
+    go(desk, clock, again.id, 3)
+    desk._sources["simulated"] = NoPrices()
+    clock.move(20_000)
+    assert advance_session(desk, again.id).due == desk.now() + 2_000
+    desk._sources["simulated"] = reachable
+    clock.move(2_000)
+    assert advance_session(desk, again.id).steps == 4
+    before = tables(desk)
+    rebuild_projections(desk)
+    assert tables(desk) == before
+
+
+def test_a_session_takes_over_positions_that_an_earlier_one_left_and_keeps_those_it_does_not_trade(desk, clock):
+    first = start_session(
+        desk, default_account(desk),
+        SessionRequest(configuration=StrategyConfiguration(strategy="buy_and_hold"), costs=COSTS, symbols=("WETH", "AERO")),
+    )  # fmt: skip
+    advance_session(desk, first.id)
+    go(desk, clock, first.id, 3)
+    stop_session(desk, first.account)
+    advance_session(desk, first.id)
+    selling = StrategyConfiguration(strategy="buy_and_hold", max_hold_hours="0.001", max_positions=1)
+    second = start_session(desk, first.account, SessionRequest(configuration=selling, costs=COSTS, symbols=("AERO", "DEGEN")))
+    advance_session(desk, second.id)
+    go(desk, clock, second.id, 4)
+    stop_session(desk, first.account)
+    advance_session(desk, second.id)
+    with desk.store.read() as connection:
+        book, _ = reads.account_book(connection, first.account)
+        closed = reads.closed_positions(connection, first.account)
+        assert [row.instrument.symbol for row in closed] == ["AERO"]
+        assert {row.instrument.symbol for row in reads.positions(connection, first.account)} == {"WETH"}
+        assert reads.account_row(connection, first.account).closed == 1
+    book.check()
+    assert verify_session(desk, first.id).identical
+    assert verify_session(desk, second.id).identical
+    before = tables(desk)
+    rebuild_projections(desk)
+    assert tables(desk) == before
+
+
+def test_a_long_equity_line_is_thinned_evenly_and_keeps_its_newest_point(desk):
+    row = run_session(desk, replay(desk, wandering(900)))
+    with desk.store.read() as connection:
+        whole = reads.equity(connection, row.account)
+        thin = reads.equity(connection, row.account, limit=100)
+        assert (len(whole), thin[-1]) == (900, whole[-1])
+        assert 90 <= len(thin) <= 101
+        assert set(thin) <= set(whole)
+        later = reads.equity(connection, row.account, since=whole[450].ts)
+        assert later == whole[450:]
+        assert reads.equity(connection, row.account, session="another") == []
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ from workbench.actions.fingerprint import fingerprint
 from workbench.actions.runner import LiveRunner, ReplayRunner, Runner, add_input
 from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
-from workbench.domain.commands import Command
-from workbench.domain.events import Event, SessionFailed, SessionStarted
+from workbench.domain.commands import Command, Stop
+from workbench.domain.events import Event, SessionFailed, SessionStarted, SessionStopped
 from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Plan, SessionRequest
 from workbench.domain.thoughts import Thought
@@ -88,6 +88,8 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
         return Advanced(found, due, 0)
     began, steps = time.monotonic(), 0
     try:
+        if found == 0 and _stopped_before_it_began(desk, session):
+            return Advanced(1, None, 0)
         runner = _runner(desk, session, found)
         while due is not None and due <= desk.now():
             taken, due = _turn(desk, runner)
@@ -315,6 +317,24 @@ def _hurry(connection: Connection, desk: Desk, session: str) -> bool:
         return False
     mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now())
     connection.execute(update(t.cursors).where(*mine).values(due=desk.now()))
+    return True
+
+
+def _stopped_before_it_began(desk: Desk, session: str) -> bool:
+    """End a session that was asked to stop while it still waited for its worker or its prices; tell whether it was."""
+    stop = next((command for _, _, command in _waiting(desk, session) if isinstance(command, Stop)), None)
+    if stop is None:
+        return False
+    with desk.store.write() as connection:
+        mine = (t.cursors.c.session == session, t.cursors.c.turn == 0)
+        if connection.execute(update(t.cursors).where(*mine).values(turn=1, due=None, heartbeat=desk.now())).rowcount != 1:
+            raise Overtaken
+        account = reads.account_row(connection, reads.session(connection, session).account)
+        projector = Projector(connection)
+        projector.take(append(connection, session, [SessionStopped(stop.reason, -1, account.equity, "")], desk.at))
+        projector.flush()
+        waiting = (t.commands.c.session == session, t.commands.c.after_steps.is_(None))
+        connection.execute(update(t.commands).where(*waiting).values(after_steps=0))
     return True
 
 

@@ -4,7 +4,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
@@ -100,21 +100,31 @@ def _ratio(part: Decimal, whole: Decimal) -> float:
 
 
 def equity(connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = "") -> list[EquityRow]:
-    """Return an account's equity line from a time on, oldest first, thinned evenly to about `limit` points."""
-    points = t.equity_points
-    mine = [points.c.account == account]
+    """Return an account's equity line from a time on, oldest first, thinned evenly in time to about `limit` points.
+
+    Parameters
+    ----------
+    since
+        Open time of the first bar, milliseconds UTC; None for all there are.
+    session
+        Only this session's points.
+    """
+    points = t.equity_points.c
+    mine = [points.session == session if session else points.account == account]
     if since is not None:
-        mine.append(points.c.ts >= since)
-    if session:
-        mine.append(points.c.session == session)
-    count, newest = connection.execute(select(func.count(), func.max(points.c.id)).where(*mine)).one()
-    if not count:
-        return []
-    every = -(-count // limit)
-    number = func.row_number().over(order_by=points.c.id).label("number")
-    inner = select(points.c.id, points.c.ts, points.c.equity, points.c.cash, points.c.session, number).where(*mine).subquery()
-    kept = select(inner).where(or_((inner.c.number - 1) % every == 0, inner.c.id == newest)).order_by(inner.c.id)
-    return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in connection.execute(kept)]
+        mine.append(points.ts >= since)
+    count, first, last = connection.execute(select(func.count(), func.min(points.ts), func.max(points.ts)).where(*mine)).one()
+    columns = select(points.ts, points.equity, points.cash, points.session)
+    if count > limit:
+        # Which points stay is told by the index alone; only those are then fetched.
+        width = (last - first) // limit + 1
+        kept = select(func.max(points.id)).where(*mine).group_by((points.ts - first) // width)
+        query = columns.where(points.id.in_(kept.scalar_subquery()))
+    else:
+        query = columns.where(*mine)
+    return [
+        EquityRow(row.ts, row.equity, row.cash, row.session) for row in connection.execute(query.order_by(points.ts, points.id))
+    ]
 
 
 def hold_line(connection: Connection, account: str, since: int | None = None, limit: int = 300) -> list[EquityRow]:

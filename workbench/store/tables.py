@@ -270,6 +270,7 @@ equity_points = Table(
     Column("equity", Exact, nullable=False),
     Column("cash", Exact, nullable=False),
     Index("ix_equity_points_account_ts", "account", "ts"),
+    Index("ix_equity_points_session_ts", "session", "ts"),
 )
 
 configurations = Table(

@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_equity_points")),
     )
     op.create_index("ix_equity_points_account_ts", "equity_points", ["account", "ts"], unique=False)
+    op.create_index("ix_equity_points_session_ts", "equity_points", ["session", "ts"], unique=False)
     op.create_table(
         "evaluations",
         sa.Column("session", sa.String(length=40), nullable=False),
