@@ -16,14 +16,14 @@ TEMPLATE: Final = go.layout.Template(
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
         "colorway": [ACCENT, FAINT, GAIN, LOSS],
-        "margin": {"l": 56, "r": 16, "t": 44, "b": 40},
-        "title": {"font": {"size": 14, "color": INK}, "x": 0.01, "xanchor": "left"},
+        "margin": {"l": 56, "r": 16, "t": 68, "b": 40},
+        "title": {"font": {"size": 14, "color": INK}, "x": 0.012, "xanchor": "left", "y": 0.96},
         "xaxis": {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "tickfont": {"color": DIM}, "showgrid": False,
                   "showspikes": True, "spikethickness": 1, "spikecolor": FAINT, "spikedash": "dot", "spikemode": "across"},
         "yaxis": {"gridcolor": LINE, "linecolor": LINE, "zeroline": False, "tickfont": {"color": DIM}, "nticks": 6},
         "hovermode": "x unified",
         "hoverlabel": {"bgcolor": "#ffffff", "bordercolor": LINE, "font": {"family": FONT, "color": INK}},
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.12, "font": {"color": DIM}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"color": DIM}},
     }
 )  # fmt: skip
 

@@ -11,18 +11,33 @@ from workbench.domain.instruments import Instrument
 from workbench.domain.trips import Trip
 
 TIME = pl.Datetime("ms", "UTC")
-_PRICE = pl.Decimal(28, 12)
-_CASH = pl.Decimal(28, 8)
+_CASH = pl.Decimal(38, 8)
+_DIGITS = 38
+Schema = dict[str, pl.DataType | type[pl.DataType]]
 
-FILL_SCHEMA: dict[str, Any] = {
-    "ts": TIME, "symbol": pl.String, "side": pl.String, "quantity": _PRICE, "price": _PRICE, "notional": _CASH, "fee": _CASH,
-    "gas": _CASH, "spread_cost": _CASH, "slippage_cost": _CASH, "realised": _CASH, "cash": _CASH, "reason": pl.String,
-}  # fmt: skip
-TRIP_SCHEMA: dict[str, Any] = {
-    "symbol": pl.String, "opened": TIME, "closed": TIME, "quantity": _PRICE, "entry_price": _PRICE, "exit_price": _PRICE,
-    "invested": _CASH, "gross": _CASH, "costs": _CASH, "result": _CASH, "return_pct": pl.Float64, "exit_reason": pl.String,
-    "fills": pl.Int64,
-}  # fmt: skip
+
+def _scales(instruments: Mapping[str, Instrument]) -> tuple[pl.DataType, pl.DataType]:
+    """Return the types of quantities and prices: as many decimals as the finest instrument has, so none is lost."""
+    size = max(instrument.size_decimals for instrument in instruments.values())
+    price = max(instrument.price_decimals for instrument in instruments.values())
+    return pl.Decimal(_DIGITS, size), pl.Decimal(_DIGITS, price)
+
+
+def _fill_schema(instruments: Mapping[str, Instrument]) -> Schema:
+    size, price = _scales(instruments)
+    return {
+        "ts": TIME, "symbol": pl.String, "side": pl.String, "quantity": size, "price": price, "notional": _CASH, "fee": _CASH,
+        "gas": _CASH, "spread_cost": _CASH, "slippage_cost": _CASH, "realised": _CASH, "cash": _CASH, "reason": pl.String,
+    }  # fmt: skip
+
+
+def _trip_schema(instruments: Mapping[str, Instrument]) -> Schema:
+    size, price = _scales(instruments)
+    return {
+        "symbol": pl.String, "opened": TIME, "closed": TIME, "quantity": size, "entry_price": price, "exit_price": price,
+        "invested": _CASH, "gross": _CASH, "costs": _CASH, "result": _CASH, "return_pct": pl.Float64,
+        "exit_reason": pl.String, "fills": pl.Int64,
+    }  # fmt: skip
 
 
 def fills_frame(fills: Sequence[OrderFilled], instruments: Mapping[str, Instrument]) -> pl.DataFrame:
@@ -32,7 +47,7 @@ def fills_frame(fills: Sequence[OrderFilled], instruments: Mapping[str, Instrume
          f.slippage_cost, f.realised, f.cash, f.reason.value)
         for f in fills
     ]  # fmt: skip
-    return _frame(rows, FILL_SCHEMA)
+    return _frame(rows, _fill_schema(instruments))
 
 
 def trips_frame(trips: Sequence[Trip], instruments: Mapping[str, Instrument]) -> pl.DataFrame:
@@ -45,7 +60,7 @@ def trips_frame(trips: Sequence[Trip], instruments: Mapping[str, Instrument]) ->
             (instrument.symbol, trip.opened, trip.closed, trip.quantity, trip.entry_price(decimals), trip.exit_price(decimals),
              trip.invested, trip.gross, trip.costs, trip.result, 100 * trip.return_share, trip.exit_reason, trip.fills)
         )  # fmt: skip
-    return _frame(rows, TRIP_SCHEMA)
+    return _frame(rows, _trip_schema(instruments))
 
 
 def equity_frame(ts: Sequence[int], equity: Sequence[Decimal]) -> pl.DataFrame:
@@ -55,7 +70,7 @@ def equity_frame(ts: Sequence[int], equity: Sequence[Decimal]) -> pl.DataFrame:
     ).with_columns(pl.col("ts").cast(TIME))
 
 
-def _frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+def _frame(rows: list[tuple[Any, ...]], schema: Schema) -> pl.DataFrame:
     raw = {name: pl.Int64 if kind == TIME else kind for name, kind in schema.items()}
     frame = pl.DataFrame(rows, schema=raw, orient="row")
     return frame.with_columns(pl.col(name).cast(TIME) for name, kind in schema.items() if kind == TIME)
