@@ -12,6 +12,7 @@ WorkbenchError
 │ └ SourceUnavailable  prices cannot be had just now
 └ Broken               we must fix it; the session stops, loudly
   ├ LedgerBroken       the accounting identity does not hold
+  ├ TooManyDigits      a product of money does not fit into 28 digits
   ├ HoleInData         the session was told to stop at a hole
   └ LogBroken          the event log is not what was written
 ```
@@ -118,6 +119,14 @@ class LedgerBroken(Broken):
     def __init__(self, rule: str, expected: object, found: object) -> None:
         self.rule, self.expected, self.found = rule, expected, found
         super().__init__(f"The ledger broke the rule {rule!r}: expected {expected}, found {found}.")
+
+
+class TooManyDigits(Broken):
+    """A product of money does not fit into the digits that the ledger has, and would have been rounded twice."""
+
+    def __init__(self, a: object, b: object, digits: int) -> None:
+        self.a, self.b, self.digits = a, b, digits
+        super().__init__(f"{a} times {b} does not fit into {digits} digits; give the instrument fewer decimals.")
 
 
 class HoleInData(Broken):

@@ -10,7 +10,7 @@ from workbench.engine.series import BarSeries
 
 def test_a_frame_has_the_decimals_of_its_instrument_and_loses_none():
     fine = Instrument(1, "0x1", "FINE", "USD", 14, 6)
-    frame = wandering(400).frame.with_columns((pl.col("open", "high", "low", "close") * 1e-4))
+    frame = wandering(400).frame.with_columns(pl.col("open", "high", "low", "close") * 1e-4)
     result = wb.backtest("donchian_breakout", BarSeries.from_frame(frame, fine), parameters={"entry": 5, "leave": 3}, fee_bps=3)
     assert result.fills.schema["price"] == pl.Decimal(38, 14)
     assert result.fills.schema["quantity"] == pl.Decimal(38, 6)

@@ -13,6 +13,13 @@ def test_numbers_of_any_kind_become_the_fields_own_type():
     assert (made.size_pct, made.max_positions, made.stop_loss_pct) == (Decimal("12.5"), 3, Decimal(2))
 
 
+def test_what_multiplies_money_is_kept_to_four_decimals():
+    made = StrategyConfiguration(size_pct=100 / 3, stop_loss_pct=0.1 + 0.2, size_amount=1e-8)
+    assert (made.size_pct, made.stop_loss_pct) == (Decimal("33.3333"), Decimal("0.3"))
+    assert made.size_amount == Decimal("0.00000001")
+    assert CostModel(fee_bps=1000, gas=0.123456789).gas == Decimal("0.12345679")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [

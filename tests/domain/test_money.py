@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.domain.money import EXACT, floor_quotient, product, rounded, share, text, to_decimal, units
-from workbench.errors import Invalid
+from workbench.errors import Invalid, TooManyDigits
 
 cash = st.decimals(min_value=0, max_value=10**9, places=8)
 sizes = st.decimals(min_value=Decimal("0.00000001"), max_value=10**6, places=8)
@@ -55,7 +55,7 @@ def test_a_tie_goes_to_the_even_neighbour():
 
 
 def test_a_product_that_28_digits_cannot_hold_is_refused_rather_than_rounded_twice():
-    with pytest.raises(Inexact):
+    with pytest.raises(TooManyDigits, match="does not fit into 28 digits"):
         product(Decimal("1.000000000000000001"), Decimal("12345678901.000000000001"), 8)
 
 

@@ -33,6 +33,18 @@ def test_moving_a_slider_redraws_by_the_same_engine(bars):
     assert "SmaCross(fast=4, slow=40)" in panel._stats.value
 
 
+def test_what_a_browsers_slider_adds_in_floats_is_taken_off_again(bars):
+    panel = tune("sma_cross", bars, size_pct=25)
+    before = panel.result.digest
+    panel.sliders["size_pct"].value = 24.999999999999996
+    panel.sliders["fee_bps"].value = 7.000000000000001
+    assert panel.message == ""
+    assert panel.result.plan.configuration.size_pct == 25
+    assert panel.result.plan.costs.fee_bps == 7
+    assert panel.result.digest != before
+    assert "size_pct=25.0, fee_bps=7.0" in panel.code
+
+
 def test_rules_and_costs_have_sliders_too(bars):
     panel = tune("sma_cross", bars, size_pct=50)
     assert panel.sliders["size_pct"].value == 50

@@ -11,8 +11,8 @@ from workbench.domain.orders import Side
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Invalid
 
-Amount = Annotated[Decimal, Param(0, 1e12, help="In the quote currency, at most 8 decimals.")]
-Quantity = Annotated[Decimal, Param(0, 1e15, help="In units of the token, at most 8 decimals.")]
+Amount = Annotated[Decimal, Param(0, 1e12, help="In the quote currency, at most 8 decimals.", decimals=18)]
+Quantity = Annotated[Decimal, Param(0, 1e15, help="In units of the token, at most 8 decimals.", decimals=18)]
 
 
 class _Numbers(msgspec.Struct, frozen=True):

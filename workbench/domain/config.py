@@ -25,7 +25,9 @@ class CostModel(msgspec.Struct, frozen=True):
     slippage_bps: Annotated[
         Decimal, Param(0, 1000, 1, "Slippage", "How far the price runs away before the trade is done, on every fill.", "bps")
     ] = Decimal(0)
-    gas: Annotated[Decimal, Param(0, 10_000, 0.01, "Gas", "A fixed cost for every fill, in the quote currency.")] = Decimal(0)
+    gas: Annotated[Decimal, Param(0, 10_000, 0.01, "Gas", "A fixed cost for every fill, in the quote currency.", decimals=8)] = (
+        Decimal(0)
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -41,11 +43,11 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
     sizing: Literal["percent", "fixed"] = "percent"
     size_pct: Annotated[Decimal, Param(0.01, 100, 0.5, "Size", "Of equity, for every entry.", "%")] = Decimal(10)
     size_amount: Annotated[
-        Decimal, Param(0, 1e9, 10, "Fixed size", "In the quote currency, for every entry when sizing is fixed.")
+        Decimal, Param(0, 1e9, 10, "Fixed size", "In the quote currency, for every entry when sizing is fixed.", decimals=8)
     ] = Decimal(100)
-    min_trade_size: Annotated[Decimal, Param(0, 1e9, 1, "Smallest trade", "An entry with less cash at hand is not made.")] = (
-        Decimal(0)
-    )
+    min_trade_size: Annotated[
+        Decimal, Param(0, 1e9, 1, "Smallest trade", "An entry with less cash at hand is not made.", decimals=8)
+    ] = Decimal(0)
 
     stop_loss_pct: Annotated[Decimal, Param(0.01, 99.9, 0.1, "Stop loss", "Below the entry price.", "%")] | None = None
     take_profit_pct: Annotated[Decimal, Param(0.01, 10_000, 0.1, "Take profit", "Above the entry price.", "%")] | None = None

@@ -19,7 +19,7 @@ from decimal import (
 from functools import cache
 from typing import Final
 
-from workbench.errors import Invalid
+from workbench.errors import Invalid, TooManyDigits
 
 PRECISION: Final = 28
 CASH_DECIMALS: Final = 8
@@ -87,8 +87,28 @@ def rounded(value: Decimal, decimals: int) -> Decimal:
 
 
 def product(a: Decimal, b: Decimal, decimals: int) -> Decimal:
-    """Return a times b, exact and then rounded half-even once; `Inexact` if 28 digits cannot hold the product."""
-    return EXACT.multiply(a, b).quantize(quantum(decimals), context=LEDGER)
+    """Return a times b, exact and then rounded half-even once.
+
+    Raises
+    ------
+    TooManyDigits
+        If 28 digits cannot hold the product.
+    """
+    return exact_product(a, b).quantize(quantum(decimals), context=LEDGER)
+
+
+def exact_product(a: Decimal, b: Decimal) -> Decimal:
+    """Return a times b to the last digit.
+
+    Raises
+    ------
+    TooManyDigits
+        If 28 digits cannot hold it.
+    """
+    try:
+        return EXACT.multiply(a, b)
+    except Inexact:
+        raise TooManyDigits(a, b, PRECISION) from None
 
 
 def floor_quotient(a: Decimal, b: Decimal, decimals: int) -> Decimal:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import msgspec
 
-from workbench.domain.money import to_decimal
+from workbench.domain.money import LEDGER, rounded, to_decimal
 from workbench.errors import Invalid, NotFound
 
 
@@ -30,6 +30,8 @@ class Param(msgspec.Struct, frozen=True):
         One sentence for the person who sets it.
     unit
         What the number counts, such as `"%"`.
+    decimals
+        A `Decimal` is kept to this many, half-even: what multiplies money must leave its products within 28 digits.
     """
 
     low: float
@@ -38,6 +40,7 @@ class Param(msgspec.Struct, frozen=True):
     label: str = ""
     help: str = ""
     unit: str = ""
+    decimals: int = 4
 
 
 class Field(NamedTuple):
@@ -71,7 +74,9 @@ class Field(NamedTuple):
             raise Invalid(self.name, self.expected, value)
         if not to_decimal(self.param.low) <= number <= to_decimal(self.param.high):
             raise Invalid(self.name, self.expected, value)
-        return int(number) if self.type is int else float(number) if self.type is float else number
+        if self.type is Decimal:
+            return number if number == number.to_integral_value() else _kept(number, self.param.decimals)
+        return int(number) if self.type is int else float(number)
 
     @property
     def expected(self) -> str:
@@ -79,6 +84,12 @@ class Field(NamedTuple):
         kind = "a whole number" if self.type is int else "a number"
         empty = ", or nothing" if self.optional else ""
         return f"{kind} from {self.param.low:g} to {self.param.high:g}{empty}"
+
+
+def _kept(number: Decimal, decimals: int) -> Decimal:
+    """Return a number to so many decimals, without the zeros that this would leave at its end."""
+    short = rounded(number, decimals)
+    return number if number == short else short.normalize(LEDGER)
 
 
 @cache

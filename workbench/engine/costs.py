@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from workbench.domain.config import CostModel
-from workbench.domain.money import CASH_QUANTUM, EXACT, LEDGER, NO_CASH, product, rounded
+from workbench.domain.money import CASH_QUANTUM, EXACT, LEDGER, NO_CASH, exact_product, product, rounded
 from workbench.domain.orders import Side
 from workbench.errors import LedgerBroken
 
@@ -22,7 +22,7 @@ def costed_price(price: Decimal, side: Side, costs: CostModel, decimals: int) ->
     if not against:
         return price
     factor = _WHOLE + against if side is Side.BUY else _WHOLE - against
-    paid = rounded(EXACT.multiply(price, factor).scaleb(-4, context=EXACT), decimals)
+    paid = rounded(exact_product(price, factor).scaleb(-4, context=EXACT), decimals)
     if paid <= 0:
         raise LedgerBroken("a price after costs is above zero", "> 0", paid)
     return paid
@@ -37,7 +37,7 @@ def in_bps(amount: Decimal, bps: Decimal) -> Decimal:
     """Return so many basis points of an amount, 8 decimals, rounded half-even."""
     if not bps:
         return NO_CASH
-    return EXACT.multiply(amount, bps).scaleb(-4, context=EXACT).quantize(CASH_QUANTUM, context=LEDGER)
+    return exact_product(amount, bps).scaleb(-4, context=EXACT).quantize(CASH_QUANTUM, context=LEDGER)
 
 
 def gas_of(costs: CostModel) -> Decimal:

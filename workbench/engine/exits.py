@@ -6,7 +6,7 @@ import msgspec
 
 from workbench.domain.bars import Bar
 from workbench.domain.config import StrategyConfiguration
-from workbench.domain.money import EXACT, rounded
+from workbench.domain.money import EXACT, exact_product, rounded
 from workbench.domain.orders import Reason
 
 _HOUR = Decimal(3_600_000)
@@ -49,7 +49,7 @@ def hold(entered: int, price: Decimal, high: Decimal, configuration: StrategyCon
     def away(anchor: Decimal, percent: Decimal | None, sign: int) -> Decimal | None:
         if percent is None:
             return None
-        return rounded(EXACT.multiply(anchor, 100 + sign * percent).scaleb(-2, context=EXACT), decimals)
+        return rounded(exact_product(anchor, 100 + sign * percent).scaleb(-2, context=EXACT), decimals)
 
     c = configuration
     return Holding(

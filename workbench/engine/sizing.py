@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from workbench.domain.config import CostModel, StrategyConfiguration
-from workbench.domain.money import CASH_QUANTUM, EXACT, LEDGER, floor_quotient, quantum, rounded, units
+from workbench.domain.money import CASH_QUANTUM, EXACT, LEDGER, exact_product, floor_quotient, quantum, rounded, units
 from workbench.engine.costs import cash_for, gas_of
 
 
@@ -19,7 +19,7 @@ def entry_amount(configuration: StrategyConfiguration, equity: Decimal) -> Decim
     """
     if configuration.sizing == "fixed":
         return rounded(configuration.size_amount, 8)
-    return EXACT.multiply(equity, configuration.size_pct).scaleb(-2, context=EXACT).quantize(CASH_QUANTUM, context=LEDGER)
+    return exact_product(equity, configuration.size_pct).scaleb(-2, context=EXACT).quantize(CASH_QUANTUM, context=LEDGER)
 
 
 def quantity_for(amount: Decimal, cash: Decimal, price: Decimal, costs: CostModel, decimals: int) -> Decimal:

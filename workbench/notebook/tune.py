@@ -11,7 +11,7 @@ from workbench.analytics.report import stats_html
 from workbench.domain.config import CostModel, StrategyConfiguration
 from workbench.domain.params import Field, param_fields
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import Invalid, Refused
+from workbench.errors import Invalid, WorkbenchError
 from workbench.research.backtest import Backtest, as_series, backtest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 
@@ -69,24 +69,28 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     @property
     def code(self) -> str:
         """The call that gives this result without the panel."""
-        chosen = ", ".join(f"{name}={self.sliders[name].value!r}" for name in parameters_of(self.strategy))
+        chosen = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
         rules = ", ".join(f"{name}={value!r}" for name, value in self._rules().items())
         return f"wb.backtest(wb.strategies.{type(self.strategy).__name__}({chosen}), bars, {rules})"
 
+    def _parameters(self) -> dict[str, int | float]:
+        return {name: round(self.sliders[name].value, 4) for name in parameters_of(self.strategy)}
+
     def _rules(self) -> dict[str, Any]:
         # A stop or a target at zero means that there is none.
-        given = {name: self.sliders[name].value for name in _RULES}
+        # The browser's slider counts in floats: 25 comes back as 24.999999999999996.
+        given = {name: round(self.sliders[name].value, 4) for name in _RULES}
         return {name: value for name, value in given.items() if value or name == "size_pct"}
 
     def _run(self) -> Backtest:
-        chosen = {name: self.sliders[name].value for name in parameters_of(self.strategy)}
+        chosen = self._parameters()
         made = make_strategy(name_of(self.strategy), chosen) if _on_shelf(self.strategy) else type(self.strategy)(**chosen)
         return backtest(made, self.bars, **{**self.options, **self._rules()})
 
     def _moved(self, _: Any) -> None:
         try:
             self.result = self._run()
-        except Refused as problem:
+        except WorkbenchError as problem:
             self.message = str(problem)
             self._message.value = f'<span style="color:#8d5e00">{problem}</span>'
             return
