@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.domain.bars import as_datetime
-from workbench.errors import NotFound
+from workbench.errors import Invalid, NotFound
 from workbench.settings import Settings, read_settings
 from workbench.sources import Source
 from workbench.sources import shelf as sources
@@ -38,6 +38,9 @@ class Desk:
         self._folder = tempfile.TemporaryDirectory(prefix="workbench-") if settings.in_memory else None
         if self._folder is not None:
             self.settings = Settings(Path(self._folder.name))
+        home = self.settings.home
+        if home.exists() and not home.is_dir():
+            raise Invalid("home", "a folder for the data", f"the file {home.name}")
         self.store = Database(self.settings.database_path)
         # What a process remembers of the sessions that it advances; the cursors are the truth.
         self.runners: dict[str, Any] = {}

@@ -146,6 +146,25 @@ def test_a_result_shows_itself():
         (lambda bars: wb.backtest("sma_cross", bars, cash=0), Invalid, "cash: expected an amount above zero"),
         (lambda bars: wb.backtest("sma_cross", bars, cash="lots"), Invalid, "cash: expected a number, found 'lots'"),
         (lambda bars: wb.backtest(3, bars), Invalid, "strategy: expected a strategy or the name of one, found 3"),
+        (lambda bars: wb.backtest("sma_cross", bars, parameters=[1]), Invalid, "expected names and values"),
+        (lambda bars: wb.backtest("sma_cross", bars.frame, symbol=3), Invalid, "symbol: expected a name"),
+        (
+            lambda bars: wb.backtest("sma_cross", bars.frame.with_columns(open=pl.lit("x"))),
+            Invalid,
+            "open: expected a column of numbers, found 'x'",
+        ),
+        (
+            lambda bars: wb.backtest("sma_cross", bars.frame.with_columns(ts=pl.lit("soon"))),
+            Invalid,
+            "an open time in every row of 'ts'",
+        ),
+        (
+            lambda bars: wb.backtest("sma_cross", bars.frame.with_columns(pl.col("open", "high", "low", "close") * 1e-14)),
+            Invalid,
+            "at least 1e-10",
+        ),
+        (lambda bars: wb.read_bars(None), Invalid, "path: expected the name of a file"),
+        (lambda bars: wb.open_desk(__file__), Invalid, "home: expected a folder"),
         (lambda bars: wb.backtest("sma_cross", []), Invalid, "bars: expected at least one series"),
         (
             lambda bars: wb.backtest("sma_cross", "bars.csv"),

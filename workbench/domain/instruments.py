@@ -56,5 +56,8 @@ def pair(symbol: str, price_decimals: int = 8, size_decimals: int = 8) -> Instru
     >>> pair("BTC/USDT").quote
     'USDT'
     """
+    # A frame's caller may hand in anything here.
+    if not isinstance(symbol, str):  # type: ignore[redundant-expr,unused-ignore]
+        raise Invalid("symbol", "a name such as 'BTC/USDT'", symbol)
     quote = symbol.partition(":")[0].replace("-", "/").rpartition("/")[2] if set("/-") & set(symbol) else "USD"
     return Instrument(0, "", symbol, quote, price_decimals, size_decimals)

@@ -161,6 +161,8 @@ def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> 
     Invalid
         If a value is out of bounds.
     """
+    if not isinstance(values, Mapping):
+        raise Invalid(kind, "names and values, such as {'fast': 20}", values)
     known = struct.__struct_fields__
     for name in values:
         if name not in known:

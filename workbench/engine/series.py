@@ -132,12 +132,12 @@ class BarSeries:
                 raise Invalid("bars", f"a column {name!r}", ", ".join(table.columns))
         if len(ts) == 0:
             raise Invalid("bars", "at least one bar", "an empty frame")
-        floats = {name: table[name].cast(float).to_numpy() for name in PRICES}
+        floats = {name: _numbers(table, name) for name in PRICES}
         for name, column in floats.items():
             for i in np.flatnonzero(~np.isfinite(column))[:1]:
                 raise BadBar(f"the bar of {show_time(int(ts[i]))}", name, "a price above zero", str(column[i]))
-        volume = table["volume"].cast(float).to_numpy() if "volume" in table.columns else np.zeros(len(ts))
-        liquidity = table["liquidity"].cast(float).to_numpy() if "liquidity" in table.columns else None
+        volume = _numbers(table, "volume") if "volume" in table.columns else np.zeros(len(ts))
+        liquidity = _numbers(table, "liquidity") if "liquidity" in table.columns else None
         instrument = symbol if isinstance(symbol, Instrument) else pair(symbol, price_decimals_for(floats["low"]))
         prices = {name: to_steps(column, instrument.price_decimals) for name, column in floats.items()}
         return cls(instrument, timeframe or commonest_timeframe(ts), ts, prices, volume, liquidity)
@@ -226,8 +226,17 @@ def to_steps(values: Floats, decimals: int) -> Ints:
 
 
 def price_decimals_for(lows: Floats) -> int:
-    """Return the price decimals of a file's instrument: 8, or 12 if the smallest price is below 0.01."""
-    return 12 if len(lows) and float(np.min(lows)) < 0.01 else 8
+    """Return the price decimals of a file's instrument: 8, or 12 if the smallest price is below 0.01.
+
+    Raises
+    ------
+    Invalid
+        If even 12 would leave a price less than three digits.
+    """
+    smallest = float(np.min(lows)) if len(lows) else 1.0
+    if 0 < smallest < 1e-10:
+        raise Invalid("price", "at least 1e-10; for less, give an Instrument with more price_decimals as the symbol", smallest)
+    return 12 if smallest < 0.01 else 8
 
 
 def commonest_timeframe(ts: Ints) -> str:
@@ -263,14 +272,28 @@ def _polars(frame: Any) -> "pl.DataFrame":
     raise Invalid("bars", "a bar series, or a Polars or pandas frame", type(frame).__name__)
 
 
+def _numbers(table: "pl.DataFrame", name: str) -> Floats:
+    import polars as pl
+
+    column = table[name]
+    if not (column.dtype.is_numeric() or column.dtype == pl.String):
+        raise Invalid(name, "a column of numbers", str(column.dtype))
+    floats = column.cast(pl.Float64, strict=False)
+    for i in np.flatnonzero((floats.is_null() & column.is_not_null()).to_numpy())[:1]:
+        raise Invalid(name, "a column of numbers", str(column[int(i)]))
+    return floats.to_numpy().astype(np.float64)
+
+
 def _open_times(table: "pl.DataFrame") -> Ints:
     import polars as pl
 
     for name in ("ts", "timestamp", "date", "datetime", "time", "open_time", "index"):
         if name in table.columns:
             column = table[name]
+            if column.dtype == pl.String:
+                column = column.str.to_datetime(time_unit="ms", time_zone="UTC", strict=False)
             if column.null_count():
-                raise Invalid("bars", f"an open time in every row of {name!r}", "an empty one")
+                raise Invalid("bars", f"an open time in every row of {name!r}", "one that is empty or no time")
             if column.dtype.is_temporal():
                 return column.dt.epoch("ms").to_numpy().astype(np.int64)
             if column.dtype.is_numeric():

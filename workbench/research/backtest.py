@@ -152,7 +152,7 @@ class Backtest:
 
 
 def backtest(
-    strategy: SignalStrategy | str,
+    strategy: SignalStrategy | type[SignalStrategy] | str,
     bars: Any,
     *,
     cash: Any = 10_000,
@@ -172,7 +172,7 @@ def backtest(
     Parameters
     ----------
     strategy
-        A strategy, or the name of one on the shelf.
+        A strategy, its class, or the name of one on the shelf.
     bars
         A `BarSeries`, a Polars or pandas frame with open times, or a list of these to trade several over shared cash.
     cash
@@ -203,6 +203,8 @@ def backtest(
     >>> result.stats["bars"]
     500
     """
+    if isinstance(strategy, type) and issubclass(strategy, SignalStrategy):
+        strategy = strategy()
     if isinstance(strategy, str):
         strategy = make_strategy(strategy, parameters)
     elif not isinstance(strategy, SignalStrategy):

@@ -64,6 +64,8 @@ class CandleFile(Source):
     is_live = False
 
     def __init__(self, path: str | Path, symbol: str | None = None, timeframe: str | None = None) -> None:
+        if not isinstance(path, (str, Path)):
+            raise Invalid("path", "the name of a file", path)
         self.path = Path(path).expanduser()
         self.series = _read(self.path, symbol, timeframe)
 
