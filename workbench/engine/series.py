@@ -139,6 +139,7 @@ class BarSeries:
         volume = _numbers(table, "volume") if "volume" in table.columns else np.zeros(len(ts))
         liquidity = _numbers(table, "liquidity") if "liquidity" in table.columns else None
         instrument = symbol if isinstance(symbol, Instrument) else pair(symbol, price_decimals_for(floats["low"]))
+        check_digits(floats["low"], instrument.price_decimals)
         prices = {name: to_steps(column, instrument.price_decimals) for name, column in floats.items()}
         return cls(instrument, timeframe or commonest_timeframe(ts), ts, prices, volume, liquidity)
 
@@ -226,17 +227,23 @@ def to_steps(values: Floats, decimals: int) -> Ints:
 
 
 def price_decimals_for(lows: Floats) -> int:
-    """Return the price decimals of a file's instrument: 8, or 12 if the smallest price is below 0.01.
+    """Return the price decimals of a file's instrument: 8, or 12 if the smallest price is below 0.01."""
+    return 12 if len(lows) and float(np.min(lows)) < 0.01 else 8
+
+
+def check_digits(lows: Floats, decimals: int) -> None:
+    """Refuse prices of which the decimals would leave next to nothing.
 
     Raises
     ------
     Invalid
-        If even 12 would leave a price less than three digits.
+        If the usual price has less than a hundred smallest steps.
     """
-    smallest = float(np.min(lows)) if len(lows) else 1.0
-    if 0 < smallest < 1e-10:
-        raise Invalid("price", "at least 1e-10; for less, give an Instrument with more price_decimals as the symbol", smallest)
-    return 12 if smallest < 0.01 else 8
+    usual, least = float(np.median(lows)), 100 / 10**decimals
+    if 0 < usual < least:
+        raise Invalid(
+            "price", f"usually at least {least:g}; for less, give an Instrument with more price_decimals as the symbol", usual
+        )
 
 
 def commonest_timeframe(ts: Ints) -> str:
