@@ -64,6 +64,7 @@ def test_backtest_run_and_verify_agree_on_the_digest(call, candles):
     assert ran.exit_code == 0
     assert summary["digest"] == told["digest"]
     assert float(summary["equity"]) == told["final_equity"]
+    assert (summary["fills"], summary["missing_bars"]) == (told["fills"], told["missing_bars"])
     verified = call("verify", summary["session"][:8])
     assert verified.exit_code == 0
     assert verified.output.startswith("identical, ")

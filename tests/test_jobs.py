@@ -107,3 +107,15 @@ def test_market_prices_are_recorded_once(queue, desk, clock):
     assert jobs.refresh_market_prices.call_local() == 0
     clock.move(5_000)
     assert jobs.refresh_market_prices.call_local() == 8
+
+
+def test_the_queue_keeps_nothing_of_what_was_done(desk):
+    jobs.bind(desk)
+    try:
+        jobs.refresh_market_prices()
+        task = jobs.queue.dequeue()
+        assert jobs.queue.execute(task) == 8 * 60
+        assert len(jobs.queue) == 0
+        assert jobs.queue.result_count() == 0
+    finally:
+        jobs._bound.clear()

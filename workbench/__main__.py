@@ -305,10 +305,11 @@ def _run_and_tell(desk: Any, request: Any, cash: str, as_json: bool) -> None:
     from workbench.domain.commands import Stop
     from workbench.store.datasets import find_dataset
 
-    total = None
+    total, missing = None, None
     if request.dataset:
         with desk.store.read() as connection:
-            total = find_dataset(connection, request.dataset).bars
+            dataset = find_dataset(connection, request.dataset)
+        total, missing = dataset.bars, dataset.missing
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
@@ -324,13 +325,14 @@ def _run_and_tell(desk: Any, request: Any, cash: str, as_json: bool) -> None:
             row = run_session(desk, request, cash, watch=watch)
     finally:
         signal.signal(signal.SIGINT, before)
-    _summary(row, as_json)
+    _summary(row, missing, as_json)
 
 
-def _summary(row: Any, as_json: bool) -> None:
+def _summary(row: Any, missing: int | None, as_json: bool) -> None:
     gain = row.equity - row.opening_equity if row.equity is not None and row.opening_equity is not None else Decimal(0)
     facts = {
-        "session": row.id, "status": row.status.value, "because": row.ended_because, "steps": row.steps, "trades": row.trades,
+        "session": row.id, "status": row.status.value, "because": row.ended_because, "steps": row.steps,
+        "missing_bars": "" if missing is None else missing, "fills": row.trades,
         "opening_equity": format(row.opening_equity or 0, "f"), "equity": format(row.equity or 0, "f"), "result": format(gain, "f"),
         "digest": row.ledger_digest, "error": row.error,
     }  # fmt: skip

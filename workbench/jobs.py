@@ -64,8 +64,9 @@ def _as_text(value: Any) -> str:
     raise TypeError(f"a job's message carries ids and plain numbers only, found {type(value).__name__}")
 
 
-# The queue's file is beside the database and is made when a desk is bound, not when this module is imported.
-queue: Huey = Huey("workbench", storage_class=BlackHoleStorage, serializer=JsonSerializer(), results=True)
+# The queue's file is beside the database and is made when a desk is bound, not when this module is imported. Results are
+# not kept: nobody asks for them, and a session would leave one every few seconds for ever.
+queue: Huey = Huey("workbench", storage_class=BlackHoleStorage, serializer=JsonSerializer(), results=False)
 _bound: dict[str, Desk] = {}
 _busy: set[str] = set()
 _busy_lock = threading.Lock()
