@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from workbench.domain.bars import as_datetime
 from workbench.errors import Invalid, NotFound
@@ -42,8 +41,8 @@ class Desk:
         if home.exists() and not home.is_dir():
             raise Invalid("home", "a folder for the data", f"the file {home.name}")
         self.store = Database(self.settings.database_path)
-        # What a process remembers of the sessions that it advances; the cursors are the truth.
-        self.runners: dict[str, Any] = {}
+        # What a process remembers of the sessions that it advances; the cursors are the truth. Only actions look inside.
+        self.runners: dict[str, object] = {}
 
     def now(self) -> int:
         """Return the time in milliseconds UTC."""

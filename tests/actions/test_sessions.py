@@ -1,6 +1,7 @@
 """A session from request to verdict, on real SQLite, in one process."""
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -28,7 +29,7 @@ from workbench.domain.sessions import SessionRequest
 from workbench.engine.step import step
 from workbench.errors import Conflict, Invalid, LogBroken, NotFound, SourceUnavailable
 from workbench.sources.simulated import Simulated
-from workbench.store import reads
+from workbench.store import reads, recorded
 from workbench.store import tables as t
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -134,6 +135,85 @@ def test_a_session_taken_up_by_another_process_goes_on_as_if_nothing_had_happene
             advance_session(one, row.id)
         with desk.store.read() as mine, other.store.read() as theirs:
             assert reads.session(mine, uninterrupted.id).ledger_digest == reads.session(theirs, again.id).ledger_digest
+
+
+class Lagging(Simulated):
+    """A market whose AERO comes some milliseconds after its bar has closed, and at first has a hole in its history."""
+
+    def __init__(self, clock, lag, hole):
+        super().__init__()
+        self.clock, self.lag, self.hole = clock, lag, hole
+
+    def bars(self, instrument, timeframe, start, end):
+        found = super().bars(instrument, timeframe, start, end)
+        if instrument.symbol != "AERO":
+            return found
+        there = found.ts + 5_000 + self.lag <= self.clock()
+        return found[there & ~np.isin(found.ts, self.hole)]
+
+
+def lagging_session(desk, clock, lag=0, hole=()):
+    desk._sources["simulated"] = source = Lagging(clock, lag, hole)
+    row = live(desk)
+    advance_session(desk, row.id)
+    return source, row
+
+
+def somebody_else_fetches(desk, clock):
+    """Record the stragglers, and what was missing of the history."""
+    with desk.store.write() as connection:
+        for instrument in desk.source("simulated").instruments():
+            series = Simulated().bars(instrument, "5s", clock.now - 400 * 5_000, clock.now)
+            recorded.record(connection, recorded.series_id(connection, "simulated", instrument, "5s"), series, desk.at)
+
+
+def marks_of(desk, session):
+    with desk.store.read() as connection:
+        rows = reads.events_after(connection, 0, 5000, ["EquityMarked"])
+    return [row.event for row in rows if row.stream == session]
+
+
+def test_a_slice_waits_a_little_for_stragglers_and_then_goes_on_without_them(desk, clock):
+    source, row = lagging_session(desk, clock, lag=1_000)
+    clock.move(5_000)
+    assert advance_session(desk, row.id).steps == 0
+    clock.move(1_000)
+    assert advance_session(desk, row.id).steps == 1
+    assert marks_of(desk, row.id)[-1].absent == ()
+    source.lag = 4_000
+    clock.move(4_000)
+    assert advance_session(desk, row.id).steps == 0
+    clock.move(1_250)
+    assert advance_session(desk, row.id).steps == 1
+    assert marks_of(desk, row.id)[-1].absent == (1,)
+
+
+def test_bars_that_come_after_their_slice_are_not_part_of_what_the_session_saw(desk, clock):
+    """Neither after a restart, nor for verify: a hole that is filled later stays a hole for those who met it."""
+    wrote = []
+    for restarts in (False, True):
+        with open_desk(":memory:", clock=(clock := Clock())) as desk:
+            source, row = lagging_session(desk, clock, hole=np.arange(clock.now - 40 * 5_000, clock.now, 15_000))
+            for i in range(60):
+                source.lag = 4_000 if i % 3 == 0 else 0
+                clock.move(5_000)
+                if restarts:
+                    desk.runners.clear()
+                advance_session(desk, row.id)
+                clock.move(1_250)
+                advance_session(desk, row.id)
+                clock.move(-1_250)
+                somebody_else_fetches(desk, clock)
+            absent = [mark.absent for mark in marks_of(desk, row.id)]
+            stop_session(desk, row.account)
+            advance_session(desk, row.id)
+            assert absent.count((1,)) == 20
+            assert verify_session(desk, row.id).identical
+            with desk.store.read() as connection:
+                assert reads.session(connection, row.id).trades > 0
+                kinds = ["ThoughtRecorded", "OrderFilled", "EquityMarked"]
+                wrote.append([event.body for event in reads.events_after(connection, 0, 5000, kinds)])
+    assert wrote[0] == wrote[1]
 
 
 def every_command(first_instrument):

@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
-from tests.journeys.conftest import CHROMIUM, FLAGS, Process, free_port, until
+from tests.browser import CHROMIUM, FLAGS
+from tests.journeys.conftest import Process, free_port, until
 from workbench.actions.open_account import default_account
 from workbench.desk import Desk, open_desk
 from workbench.domain.events import Deposited

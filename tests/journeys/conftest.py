@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from tests.browser import chromium
 
 
 def until(found: Callable[[], object], seconds: float = 60.0) -> object:
@@ -102,15 +100,6 @@ def site(start: Callable[..., Process]) -> str:
 
 @pytest.fixture
 def browser():
-    """A real browser; its absence is a reason to skip, and in CI a failure."""
-    if not Path(CHROMIUM).exists():
-        reason = "Chromium is not installed (Debian's package `chromium`)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    """A browser for one journey."""
+    with chromium() as opened:
         yield opened
-        opened.close()

@@ -16,13 +16,13 @@ from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import OperationalError
 
 from workbench.actions.fingerprint import fingerprint
-from workbench.actions.runner import LiveRunner, ReplayRunner, Runner, add_input
+from workbench.actions.runner import LiveRunner, Opening, ReplayRunner, Runner, add_input
 from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
 from workbench.domain.commands import Command, Stop
 from workbench.domain.events import Event, SessionFailed, SessionStarted, SessionStopped
 from workbench.domain.instruments import Instrument
-from workbench.domain.sessions import Plan, SessionRequest
+from workbench.domain.sessions import Plan
 from workbench.domain.thoughts import Thought
 from workbench.engine.explain import explain
 from workbench.engine.state import State, open_state
@@ -30,7 +30,7 @@ from workbench.engine.step import Stepped, complete, step
 from workbench.errors import NotFound, TryLater, WorkbenchError
 from workbench.store import reads
 from workbench.store import tables as t
-from workbench.store.datasets import dataset_bars, find_dataset
+from workbench.store.datasets import find_dataset
 from workbench.store.log import append
 from workbench.store.projections import Projector, replacing
 from workbench.store.rows import SessionRow
@@ -133,8 +133,8 @@ def _cursor(desk: Desk, session: str) -> tuple[int, int | None]:
 
 def _runner(desk: Desk, id_: str, turn: int) -> Runner:
     """Return the runner that this process remembers, or one made from the cursor, beginning the session where it is new."""
-    known: Runner | None = desk.runners.get(id_)
-    if known is not None and known.turn == turn:
+    known = desk.runners.get(id_)
+    if isinstance(known, Runner) and known.turn == turn:
         return known
     with desk.store.read() as connection:
         session = reads.session(connection, id_)
@@ -170,21 +170,15 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
     plan = Plan(instruments, request.timeframe, request.configuration, request.costs)
     state = msgspec.structs.replace(open_state(plan, book, marks), ts=before)
     runner = _kind(session)(desk, session, 0, state, "")
-    history = runner.warm_up() if isinstance(runner, LiveRunner) else _dataset_history(desk, request)
-    opening = msgspec.structs.replace(book, orders=())
-    started = SessionStarted(
-        session.id, plan, opening, state.marks, before, fingerprint(plan, request, runner.strategy, opening, history), history
-    )
+    # A replay begins with its data: nothing is at hand before the first bar.
+    had = runner.warm_up() if isinstance(runner, LiveRunner) else Opening(before, {instruments[0].key: 0}, {})
+    found = msgspec.structs.replace(book, orders=())
+    prints = fingerprint(plan, request, runner.strategy, found, had.history)
+    started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals)
     _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
     with desk.store.read() as connection:
         runner.session = reads.session(connection, session.id)
     return runner
-
-
-def _dataset_history(desk: Desk, request: SessionRequest) -> dict[str, int]:
-    """A replay begins with its data: nothing is at hand before the first bar."""
-    with desk.store.read() as connection:
-        return {dataset_bars(connection, request.dataset).instrument.key: 0}
 
 
 def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:

@@ -5,12 +5,16 @@ All of it can be thrown away at any moment: the cursor in the store is the truth
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import takewhile
+from typing import Final
 
 import msgspec
 import numpy as np
+from sqlalchemy import Connection
 
 from workbench.desk import Desk
 from workbench.domain.bars import Slice, parse_timeframe
+from workbench.domain.events import EquityMarked, SessionStarted
 from workbench.domain.instruments import Instrument
 from workbench.engine.fold import slices
 from workbench.engine.series import BarSeries
@@ -19,10 +23,32 @@ from workbench.engine.strategy import Reading, SignalStrategy, candles
 from workbench.engine.windows import Readings, read_last, read_series, window_start
 from workbench.store import recorded
 from workbench.store.datasets import dataset_bars
+from workbench.store.log import newest_first, stream_events
 from workbench.store.rows import SessionRow
 from workbench.strategies import make_strategy
 
 Given = tuple[Slice, tuple[Reading | None, ...]]
+
+PATIENCE_MS: Final = 2_000
+"""How long a slice of which some bars have come waits for the others, at most; a quarter of a bar where that is less."""
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What a session had when it began.
+
+    Parameters
+    ----------
+    after
+        Open time of the last bar before its first, milliseconds UTC.
+    history
+        Bars at hand before its first, by instrument key.
+    arrivals
+        Writes that had brought bars by then, by instrument key.
+    """
+
+    after: int
+    history: dict[str, int]
+    arrivals: dict[str, int]
 
 
 class Runner:
@@ -118,6 +144,7 @@ class LiveRunner(Runner):
         with desk.store.write(durable=False) as connection:
             self.numbers = [recorded.series_id(connection, session.source, i, session.timeframe) for i in self.instruments]
         self._windows: list[BarSeries] | None = None
+        self._opening: Opening | None = None
 
     def slices(self, limit: int) -> Iterator[Given]:
         """Yield the slices that have closed since the cursor; all but the newest come late."""
@@ -137,7 +164,10 @@ class LiveRunner(Runner):
         unread: list[list[Reading | None]] = [[None] * len(series) for series in fresh]
         strategy = self.strategy
         for given, _ in slices(fresh, unread):
-            late = given.ts + 2 * self.length <= now
+            closed = given.ts + self.length
+            if None in given.bars and now < closed + min(PATIENCE_MS, self.length // 4):
+                return
+            late = closed + self.length <= now
             yield msgspec.structs.replace(given, late=late, last=False), self._read(strategy, given, fresh)
 
     def next_due(self) -> int | None:
@@ -155,29 +185,41 @@ class LiveRunner(Runner):
                 said.append(None)
             else:
                 place = int(np.searchsorted(series.ts, given.ts))
-                window = joined(window.between(begin), series[place : place + 1])
+                window = window.between(begin).joined(series[place : place + 1])
                 said.append(read_last(strategy, candles(window)))
             self._windows.append(window)
         return tuple(said)
 
     def _load(self, ts: int, strategy: SignalStrategy) -> list[BarSeries]:
+        """Read what the session has seen of the window that the bar at `ts` ends, whatever has arrived since."""
         begin = window_start(ts, self.session.timeframe, strategy.memory)
         with self.desk.store.read() as connection:
+            opening = self._opening or _opening(connection, self.session.id)
+            marks = _marks_since(connection, self.session.id, begin)
+            self._opening = opening
             return [
-                recorded.read_bars(connection, number, i, self.session.timeframe, begin, ts)
-                for number, i in zip(self.numbers, self.instruments, strict=True)
-            ]
+                recorded.seen_bars(
+                    connection, number, instrument, self.session.timeframe, begin, opening.after, opening.arrivals[instrument.key],
+                    [mark.ts for mark in marks if place not in mark.absent],
+                )
+                for place, (number, instrument) in enumerate(zip(self.numbers, self.instruments, strict=True))
+            ]  # fmt: skip
 
-    def warm_up(self) -> dict[str, int]:
-        """Record the history that the first window wants, and return how many bars of each instrument are at hand."""
+    def warm_up(self) -> Opening:
+        """Record the history that the first window wants, and return what there is of it."""
         start = window_start(self.state.ts + self.length, self.session.timeframe, self.strategy.memory)
         end = self.state.ts + self.length
+        arrivals = {}
         for instrument, number in zip(self.instruments, self.numbers, strict=True):
             series = fetch(self.desk, self.session.source, instrument, self.session.timeframe, start, end)
             with self.desk.store.write(durable=False) as connection:
                 recorded.record(connection, number, series, self.desk.at)
+                arrivals[instrument.key] = recorded.arrivals(connection, number)
+        self._opening = Opening(self.state.ts, {}, arrivals)
         windows = self._load(end, self.strategy)
-        return {instrument.key: len(window) for instrument, window in zip(self.instruments, windows, strict=True)}
+        history = {instrument.key: len(window) for instrument, window in zip(self.instruments, windows, strict=True)}
+        self._opening = Opening(self.state.ts, history, arrivals)
+        return self._opening
 
     def forget_windows(self) -> None:
         """Load the windows anew before the next reading, as when the strategy's memory has changed."""
@@ -189,13 +231,17 @@ def fetch(desk: Desk, source: str, instrument: Instrument, timeframe: str, start
     return desk.source(source).bars(instrument, timeframe, start, end)
 
 
-def joined(window: BarSeries, bar: BarSeries) -> BarSeries:
-    """Return a window with a bar added at its end; a bar that is in it already is not added again."""
-    if len(window) and int(window.ts[-1]) >= int(bar.ts[0]):
-        return window
-    prices = {name: np.concatenate([getattr(window, name), getattr(bar, name)]) for name in ("open", "high", "low", "close")}
-    volume = np.concatenate([window.volume, bar.volume])
-    return BarSeries(window.instrument, window.timeframe, np.concatenate([window.ts, bar.ts]), prices, volume, None, checked=True)
+def _opening(connection: Connection, session: str) -> Opening:
+    started = next(row.event for row in stream_events(connection, session, ["SessionStarted"]))
+    assert isinstance(started, SessionStarted)
+    return Opening(started.after, started.history, started.arrivals)
+
+
+def _marks_since(connection: Connection, session: str, begin: int) -> list[EquityMarked]:
+    """Return the marks of the slices that a session took from a time on, oldest first."""
+    marks = (row.event for row in newest_first(connection, session, "EquityMarked"))
+    since = takewhile(lambda mark: mark.ts >= begin, (mark for mark in marks if isinstance(mark, EquityMarked)))
+    return list(since)[::-1]
 
 
 def add_input(digest: str, given: Slice) -> str:

@@ -46,7 +46,7 @@ def verify_session(desk: Desk, session: str) -> Verdict:
         marks = [event for r in rows if r.kind == "EquityMarked" and isinstance(event := r.event, EquityMarked)]
         ending = next((e.reason for r in rows if r.kind == "SessionCompleted" and isinstance(e := r.event, SessionCompleted)), "")
         strategies = _strategies(started, rows)
-        series = _series(connection, row, started, marks)
+        series = _series(connection, row, started, marks, max(strategy.memory for strategy in strategies))
         commands = _commands(connection, row.id)
     inputs = _inputs(started, marks, series, strategies, commands)
     log = [Recorded(r.seq, r.kind, r.body) for r in rows]
@@ -61,18 +61,21 @@ def _strategies(started: SessionStarted, rows: Sequence[LogRow]) -> list[SignalS
     return [make_strategy(c.strategy, c.parameters) for c in configurations]
 
 
-def _series(connection: Connection, row: SessionRow, started: SessionStarted, marks: Sequence[EquityMarked]) -> list[BarSeries]:
+def _series(
+    connection: Connection, row: SessionRow, started: SessionStarted, marks: Sequence[EquityMarked], memory: int
+) -> list[BarSeries]:
     """Return the bars that a session saw and the history before them, instrument by instrument."""
     if row.mode == "replay":
         return [dataset_bars(connection, row.dataset)]
-    memory = make_strategy(started.plan.configuration.strategy, started.plan.configuration.parameters).memory
-    begin = window_start(started.after, started.plan.timeframe, max(memory, 4096))
-    end = marks[-1].ts + 1 if marks else started.after + 1
-    found = []
-    for instrument in started.plan.instruments:
-        number = recorded.find_series(connection, row.source, row.timeframe)[instrument.key]
-        found.append(recorded.read_bars(connection, number, instrument, row.timeframe, begin, end))
-    return found
+    begin = window_start(started.after, started.plan.timeframe, memory)
+    numbers = recorded.find_series(connection, row.source, row.timeframe)
+    return [
+        recorded.seen_bars(
+            connection, numbers[instrument.key], instrument, row.timeframe, begin, started.after, started.arrivals[instrument.key],
+            [mark.ts for mark in marks if place not in mark.absent],
+        )
+        for place, instrument in enumerate(started.plan.instruments)
+    ]  # fmt: skip
 
 
 def _commands(connection: Connection, session: str) -> dict[int, list[Command]]:

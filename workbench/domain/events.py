@@ -87,6 +87,8 @@ class SessionStarted(Event, frozen=True):
         What decides how it goes, part by part.
     history
         Bars at hand before its first, by instrument key.
+    arrivals
+        Writes that had brought bars of each instrument when it began: what fills a hole of its history later is not of it.
     """
 
     session: str
@@ -96,6 +98,7 @@ class SessionStarted(Event, frozen=True):
     after: int
     fingerprint: dict[str, str]
     history: dict[str, int]
+    arrivals: dict[str, int] = {}
 
 
 class StopRequested(Event, frozen=True):

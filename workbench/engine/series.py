@@ -181,7 +181,19 @@ class BarSeries:
         high = len(self) if end is None else int(np.searchsorted(self.ts, end))
         return self[low:high]
 
-    def __getitem__(self, rows: slice) -> "BarSeries":
+    def joined(self, later: "BarSeries") -> "BarSeries":
+        """Return these bars with later ones after them."""
+        if not len(later):
+            return self
+        prices = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in PRICES}
+        pool = None
+        if self.liquidity is not None or later.liquidity is not None:
+            parts = (self, later)
+            pool = np.concatenate([np.full(len(s), np.nan) if s.liquidity is None else s.liquidity for s in parts])
+        ts, volume = np.concatenate([self.ts, later.ts]), np.concatenate([self.volume, later.volume])
+        return BarSeries(self.instrument, self.timeframe, ts, prices, volume, pool, checked=True)
+
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> "BarSeries":
         prices = {name: getattr(self, name)[rows] for name in PRICES}
         pool = None if self.liquidity is None else self.liquidity[rows]
         return BarSeries(self.instrument, self.timeframe, self.ts[rows], prices, self.volume[rows], pool, checked=True)

@@ -96,6 +96,13 @@ def stream_events(connection: Connection, stream: str, kinds: Iterable[str] = ()
         yield _row(row)
 
 
+def newest_first(connection: Connection, stream: str, kind: str) -> Iterator[LogRow]:
+    """Yield a stream's events of one kind, the newest first; whoever reads them stops where it has enough."""
+    query = select(table).where(table.c.stream == stream, table.c.kind == kind).order_by(table.c.seq.desc())
+    for row in connection.execution_options(yield_per=500).execute(query):
+        yield _row(row)
+
+
 def every_event(connection: Connection) -> Iterator[LogRow]:
     """Yield the whole log in the order in which it was written."""
     for row in connection.execution_options(yield_per=2000).execute(select(table).order_by(table.c.id)):

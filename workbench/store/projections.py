@@ -19,10 +19,11 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from workbench.domain import events as e
 from workbench.domain.bars import as_datetime
 from workbench.domain.book import Book
+from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, share
 from workbench.domain.orders import Side
-from workbench.domain.sessions import Status
+from workbench.domain.sessions import SessionRequest, Status
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
 from workbench.store.log import LogRow, every_event
@@ -65,6 +66,50 @@ class Account(msgspec.Struct):
     last_ts: int = -1
 
 
+class Session(msgspec.Struct):
+    """A session's row in the making."""
+
+    id: str
+    number: int
+    account: str
+    name: str
+    status: str
+    request: SessionRequest
+    configuration: StrategyConfiguration
+    symbols: str
+    requested: datetime
+    started: datetime | None = None
+    stopped: datetime | None = None
+    opening_equity: Decimal | None = None
+    equity: Decimal | None = None
+    trades: int = 0
+    seq: int = 0
+    steps: int = 0
+    cursor: int | None = None
+    ledger_digest: str = ""
+    ended_because: str = ""
+    error: str = ""
+    fingerprint: str = "{}"
+
+
+class PlacedOrder(msgspec.Struct):
+    """An order's row in the making."""
+
+    session: str
+    number: int
+    account: str
+    key: str
+    side: str
+    type: str
+    reason: str
+    status: str
+    placed: int
+    ended: int | None
+    amount: Decimal | None
+    quantity: Decimal | None
+    why: str = ""
+
+
 class OpenPosition(msgspec.Struct):
     """A position's row in the making."""
 
@@ -89,10 +134,10 @@ class Projector:
         self._accounts: dict[str, Account] = {}
         self._positions: dict[tuple[str, str], OpenPosition] = {}
         self._changed_positions: dict[int, OpenPosition] = {}
-        self._sessions: dict[str, dict[str, Any]] = {}
+        self._sessions: dict[str, Session] = {}
         self._instruments: dict[str, dict[str, Instrument]] = {}
         self._rows: dict[Table, list[dict[str, Any]]] = {}
-        self._orders: dict[tuple[str, int], dict[str, Any]] = {}
+        self._orders: dict[tuple[str, int], PlacedOrder] = {}
 
     def take(self, rows: Iterable[LogRow]) -> None:
         """Grow the projections by these events."""
@@ -100,7 +145,7 @@ class Projector:
             self._take(row.event, row)
             session = self._sessions.get(row.stream)
             if session is not None:
-                session["seq"] = row.seq
+                session.seq = row.seq
 
     # --- what is loaded, and what is written -------------------------------------------------------------------------
 
@@ -113,11 +158,11 @@ class Projector:
                 self._positions[id_, held.key] = OpenPosition(*held)
         return self._accounts[id_]
 
-    def session(self, id_: str) -> dict[str, Any]:
+    def session(self, id_: str) -> Session:
         """Return a session's row, loaded once."""
         if id_ not in self._sessions:
             row = self.connection.execute(_SESSION, {"id": id_}).one()
-            self._sessions[id_] = dict(row._mapping)
+            self._sessions[id_] = Session(*row)
             # It is among a stream's first events, so looking in their order finds it at once, however long the stream is.
             body = self.connection.execute(_STARTED, {"stream": id_}).scalar()
             if body is not None:
@@ -127,22 +172,22 @@ class Projector:
 
     def flush(self) -> None:
         """Write everything that changed."""
-        positions = [msgspec.structs.asdict(position) for position in self._changed_positions.values()]
         # What was closed is written first, so that a token opened again finds its place free.
-        positions.sort(key=lambda values: values["is_open"])
-        self._replace(t.accounts, [msgspec.structs.asdict(account) for account in self._accounts.values()])
-        self._replace(t.trading_sessions, list(self._sessions.values()))
+        positions = sorted(self._changed_positions.values(), key=lambda position: position.is_open)
+        self._replace(t.accounts, self._accounts.values())
+        self._replace(t.trading_sessions, self._sessions.values())
         self._replace(t.positions, positions)
-        self._replace(t.orders, list(self._orders.values()))
+        self._replace(t.orders, self._orders.values())
         for table, rows in self._rows.items():
             self.connection.execute(table.insert(), rows)
         self._changed_positions.clear()
         self._orders.clear()
         self._rows.clear()
 
-    def _replace(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        if rows:
-            self.connection.execute(replacing(table), rows)
+    def _replace(self, table: Table, rows: Iterable[msgspec.Struct]) -> None:
+        values = [msgspec.structs.asdict(row) for row in rows]
+        if values:
+            self.connection.execute(replacing(table), values)
 
     def _add(self, table: Table, **values: Any) -> None:
         self._rows.setdefault(table, []).append(values)
@@ -177,7 +222,7 @@ class Projector:
         if stream in self._accounts:
             return stream
         found = self.connection.execute(select(t.accounts.c.id).where(t.accounts.c.id == stream)).scalar()
-        return str(found) if found else str(self.session(stream)["account"])
+        return str(found) if found else str(self.session(stream).account)
 
     @_take.register
     def _(self, event: e.ConfigurationSaved, row: LogRow) -> None:
@@ -198,43 +243,40 @@ class Projector:
     @_take.register
     def _(self, event: e.SessionRequested, row: LogRow) -> None:
         count = self.connection.execute(select(func.count()).select_from(t.trading_sessions)).scalar_one()
-        number = max([count, *(s["number"] for s in self._sessions.values())]) + 1
+        number = max([count, *(s.number for s in self._sessions.values())]) + 1
         request = event.request
-        self._sessions[event.session] = {
-            "id": event.session, "number": number, "account": event.account, "name": request.name or f"Session {number}",
-            "status": Status.STARTING.value, "request": request, "configuration": request.configuration,
-            "symbols": " ".join(request.symbols), "requested": as_datetime(row.at), "started": None, "stopped": None,
-            "opening_equity": None, "equity": None, "trades": 0, "seq": row.seq, "steps": 0, "cursor": None,
-            "ledger_digest": "", "ended_because": "", "error": "", "fingerprint": "{}",
-        }  # fmt: skip
+        self._sessions[event.session] = Session(
+            event.session, number, event.account, request.name or f"Session {number}", Status.STARTING.value, request,
+            request.configuration, " ".join(request.symbols), as_datetime(row.at),
+        )  # fmt: skip
 
     @_take.register
     def _(self, event: e.SessionStarted, row: LogRow) -> None:
-        session, account = self.session(row.stream), self.account(self.session(row.stream)["account"])
+        session, account = self.session(row.stream), self.account(self.session(row.stream).account)
         equity = event.book.equity(event.marks)
-        session.update(
-            status=Status.RUNNING.value, started=as_datetime(row.at), opening_equity=equity, equity=equity,
-            configuration=event.plan.configuration, symbols=" ".join(i.symbol for i in event.plan.instruments),
-            fingerprint=msgspec.json.encode(event.fingerprint).decode(),
-        )  # fmt: skip
+        session.status, session.started = Status.RUNNING.value, as_datetime(row.at)
+        session.opening_equity = session.equity = equity
+        session.configuration = event.plan.configuration
+        session.symbols = " ".join(instrument.symbol for instrument in event.plan.instruments)
+        session.fingerprint = msgspec.json.encode(event.fingerprint).decode()
         account.equity = equity
         self._instruments[row.stream] = {instrument.key: instrument for instrument in event.plan.instruments}
 
     @_take.register
     def _(self, event: e.StopRequested, row: LogRow) -> None:
-        self.session(row.stream)["status"] = Status.STOPPING.value
+        self.session(row.stream).status = Status.STOPPING.value
 
     @_take.register
     def _(self, event: e.SessionPaused, row: LogRow) -> None:
-        self.session(row.stream)["status"] = Status.PAUSED.value
+        self.session(row.stream).status = Status.PAUSED.value
 
     @_take.register
     def _(self, event: e.SessionResumed, row: LogRow) -> None:
-        self.session(row.stream)["status"] = Status.RUNNING.value
+        self.session(row.stream).status = Status.RUNNING.value
 
     @_take.register
     def _(self, event: e.ConfigurationChanged, row: LogRow) -> None:
-        self.session(row.stream)["configuration"] = event.configuration
+        self.session(row.stream).configuration = event.configuration
 
     @_take.register
     def _(self, event: e.SessionStopped, row: LogRow) -> None:
@@ -247,28 +289,29 @@ class Projector:
     @_take.register
     def _(self, event: e.SessionFailed, row: LogRow) -> None:
         session = self.session(row.stream)
-        session.update(status=Status.ERROR.value, stopped=as_datetime(row.at), error=event.message, ended_because=event.error)
-        account = self.account(session["account"])
+        session.status, session.stopped = Status.ERROR.value, as_datetime(row.at)
+        session.error, session.ended_because = event.message, event.error
+        account = self.account(session.account)
         for order in account.book.orders:
-            self._end_order(row.stream, order.id, "cancelled", "the session failed", session["cursor"])
+            self._end_order(row.stream, order.id, "cancelled", "the session failed", session.cursor)
         account.book = msgspec.structs.replace(account.book, orders=())
 
     def _end(self, row: LogRow, status: Status, reason: str, equity: Decimal, digest: str) -> None:
         session = self.session(row.stream)
-        session.update(status=status.value, stopped=as_datetime(row.at), equity=equity, ledger_digest=digest, ended_because=reason)
-        if session["opening_equity"] is not None:
-            self.account(session["account"]).equity = equity
+        session.status, session.stopped = status.value, as_datetime(row.at)
+        session.equity, session.ledger_digest, session.ended_because = equity, digest, reason
+        if session.opening_equity is not None:
+            self.account(session.account).equity = equity
 
     @_take.register
     def _(self, event: e.OrderPlaced, row: LogRow) -> None:
         session = self.session(row.stream)
-        order, account = event.order, self.account(session["account"])
+        order, account = event.order, self.account(session.account)
         account.book = account.book.placed(order)
-        self._orders[row.stream, order.id] = {
-            "session": row.stream, "number": order.id, "account": session["account"], "key": order.instrument,
-            "side": order.side.value, "type": order.type.value, "reason": order.reason.value, "status": "open",
-            "placed": order.ts, "ended": None, "amount": order.amount, "quantity": order.quantity, "why": "",
-        }  # fmt: skip
+        self._orders[row.stream, order.id] = PlacedOrder(
+            row.stream, order.id, session.account, order.instrument, order.side.value, order.type.value, order.reason.value,
+            "open", order.ts, None, order.amount, order.quantity,
+        )  # fmt: skip
 
     @_take.register
     def _(self, event: e.OrderCancelled, row: LogRow) -> None:
@@ -280,21 +323,22 @@ class Projector:
 
     def _drop_order(self, row: LogRow, number: int, status: str, why: str) -> None:
         session = self.session(row.stream)
-        account = self.account(session["account"])
+        account = self.account(session.account)
         account.book = account.book.without_order(number)
-        self._end_order(row.stream, number, status, why, session["cursor"])
+        self._end_order(row.stream, number, status, why, session.cursor)
 
     def _end_order(self, session: str, number: int, status: str, why: str, ended: int | None) -> None:
         if (session, number) not in self._orders:
             columns = t.orders.c
             row = self.connection.execute(select(t.orders).where(columns.session == session, columns.number == number)).one()
-            self._orders[session, number] = dict(row._mapping)
-        self._orders[session, number].update(status=status, why=why, ended=ended)
+            self._orders[session, number] = PlacedOrder(*row)
+        order = self._orders[session, number]
+        order.status, order.why, order.ended = status, why, ended
 
     @_take.register
     def _(self, event: e.OrderFilled, row: LogRow) -> None:
         session = self.session(row.stream)
-        account = self.account(session["account"])
+        account = self.account(session.account)
         instrument = self._instruments[row.stream][event.instrument]
         held = self._positions.get((account.id, event.instrument))
         result = self._result_of(event, held)
@@ -302,13 +346,13 @@ class Projector:
         with localcontext(EXACT):
             account.fees, account.gas = account.fees + event.fee, account.gas + event.gas
         account.trades += 1
-        session["trades"] += 1
+        session.trades += 1
         self._grow_position(account, event, row, instrument, held)
         self._end_order(row.stream, event.order, "filled", "", event.ts)
         self._add(
             t.trades, id=row.id, account=account.id, session=row.stream, ts=event.ts, instrument=instrument,
             symbol=instrument.symbol, side=event.side.value, reason=event.reason.value,
-            strategy=session["configuration"].strategy, order_number=event.order, quantity=event.quantity, price=event.price,
+            strategy=session.configuration.strategy, order_number=event.order, quantity=event.quantity, price=event.price,
             notional=event.notional, fee=event.fee, gas=event.gas, spread_cost=event.spread_cost,
             slippage_cost=event.slippage_cost, realised=event.realised, result=result, cash=event.cash,
         )  # fmt: skip
@@ -351,17 +395,17 @@ class Projector:
     def _(self, event: e.ThoughtRecorded, row: LogRow) -> None:
         thought = event.thought
         self._add(
-            t.thoughts, id=row.id, account=self.session(row.stream)["account"], session=row.stream, ts=thought.ts,
+            t.thoughts, id=row.id, account=self.session(row.stream).account, session=row.stream, ts=thought.ts,
             symbol=thought.symbol, decision=thought.decision.value, thought=thought,
         )  # fmt: skip
 
     @_take.register
     def _(self, event: e.EquityMarked, row: LogRow) -> None:
         session = self.session(row.stream)
-        session.update(cursor=event.ts, steps=session["steps"] + 1, equity=event.equity)
-        self._mark(self.account(session["account"]), event.equity, event.ts, event.marks)
+        session.cursor, session.steps, session.equity = event.ts, session.steps + 1, event.equity
+        self._mark(self.account(session.account), event.equity, event.ts, event.marks)
         self._add(
-            t.equity_points, id=row.id, account=session["account"], session=row.stream, ts=event.ts, equity=event.equity,
+            t.equity_points, id=row.id, account=session.account, session=row.stream, ts=event.ts, equity=event.equity,
             cash=event.cash,
         )  # fmt: skip
 

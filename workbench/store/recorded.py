@@ -44,7 +44,7 @@ def record(connection: Connection, number: int, given: BarSeries, arrived: datet
     known = {int(ts): i for i, ts in enumerate(given.ts)}
     rows = []
     overlap: dict[int, tuple[int, Any]] = {}
-    newest = connection.execute(select(series.c.newest).where(series.c.id == number)).scalar()
+    newest, arrivals = connection.execute(select(series.c.newest, series.c.arrivals).where(series.c.id == number)).one()
     if newest is not None and newest >= first:
         query = select(*_COLUMNS, bars.c.revision).where(bars.c.series == number, bars.c.ts.between(first, last))
         for row in connection.execute(query.order_by(bars.c.ts, bars.c.revision)):
@@ -63,13 +63,13 @@ def record(connection: Connection, number: int, given: BarSeries, arrived: datet
         o, h, l, c, v = values
         p = None if pool[i] is None or pool[i] != pool[i] else pool[i]
         rows.append(
-            {"series": number, "ts": ts, "revision": revision, "arrived": arrived, "open": o, "high": h, "low": l, "close": c,
-             "volume": v, "liquidity": p}
+            {"series": number, "ts": ts, "revision": revision, "arrived": arrived, "arrival": arrivals + 1,
+             "open": o, "high": h, "low": l, "close": c, "volume": v, "liquidity": p}
         )  # fmt: skip
     if rows:
         connection.execute(bars.insert(), rows)
-    if newest is None or last > newest:
-        connection.execute(update(series).where(series.c.id == number).values(newest=last))
+        now = {"arrivals": arrivals + 1, "newest": last if newest is None else max(last, newest)}
+        connection.execute(update(series).where(series.c.id == number).values(now))
     return len(rows)
 
 
@@ -80,17 +80,46 @@ def read_bars(
     timeframe: str,
     start: int | None = None,
     end: int | None = None,
-    limit: int | None = None,
+    arrival: int | None = None,
 ) -> BarSeries:
-    """Return the first versions of a series' bars with `start <= ts < end`, oldest first; with a limit, the oldest ones."""
+    """Return the first versions of a series' bars with `start <= ts < end`, oldest first.
+
+    With an arrival, only what had come by then: a bar that filled a hole later is left out.
+    """
     query = select(*_COLUMNS).where(bars.c.series == number, bars.c.revision == 0).order_by(bars.c.ts)
     if start is not None:
         query = query.where(bars.c.ts >= start)
     if end is not None:
         query = query.where(bars.c.ts < end)
-    if limit is not None:
-        query = query.limit(limit)
+    if arrival is not None:
+        query = query.where(bars.c.arrival <= arrival)
     return _series(connection.execute(query).all(), instrument, timeframe)
+
+
+def seen_bars(
+    connection: Connection,
+    number: int,
+    instrument: Instrument,
+    timeframe: str,
+    begin: int,
+    after: int,
+    arrival: int,
+    taken: Sequence[int],
+) -> BarSeries:
+    """Return the bars that a live session has seen from `begin` on, however late others came.
+
+    Parameters
+    ----------
+    after, arrival
+        Open time of the last bar before its first slice, and the writes that had brought bars when it began.
+    taken
+        Open times of the slices that it took and in which this instrument had a bar, rising.
+    """
+    history = read_bars(connection, number, instrument, timeframe, begin, after + 1, arrival)
+    if not taken:
+        return history
+    later = read_bars(connection, number, instrument, timeframe, max(begin, after + 1), taken[-1] + 1)
+    return history.joined(later[np.isin(later.ts, np.array(taken, np.int64))])
 
 
 def newest_bars(connection: Connection, number: int, instrument: Instrument, timeframe: str, count: int) -> BarSeries:
@@ -118,6 +147,11 @@ def _series(rows: Sequence[Any], instrument: Instrument, timeframe: str) -> BarS
         None if not len(pool) or np.isnan(pool).all() else pool,
         checked=True,
     )
+
+
+def arrivals(connection: Connection, number: int) -> int:
+    """Return how many writes have brought bars to a series so far."""
+    return int(connection.execute(select(series.c.arrivals).where(series.c.id == number)).scalar_one())
 
 
 def newest(connection: Connection, number: int) -> int | None:

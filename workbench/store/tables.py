@@ -78,6 +78,8 @@ series = Table(
     Column("instrument", Frozen(Instrument), nullable=False),
     Column("place", Integer, nullable=False, server_default="0"),
     Column("newest", BigInteger),
+    # Counts the writes that brought bars; each bar says with which it came.
+    Column("arrivals", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "key", "timeframe"),
 )
 
@@ -88,6 +90,7 @@ bars = Table(
     Column("ts", BigInteger, primary_key=True, autoincrement=False),
     Column("revision", Integer, primary_key=True, autoincrement=False),
     Column("arrived", AwareTime, nullable=False),
+    Column("arrival", Integer, nullable=False),
     # Prices in the instrument's smallest step.
     Column("open", BigInteger, nullable=False),
     Column("high", BigInteger, nullable=False),

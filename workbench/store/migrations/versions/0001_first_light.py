@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("ts", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("revision", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("arrived", sa.BigInteger(), nullable=False),
+        sa.Column("arrival", sa.Integer(), nullable=False),
         sa.Column("open", sa.BigInteger(), nullable=False),
         sa.Column("high", sa.BigInteger(), nullable=False),
         sa.Column("low", sa.BigInteger(), nullable=False),
@@ -182,6 +183,7 @@ def upgrade() -> None:
         sa.Column("instrument", sa.Text(), nullable=False),
         sa.Column("place", sa.Integer(), server_default="0", nullable=False),
         sa.Column("newest", sa.BigInteger(), nullable=True),
+        sa.Column("arrivals", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("source", "key", "timeframe", name=op.f("uq_series_source_key_timeframe")),
     )
