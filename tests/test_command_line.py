@@ -47,6 +47,9 @@ def test_help_reads_well(call, words):
         (("backtest", "--fee_bps", "1"), "--fee-bps"),
         (("backtest", "--bars", "nowhere.csv", "--symbol", "X/Y"), "There is no file 'nowhere.csv'"),
         (("run", "--mode", "replay"), "a replay needs data"),
+        (("run", "--mode", "live", "--bars", "x.csv"), "expected replay with --bars"),
+        (("run", "--mode", "live", "--timeframe", "1d"), "expected at most 1h for a session on the simulated market"),
+        (("sessions", "--home", "/proc/nope"), "home: expected a folder for the data that can be made and written"),
         (("verify", "ffff"), "There is no session 'ffff'"),
     ],
 )

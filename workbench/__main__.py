@@ -286,6 +286,9 @@ def run(
     rules = StrategyConfiguration(**{**values, "parameters": parameters_of(chosen)})
     if not live and path is None:
         raise Invalid("--bars", "a file with candles, because a replay needs data", "nothing")
+    if live and (path is not None or symbol is not None):
+        found = "--bars" if path is not None else "--symbol"
+        raise Invalid("--mode", f"replay with {found}; a live session trades the --tokens of the simulated market", "live")
     with open_desk(home) as desk:
         dataset = ""
         if not live:

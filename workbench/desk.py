@@ -1,5 +1,6 @@
 """The desk: the only place where real things are chosen and wired — store, sources, clock."""
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,6 +41,12 @@ class Desk:
         home = self.settings.home
         if home.exists() and not home.is_dir():
             raise Invalid("home", "a folder for the data", f"the file {home.name}")
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise Invalid("home", "a folder for the data that can be made and written", f"{home} ({problem.strerror})") from problem
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise Invalid("home", "a folder for the data that can be made and written", f"{home} (may not be written)")
         self.store = Database(self.settings.database_path)
         # What a process remembers of the sessions that it advances; the cursors are the truth. Only actions look inside.
         self.runners: dict[str, object] = {}

@@ -360,6 +360,31 @@ def test_a_session_whose_prices_cannot_be_had_waits_and_can_be_stopped(desk, clo
     assert tables(desk) == before
 
 
+class Interrupted(Simulated):
+    """A market with a long history: somebody loses patience while the first token's is fetched."""
+
+    def __init__(self, stop):
+        super().__init__()
+        self.stop, self.asked = stop, []
+
+    def bars(self, instrument, timeframe, start, end):
+        if not self.asked:
+            self.stop()
+        self.asked.append(instrument.symbol)
+        return super().bars(instrument, timeframe, start, end)
+
+
+def test_a_session_that_is_stopped_while_its_history_is_fetched_fetches_no_more_of_it(desk):
+    row = live(desk)
+    source = desk._sources["simulated"] = Interrupted(lambda: stop_session(desk, row.account, "no patience"))
+    assert advance_session(desk, row.id).due == desk.now()
+    assert source.asked == ["WETH"]
+    assert advance_session(desk, row.id).due is None
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+    assert (ended.status, ended.ended_because) == ("STOPPED", "no patience")
+
+
 def test_a_session_takes_over_positions_that_an_earlier_one_left_and_keeps_those_it_does_not_trade(desk, clock):
     first = start_session(
         desk, default_account(desk),
@@ -411,6 +436,9 @@ def test_a_long_equity_line_is_thinned_evenly_and_keeps_its_newest_point(desk):
         ({"source": "candle_file"}, NotFound, "no live source 'candle_file'"),
         ({"symbols": ("WETHH",)}, NotFound, "Did you mean 'WETH'"),
         ({"timeframe": "7s"}, Invalid, "timeframe"),
+        ({"timeframe": "25s"}, Invalid, "timeframe: expected 5s, 10s, 15s, 20s, 30s or whole minutes"),
+        ({"timeframe": "1d"}, Invalid, "timeframe: expected at most 1h for a session on the simulated market, found '1d'"),
+        ({"timeframe": "5200w"}, Invalid, "timeframe"),
         ({"timeframe": "soon"}, Invalid, "timeframe: expected a whole number and one of"),
         ({"mode": "replay"}, NotFound, "no dataset ''"),
         ({"mode": "replay", "dataset": "feed"}, NotFound, "no dataset 'feed'"),

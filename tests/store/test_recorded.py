@@ -63,3 +63,31 @@ def test_a_series_is_found_by_its_source_and_place(desk):
     with desk.store.read() as connection:
         assert list(recorded.find_series(connection, "market", "1h").values()) == [first, late]
         assert recorded.newest(connection, late) is None
+
+
+def test_what_fills_a_hole_later_is_told_apart_by_its_arrival(desk):
+    bars = wandering(30)
+    holed, rest = bars[~np.isin(np.arange(30), [5, 6])], bars[5:7]
+    with desk.store.write() as connection:
+        number = recorded.series_id(connection, "market", bars.instrument, "1h")
+        assert recorded.arrivals(connection, number) == 0
+        recorded.record(connection, number, holed, desk.at)
+        then = recorded.arrivals(connection, number)
+        recorded.record(connection, number, holed, desk.at)
+        assert recorded.arrivals(connection, number) == then
+        recorded.record(connection, number, rest, desk.at)
+        assert len(recorded.read_bars(connection, number, bars.instrument, "1h")) == 30
+        assert recorded.read_bars(connection, number, bars.instrument, "1h", arrival=then).ts.tolist() == holed.ts.tolist()
+
+
+def test_a_session_has_seen_its_history_and_the_slices_that_it_took(desk):
+    bars = wandering(30)
+    after, taken = int(bars.ts[19]), bars.ts[[20, 22, 25]].tolist()
+    with desk.store.write() as connection:
+        number = recorded.series_id(connection, "market", bars.instrument, "1h")
+        recorded.record(connection, number, bars[:20], desk.at)
+        then = recorded.arrivals(connection, number)
+        recorded.record(connection, number, bars[20:], desk.at)
+        given = (connection, number, bars.instrument, "1h", int(bars.ts[10]), after, then)
+        assert recorded.seen_bars(*given, []).ts.tolist() == bars.ts[10:20].tolist()
+        assert recorded.seen_bars(*given, taken).ts.tolist() == [*bars.ts[10:20].tolist(), *taken]

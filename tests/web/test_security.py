@@ -24,6 +24,7 @@ def test_the_policy_lets_no_inline_script_and_no_frame_in():
     [
         {"origin": "http://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[::1"},
         {"origin": "http://127.0.0.1:9999"},
         {"origin": "http://localhost:8000"},
         {"sec-fetch-site": "cross-site"},

@@ -63,7 +63,7 @@ class Advanced(msgspec.Struct, frozen=True):
 
 
 class Overtaken(Exception):
-    """Somebody else has moved the cursor on; what was worked out is thrown away."""
+    """Somebody else has moved the cursor on, or wants an end; what was worked out is thrown away."""
 
 
 def advance_session(desk: Desk, session: str, turn: int | None = None, budget_seconds: float = 0.5) -> Advanced:
@@ -171,7 +171,11 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
     state = msgspec.structs.replace(open_state(plan, book, marks), ts=before)
     runner = _kind(session)(desk, session, 0, state, "")
     # A replay begins with its data: nothing is at hand before the first bar.
-    had = runner.warm_up() if isinstance(runner, LiveRunner) else Opening(before, {instruments[0].key: 0}, {})
+    had = (
+        runner.warm_up(lambda: _go_on(desk, session.id))
+        if isinstance(runner, LiveRunner)
+        else Opening(before, {instruments[0].key: 0}, {})
+    )
     found = msgspec.structs.replace(book, orders=())
     prints = fingerprint(plan, request, runner.strategy, found, had.history)
     started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals)
@@ -179,6 +183,12 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
     with desk.store.read() as connection:
         runner.session = reads.session(connection, session.id)
     return runner
+
+
+def _go_on(desk: Desk, session: str) -> None:
+    """Break off where somebody has meanwhile asked for a stop: the history of a slow source takes its time."""
+    if any(isinstance(command, Stop) for _, _, command in _waiting(desk, session)):
+        raise Overtaken
 
 
 def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:

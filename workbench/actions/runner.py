@@ -3,7 +3,7 @@
 All of it can be thrown away at any moment: the cursor in the store is the truth.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import takewhile
 from typing import Final
@@ -205,12 +205,19 @@ class LiveRunner(Runner):
                 for place, (number, instrument) in enumerate(zip(self.numbers, self.instruments, strict=True))
             ]  # fmt: skip
 
-    def warm_up(self) -> Opening:
-        """Record the history that the first window wants, and return what there is of it."""
+    def warm_up(self, go_on: Callable[[], None]) -> Opening:
+        """Record the history that the first window wants, and return what there is of it.
+
+        Parameters
+        ----------
+        go_on
+            Called before each instrument; it raises where the session is no longer wanted.
+        """
         start = window_start(self.state.ts + self.length, self.session.timeframe, self.strategy.memory)
         end = self.state.ts + self.length
         arrivals = {}
         for instrument, number in zip(self.instruments, self.numbers, strict=True):
+            go_on()
             series = fetch(self.desk, self.session.source, instrument, self.session.timeframe, start, end)
             with self.desk.store.write(durable=False) as connection:
                 recorded.record(connection, number, series, self.desk.at)

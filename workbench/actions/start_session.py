@@ -8,10 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from workbench.actions.open_account import open_account
 from workbench.desk import Desk
-from workbench.domain.bars import parse_timeframe
 from workbench.domain.events import SessionRequested
 from workbench.domain.sessions import SessionRequest
-from workbench.errors import Conflict, Invalid, NotFound
+from workbench.errors import Conflict, NotFound
 from workbench.store import reads
 from workbench.store.datasets import find_dataset
 from workbench.store.log import append
@@ -78,10 +77,9 @@ def checked(desk: Desk, request: SessionRequest) -> SessionRequest:
         return replace(
             request, source="dataset", dataset=dataset.id, symbols=(dataset.instrument.symbol,), timeframe=dataset.timeframe
         )
-    length = parse_timeframe(request.timeframe)
-    if length % 5000:
-        raise Invalid("timeframe", "a multiple of 5s", request.timeframe)
-    known = {instrument.symbol.lower(): instrument.symbol for instrument in desk.source(request.source).instruments()}
+    source = desk.source(request.source)
+    source.check_timeframe(request.timeframe)
+    known = {instrument.symbol.lower(): instrument.symbol for instrument in source.instruments()}
     for symbol in request.symbols:
         if symbol.lower() not in known:
             raise NotFound("token", symbol, known.values(), field="symbols")

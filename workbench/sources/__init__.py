@@ -6,6 +6,7 @@ recorded by the actions, once, as it was seen.
 
 from typing import TYPE_CHECKING, ClassVar
 
+from workbench.domain.bars import parse_timeframe
 from workbench.domain.instruments import Instrument
 from workbench.shelf import Shelf
 
@@ -33,6 +34,16 @@ class Source:
     def instruments(self) -> tuple[Instrument, ...]:
         """Return what it has prices of, in the order in which they are shown."""
         raise NotImplementedError
+
+    def check_timeframe(self, timeframe: str) -> None:
+        """Refuse a timeframe of which it has no bars, or not soon enough for a session.
+
+        Raises
+        ------
+        Invalid
+            Saying which ones there are.
+        """
+        parse_timeframe(timeframe)
 
     def bars(self, instrument: Instrument, timeframe: str, start: int, end: int) -> "BarSeries":
         """Return the bars of an instrument with `start <= ts < end` (milliseconds UTC), oldest first.

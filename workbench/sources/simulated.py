@@ -51,6 +51,7 @@ _BLOCK: Final = 64 * _PER_MINUTE
 
 _YEAR: Final = 525_960
 _LONGEST: Final = 364 * DAY
+_LONGEST_LIVE: Final = 60 * _MINUTE
 _MOST_BARS: Final = 5_000_000
 DEFAULT_END: Final = "2025-01-01"
 
@@ -147,6 +148,14 @@ class Simulated(Source):
     def instruments(self) -> tuple[Instrument, ...]:
         """Return its tokens, the largest first."""
         return tuple(token.instrument for token in TOKENS)
+
+    def check_timeframe(self, timeframe: str) -> None:
+        """Refuse what five-second bars do not add up to, and what takes too long.
+
+        A session begins with some thousands of bars of history, each put together from five-second ones.
+        """
+        if check_timeframe(timeframe) > _LONGEST_LIVE:
+            raise Invalid("timeframe", "at most 1h for a session on the simulated market", timeframe)
 
     def bars(self, instrument: Instrument, timeframe: str, start: int, end: int) -> BarSeries:
         """Return the bars with `start <= ts < end`; there are no holes.

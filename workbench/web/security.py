@@ -86,11 +86,19 @@ def check_origin(headers: Headers, host: str) -> None:
         If its Origin is foreign or `null`, or its Sec-Fetch-Site is not our own.
     """
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _place(origin) != host.lower():
         raise Forbidden("The request's origin", f"this site ({host}) or none", origin)
     site = headers.get("sec-fetch-site")
     if site is not None and site not in _SAME:
         raise Forbidden("The request's Sec-Fetch-Site", "same-origin or none", site)
+
+
+def _place(origin: str) -> str:
+    """Return an Origin header's host and port; nothing for one that is no address."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name(host: str) -> str:

@@ -62,6 +62,8 @@ async def read_body(request: Request[Any, Any, State]) -> Json:
         body = msgspec.json.decode(raw) if raw.strip() else {}
     except msgspec.DecodeError as problem:
         raise Malformed("The request's body", "JSON", str(problem)) from problem
+    except RecursionError as problem:
+        raise Malformed("The request's body", "JSON of a few levels", "hundreds of them, one in another") from problem
     if not isinstance(body, dict):
         raise Malformed("The request's body", "a JSON object", type(body).__name__)
     return body
