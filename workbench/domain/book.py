@@ -163,6 +163,12 @@ class Book(msgspec.Struct, frozen=True):
         return value
 
     @property
+    def put_in(self) -> Decimal:
+        """What came in less what went out, ever."""
+        with localcontext(EXACT):
+            return self.deposits - self.withdrawals
+
+    @property
     def at_cost(self) -> Decimal:
         """What the open positions cost, before cash costs."""
         with localcontext(EXACT):

@@ -215,8 +215,10 @@ class Projector:
         account = self.account(self._account_of(stream))
         with localcontext(EXACT):
             account.book = account.book.deposited(amount) if amount > 0 else account.book.withdrawn(-amount)
+            before = account.equity
             account.equity += amount
-            account.peak += amount
+            # The drawdown is the market's doing: cash that comes or goes leaves the share by which it is down as it was.
+            account.peak = share(account.peak, account.equity, before) if before > 0 else account.peak + amount
 
     def _account_of(self, stream: str) -> str:
         if stream in self._accounts:
@@ -406,7 +408,7 @@ class Projector:
         self._mark(self.account(session.account), event.equity, event.ts, event.marks)
         self._add(
             t.equity_points, id=row.id, account=session.account, session=row.stream, ts=event.ts, equity=event.equity,
-            cash=event.cash,
+            cash=event.cash, put_in=self.account(session.account).book.put_in,
         )  # fmt: skip
 
     @_take.register

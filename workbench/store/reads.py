@@ -78,17 +78,20 @@ def figures(connection: Connection, account: str, now: int) -> Figures:
     book: Book = row.book
     since = (row.last_ts if row.last_ts >= 0 else now) // DAY * DAY
     points = t.equity_points.c
-    before = select(points.equity).where(points.account == account, points.ts < since).order_by(points.ts.desc(), points.id.desc())
-    yesterday = connection.execute(before.limit(1)).scalar()
+    before = (
+        select(points.equity, points.put_in)
+        .where(points.account == account, points.ts < since)
+        .order_by(points.ts.desc(), points.id.desc())
+    )
+    yesterday = connection.execute(before.limit(1)).first()
     with localcontext(EXACT):
-        put_in = book.deposits - book.withdrawals
-        start = put_in if yesterday is None else yesterday
-        invested = row.equity - book.cash
-        result, today = row.equity - put_in, row.equity - start
+        put_in, invested = book.put_in, row.equity - book.cash
+        result = row.equity - put_in
+        today = result if yesterday is None else result - (yesterday.equity - yesterday.put_in)
         return Figures(
             value=row.equity, cash=book.cash, invested=invested, deposits=book.deposits, withdrawals=book.withdrawals,
             realised=book.realised, unrealised=invested - book.at_cost, result=result, result_share=_ratio(result, put_in),
-            today=today, today_share=_ratio(today, start), win_rate=row.wins / row.closed if row.closed else None,
+            today=today, today_share=_ratio(today, row.equity - today), win_rate=row.wins / row.closed if row.closed else None,
             wins=row.wins, closed=row.closed, trades=row.trades, open_positions=len(book.positions),
             drawdown=_ratio(row.equity, row.peak) - 1 if row.peak else 0.0, worst_drawdown=row.worst_drawdown,
             costs=book.costs, fees=row.fees, gas=row.gas,

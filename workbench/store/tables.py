@@ -272,6 +272,8 @@ equity_points = Table(
     Column("ts", BigInteger, nullable=False),
     Column("equity", Exact, nullable=False),
     Column("cash", Exact, nullable=False),
+    # Deposits less withdrawals so far, so that a result between two points is not mistaken for cash that came in.
+    Column("put_in", Exact, nullable=False),
     Index("ix_equity_points_account_ts", "account", "ts"),
     Index("ix_equity_points_session_ts", "session", "ts"),
 )

@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("ts", sa.BigInteger(), nullable=False),
         sa.Column("equity", sa.String(length=64), nullable=False),
         sa.Column("cash", sa.String(length=64), nullable=False),
+        sa.Column("put_in", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_equity_points")),
     )
     op.create_index("ix_equity_points_account_ts", "equity_points", ["account", "ts"], unique=False)
