@@ -115,6 +115,7 @@ def given_rules(options: dict[str, Any]) -> dict[str, Any]:
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 def up(port: int, home: str | None, no_browser: bool) -> None:
     """Start the web server and the worker; Ctrl-C ends both."""
+    asked_to_end = _noted_signals()
     listener = _listener(port)
     from workbench.desk import open_desk
     from workbench.web.serve import serve
@@ -125,7 +126,18 @@ def up(port: int, home: str | None, no_browser: bool) -> None:
         click.echo(f"Workbench {workbench.__version__} is at {address}  (Ctrl-C ends it)\nData: {desk.settings.home}")
         if not no_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        serve(desk, listener)
+        serve(desk, listener, asked_to_end)
+
+
+def _noted_signals() -> threading.Event:
+    """Note Ctrl-C and a request to end, instead of raising wherever the start happens to be.
+
+    An interrupt that is raised in the middle of an import can be lost there, and leave its lock held for ever.
+    """
+    asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: asked.set())
+    return asked
 
 
 def _listener(port: int) -> socket.socket:

@@ -98,9 +98,15 @@ def test_ctrl_c_ends_server_and_worker(start, home):
     log = home.parent / "up.log"
     until(lambda: "is at" in log.read_text())
     until(lambda: (home / "queue.sqlite3").exists())
-    up.interrupt()
+    assert up.interrupt() == 0
     left = subprocess.run(["pgrep", "-f", f"worker --home {home}"], capture_output=True, text=True)
     assert left.stdout == ""
+
+
+def test_ctrl_c_while_it_is_still_starting_is_not_lost(start, home):
+    up = start("up", "--no-browser", "--port", "0")
+    until(lambda: (home / "workbench.sqlite3").exists())
+    assert up.interrupt() == 0
 
 
 def test_a_worker_that_dies_is_started_again(start, home):

@@ -20,16 +20,24 @@ class Server(uvicorn.Server):
     ----------
     app
         The application.
+    asked_to_end
+        Set by whoever wanted it to end before it listened to signals itself.
     grace_seconds
         How long requests that are still under way are waited for.
     """
 
-    def __init__(self, app: Litestar, grace_seconds: int = 2) -> None:
+    def __init__(self, app: Litestar, asked_to_end: threading.Event, grace_seconds: int = 2) -> None:
         self.live: Live = app.state.live
+        self.asked_to_end = asked_to_end
         config = uvicorn.Config(
             app, log_level="warning", timeout_graceful_shutdown=grace_seconds, access_log=False, server_header=False
         )
         super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and end at once if that was asked meanwhile."""
+        await super().startup(sockets)
+        self.should_exit = self.should_exit or self.asked_to_end.is_set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the feeds, then the rest."""
@@ -37,9 +45,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(desk: Desk, listener: socket.socket) -> None:
-    """Run the server in this process."""
+def serve(desk: Desk, listener: socket.socket, asked_to_end: threading.Event) -> None:
+    """Run the server in this process until it is asked to end."""
     jobs.bind(desk)
     # The form is made of every strategy's parameters, and indicators take seconds to import where pandas is installed.
     threading.Thread(target=strategies.load, daemon=True).start()
-    Server(create_app(desk)).run(sockets=[listener])
+    Server(create_app(desk), asked_to_end).run(sockets=[listener])
