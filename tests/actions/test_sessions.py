@@ -463,6 +463,17 @@ def test_a_session_ends_when_its_minutes_are_over(desk, clock):
     assert verify_session(desk, row.id).identical
 
 
+def test_the_runtime_ends_a_session_between_two_bars(desk, clock):
+    row = live(desk, runtime_minutes=1, timeframe="15m")
+    advance_session(desk, row.id)
+    due = advance_session(desk, row.id).due
+    assert due == desk.now() + 60_000
+    clock.move(60_000)
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).ended_because == "its 1 minutes were over"
+
+
 def test_a_replay_at_a_speed_keeps_to_the_clock(desk, clock):
     request = replay(desk, wandering(200), speed=3600.0)
     row = start_session(desk, None, request)

@@ -225,7 +225,7 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     if steps:
         due = _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
     elif not taken:
-        due = runner.next_due()
+        due = _next_due(desk, runner)
         due = max(due, desk.now() + EMPTY_MS) if due is not None else desk.now() + RETRY_MS
         _postpone(desk, runner.session.id, due)
     return taken, due
@@ -244,11 +244,21 @@ def _waiting(desk: Desk, session: str) -> list[tuple[int, str, Command]]:
     return [(row.id, row.by, msgspec.json.decode(row.body, type=Command)) for row in rows]
 
 
-def _time_is_up(desk: Desk, runner: Runner) -> str:
+def _end_of_time(desk: Desk, runner: Runner) -> int | None:
+    """Return when the runtime that was asked for is over; None for no limit."""
     minutes, started = runner.session.runtime_minutes, runner.session.started
-    if minutes is None or started is None or desk.now() < started + minutes * 60_000:
-        return ""
-    return f"its {minutes:g} minutes were over"
+    return None if minutes is None else (desk.now() if started is None else started) + round(minutes * 60_000)
+
+
+def _time_is_up(desk: Desk, runner: Runner) -> str:
+    end = _end_of_time(desk, runner)
+    return "" if end is None or desk.now() < end else f"its {runner.session.runtime_minutes:g} minutes were over"
+
+
+def _next_due(desk: Desk, runner: Runner) -> int | None:
+    """Return when there is something to do: the next slice, or the end of the runtime, which waits for no bar."""
+    due, end = runner.next_due(), _end_of_time(desk, runner)
+    return due if due is None or end is None else min(due, end)
 
 
 def _commit(
@@ -267,7 +277,7 @@ def _commit(
     digest = runner.input_digest if input_digest is None else input_digest
     before = runner.state
     runner.state = state
-    due = None if state.stopped else runner.next_due()
+    due = None if state.stopped else _next_due(desk, runner)
     runner.state = before
     values = {
         "turn": runner.turn + 1, "state": msgspec.json.encode(state).decode(), "input_digest": digest, "due": due,

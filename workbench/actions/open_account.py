@@ -9,8 +9,7 @@ from sqlalchemy import select
 from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
-from workbench.domain.money import rounded, to_decimal
-from workbench.errors import Invalid
+from workbench.domain.money import opening_cash
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.tables import accounts
@@ -36,14 +35,12 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     Invalid
         If the cash is not an amount above zero.
     """
-    amount = to_decimal(cash, "cash")
-    if not 0 < amount <= Decimal(10) ** 12:
-        raise Invalid("cash", "an amount above zero and at most 10^12", cash)
+    amount = opening_cash(cash)
     account = id_ or uuid4().hex[:12]
     with desk.store.write() as connection:
         if connection.execute(select(accounts.c.id).where(accounts.c.id == account)).scalar() is None:
             events = [
-                AccountOpened(account, name, rounded(amount, 8)),
+                AccountOpened(account, name, amount),
                 ConfigurationSaved(DEFAULT_CONFIGURATION),
             ]
             projector = Projector(connection)

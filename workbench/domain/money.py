@@ -42,6 +42,7 @@ def quantum(decimals: int) -> Decimal:
 
 CASH_QUANTUM: Final = quantum(CASH_DECIMALS)
 NO_CASH: Final = Decimal(0).quantize(CASH_QUANTUM)
+MOST_CASH: Final = Decimal(10) ** 12
 
 
 def to_decimal(value: object, field: str = "number") -> Decimal:
@@ -73,6 +74,20 @@ def to_decimal(value: object, field: str = "number") -> Decimal:
     if not number.is_finite():
         raise Invalid(field, "a finite number", str(value))
     return number
+
+
+def opening_cash(value: object) -> Decimal:
+    """Return the cash that an account begins with, 8 decimals.
+
+    Raises
+    ------
+    Invalid
+        If it is not above zero and at most 10^12.
+    """
+    amount = to_decimal(value, "cash")
+    if not CASH_QUANTUM <= amount <= MOST_CASH:
+        raise Invalid("cash", f"an amount from {text(CASH_QUANTUM)} to 10^12", value)
+    return rounded(amount, CASH_DECIMALS)
 
 
 def rounded(value: Decimal, decimals: int) -> Decimal:

@@ -13,7 +13,7 @@ from workbench.analytics.metrics import Run, Value, statistics
 from workbench.domain.book import open_book
 from workbench.domain.config import CostModel, StrategyConfiguration
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
-from workbench.domain.money import rounded, to_decimal
+from workbench.domain.money import opening_cash
 from workbench.domain.sessions import Plan
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
@@ -214,11 +214,9 @@ def backtest(
     many = as_series(bars, symbol, timeframe)
     rules, prices = split_options(options, configuration or StrategyConfiguration(), costs or CostModel())
     rules = replace(rules, {"strategy": name_of(strategy), "parameters": parameters_of(strategy)})
-    opening = to_decimal(cash, "cash")
-    if not 0 < opening <= Decimal(10) ** 12:
-        raise Invalid("cash", "an amount above zero and at most 10^12", cash)
+    opening = opening_cash(cash)
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, prices)
-    state = open_state(plan, open_book(rounded(opening, 8)))
+    state = open_state(plan, open_book(opening))
     readings = [read_series(strategy, series) for series in many]
     return _run(strategy, many, plan, opening, state, readings, progress)
 
