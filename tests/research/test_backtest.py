@@ -143,7 +143,7 @@ def test_a_result_shows_itself():
         (lambda bars: wb.backtest(wb.strategies.SmaCross(fast=50, slow=20), bars), Invalid, "fewer bars than slow, which is 20"),
         (lambda bars: wb.backtest("sma_cross", bars, fee=3), NotFound, "Did you mean 'fee_bps'"),
         (lambda bars: wb.backtest("sma_cross", bars, fee_bps=-1), Invalid, "fee_bps: expected a number from 0 to 1000"),
-        (lambda bars: wb.backtest("sma_cross", bars, cash=0), Invalid, "cash: expected an amount above zero"),
+        (lambda bars: wb.backtest("sma_cross", bars, cash=0), Invalid, "cash: expected an amount from 0.00000001 to 10^12"),
         (lambda bars: wb.backtest("sma_cross", bars, cash="lots"), Invalid, "cash: expected a number, found 'lots'"),
         (lambda bars: wb.backtest(3, bars), Invalid, "strategy: expected a strategy or the name of one, found 3"),
         (lambda bars: wb.backtest("sma_cross", bars, parameters=[1]), Invalid, "expected names and values"),
