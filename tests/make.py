@@ -7,7 +7,8 @@ import numpy as np
 
 from workbench.domain.bars import Bar, Slice
 from workbench.domain.book import open_book
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import CostModel, ExchangeCosts
 from workbench.domain.instruments import Instrument, pair
 from workbench.domain.sessions import Plan
 from workbench.engine.series import BarSeries
@@ -70,7 +71,7 @@ def state(
 ) -> State:
     """The state of a session before its first slice."""
     configuration = StrategyConfiguration(**rules)  # type: ignore[arg-type]
-    return open_state(Plan(tuple(instruments), "1h", configuration, costs or CostModel()), open_book(Decimal(str(cash))))
+    return open_state(Plan(tuple(instruments), "1h", configuration, costs or ExchangeCosts()), open_book(Decimal(str(cash))))
 
 
 def given(*bars: Bar | None, last: bool = False) -> Slice:

@@ -18,8 +18,10 @@ from typing import Any
 import click
 
 import workbench
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, StrategyConfiguration
+from workbench.domain.costs import MODELS, ExchangeCosts, PaperTradingConfig, PoolCosts
 from workbench.domain.params import param_fields
+from workbench.domain.terms import Terms, with_fields
 from workbench.errors import Invalid, NotFound, Refused, WorkbenchError
 
 DEFAULT_PORT = 8000
@@ -59,12 +61,20 @@ home_option = click.option("--home", metavar="FOLDER", help="Data folder; WORKBE
 
 
 def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for every field of the configuration and the cost model."""
-    for struct in (StrategyConfiguration, CostModel):
-        for field in reversed(param_fields(struct)):
-            unit = f", {field.param.unit}" if field.param.unit else ""
-            text = f"{field.label}{unit}. {field.param.help}"
-            command = click.option(f"--{field.name.replace('_', '-')}", field.name, metavar="N", help=text)(command)
+    """Give a command one option for every field of the configuration, the cost models and the paper trading config."""
+    structs = (StrategyConfiguration, PoolCosts, ExchangeCosts, PaperTradingConfig)
+    fields = {field.name: field for struct in structs for field in param_fields(struct)}
+    for field in reversed(fields.values()):
+        unit = f", {field.param.unit}" if field.param.unit else ""
+        text = f"{field.label}{unit}. {field.param.help}"
+        command = click.option(f"--{field.name.replace('_', '-')}", field.name, metavar="N", help=text)(command)
+    switches = {"simulate_network_issues": "Let trades fail at the failure rate.", "simulate_mev": "Let swaps be sandwiched."}
+    for name, text in switches.items():
+        flag = name.replace("_", "-")
+        command = click.option(f"--{flag}/--no-{flag}", name, default=None, help=text)(command)
+    command = click.option("--seed", default=1, show_default=True, help="For whatever is drawn.")(command)
+    models = click.Choice(list(MODELS))
+    command = click.option("--costs", type=models, help="The cost model: an exchange, or a pool on a chain.")(command)
     choices = {"sizing": ["percent", "fixed"], "on_hole": ["raise", "skip", "mark"]}
     for name, values in choices.items():
         text = {"sizing": "How an entry is sized.", "on_hole": "What to do where bars are missing."}[name]
@@ -206,6 +216,7 @@ def backtest(
     timeframe: str | None,
     cash: str,
     as_json: bool,
+    seed: int,
     **options: Any,
 ) -> None:
     """Run a strategy over candles and print its figures.
@@ -219,7 +230,7 @@ def backtest(
     chosen = make_strategy(strategy, read_settings(settings))
     bars = _bars(path, symbol, timeframe, count)
     with _progress(as_json) as progress:
-        result = research.backtest(chosen, bars, cash=cash, progress=progress, **given_rules(options))
+        result = research.backtest(chosen, bars, cash=cash, progress=progress, seed=seed, **given_rules(options))
     if as_json:
         about = {
             "strategy": strategy,
@@ -280,22 +291,21 @@ def run(
     minutes: float | None,
     as_json: bool,
     home: str | None,
+    seed: int,
     **options: Any,
 ) -> None:
     """Trade one session here, without a browser, in an account of its own; Ctrl-C stops it."""
     from workbench.actions.import_dataset import import_dataset
     from workbench.desk import open_desk
     from workbench.domain.sessions import SessionRequest
-    from workbench.research.backtest import split_options
     from workbench.sources.candle_file import read_bars
     from workbench.strategies import make_strategy, name_of, parameters_of
 
     chosen = make_strategy(strategy, read_settings(settings))
     live = mode == "live"
-    base = (DEFAULT_CONFIGURATION, DEFAULT_COSTS) if live else (StrategyConfiguration(), CostModel())
-    rules, costs = split_options(given_rules(options), *base)
-    values = {**{name: getattr(rules, name) for name in rules.__struct_fields__}, "strategy": name_of(chosen)}
-    rules = StrategyConfiguration(**{**values, "parameters": parameters_of(chosen)})
+    base = Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS) if live else Terms()
+    terms = base.changed(given_rules(options))
+    rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
     if not live and path is None:
         raise Invalid("--bars", "a file with candles, because a replay needs data", "nothing")
     if live and (path is not None or symbol is not None):
@@ -309,7 +319,7 @@ def run(
         wanted = tuple(name.strip() for name in (tokens or "").split(",") if name.strip())
         request = SessionRequest(
             mode="live" if live else "replay", dataset=dataset, symbols=wanted, timeframe=timeframe or "5s", speed=speed,
-            runtime_minutes=minutes, configuration=rules, costs=costs,
+            runtime_minutes=minutes, configuration=rules, costs=terms.costs, realism=terms.realism, seed=seed,
         )  # fmt: skip
         _run_and_tell(desk, request, cash, as_json)
 

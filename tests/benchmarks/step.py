@@ -13,7 +13,8 @@ from decimal import Decimal
 from tests.make import wandering
 from workbench.domain.bars import Slice
 from workbench.domain.book import open_book
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import CostModel, ExchangeCosts
 from workbench.domain.sessions import Plan
 from workbench.engine.state import open_state
 from workbench.engine.step import step
@@ -46,12 +47,12 @@ def main() -> None:
     series = wandering(BARS)
     bars, readings = list(series.bars()), read_series(make_strategy("sma_cross", {"fast": 20, "slow": 100}), series)
     cases = {
-        "plain": (StrategyConfiguration(), CostModel(fee_bps=10)),
+        "plain": (StrategyConfiguration(), ExchangeCosts(fee_bps=10)),
         "every exit and cost": (
             StrategyConfiguration(
                 stop_loss_pct=3, take_profit_pct=8, trailing_stop_pct=4, max_hold_hours=200, cooldown_minutes=120
             ),
-            CostModel(10, 5, 5, "0.5"),
+            ExchangeCosts(10, 5, 5, "0.5"),
         ),
     }
     for name, (rules, costs) in cases.items():

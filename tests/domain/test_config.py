@@ -2,7 +2,8 @@ from decimal import Decimal
 
 import pytest
 
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts, PaperTradingConfig, PoolCosts
 from workbench.domain.params import make, param_fields
 from workbench.domain.sessions import SessionRequest, Status, move
 from workbench.errors import Conflict, Invalid, NotFound
@@ -17,7 +18,7 @@ def test_what_multiplies_money_is_kept_to_four_decimals():
     made = StrategyConfiguration(size_pct=100 / 3, stop_loss_pct=0.1 + 0.2, size_amount=1e-8)
     assert (made.size_pct, made.stop_loss_pct) == (Decimal("33.3333"), Decimal("0.3"))
     assert made.size_amount == Decimal("0.00000001")
-    assert CostModel(fee_bps=1000, gas=0.123456789).gas == Decimal("0.12345679")
+    assert ExchangeCosts(fee_bps=1000, gas=0.123456789).gas == Decimal("0.12345679")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_a_value_out_of_bounds_is_refused_with_its_bounds(field, value, sentence
 
 
 def test_every_bounded_field_has_words_for_a_form():
-    for struct in (StrategyConfiguration, CostModel, SessionRequest):
+    for struct in (StrategyConfiguration, ExchangeCosts, PoolCosts, PaperTradingConfig, SessionRequest):
         for field in param_fields(struct):
             assert field.label
             assert field.param.help.endswith(".")
@@ -50,7 +51,7 @@ def test_every_bounded_field_has_words_for_a_form():
 
 def test_an_unknown_name_is_told_the_nearest():
     with pytest.raises(NotFound, match="Did you mean 'fee_bps'"):
-        make(CostModel, {"fees_bps": 3}, "cost")
+        make(ExchangeCosts, {"fees_bps": 3}, "cost")
 
 
 def test_a_session_moves_only_as_it_may():

@@ -15,7 +15,8 @@ from workbench.domain.commands import (
     Stop,
     Withdraw,
 )
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts
 from workbench.domain.events import (
     CommandRefused,
     EquityMarked,
@@ -60,7 +61,7 @@ def test_a_decision_at_a_close_trades_at_the_next_open():
 
 
 def test_a_buy_spends_its_share_of_the_equity_and_pays_its_costs_on_top():
-    costs = CostModel(fee_bps=10, half_spread_bps=5, slippage_bps=15, gas="0.25")
+    costs = ExchangeCosts(fee_bps=10, half_spread_bps=5, slippage_bps=15, gas="0.25")
     after, events, _ = run(state(costs=costs), 100, 100, signals="e")
     (bought,) = fills(events)
     assert bought.price == Decimal("100.2")
@@ -71,7 +72,7 @@ def test_a_buy_spends_its_share_of_the_equity_and_pays_its_costs_on_top():
 
 
 def test_cash_that_falls_short_buys_the_most_that_it_covers():
-    after, events, _ = run(state(size_pct=100, costs=CostModel(fee_bps=10)), 3, 3, signals="e")
+    after, events, _ = run(state(size_pct=100, costs=ExchangeCosts(fee_bps=10)), 3, 3, signals="e")
     (bought,) = fills(events)
     assert 0 <= after.book.cash < Decimal("0.00000005")
     assert bought.quantity < Decimal("3333.33333333")
@@ -337,7 +338,7 @@ def test_an_order_that_never_fills_is_outside_the_ledger_digest():
 def test_the_same_inputs_give_the_same_events_whatever_the_callers_decimal_context():
     slices = [given(bar(START + i * HOUR, price)) for i, price in enumerate((100, 101, 99, 103))]
     readings = [reading(enter=True), reading(), reading(exit=True), reading()]
-    start = state(costs=CostModel(fee_bps=7))
+    start = state(costs=ExchangeCosts(fee_bps=7))
 
     def events():
         after, happened = start, []

@@ -11,7 +11,8 @@ from tests.make import wandering
 from tests.research.test_backtest import GOLDEN
 from workbench.actions.start_session import start_session
 from workbench.actions.verify_session import verify_session
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts
 from workbench.domain.sessions import SessionRequest
 from workbench.store import reads
 
@@ -55,7 +56,7 @@ def test_backtest_replay_and_the_real_worker_agree_on_every_real_file(name, home
     configuration = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 20, "slow": 100})
     with wb.open_desk(home) as desk:
         dataset = wb.import_dataset(desk, series)
-        request = SessionRequest(mode="replay", dataset=dataset.id, configuration=configuration, costs=CostModel(fee_bps=10))
+        request = SessionRequest(mode="replay", dataset=dataset.id, configuration=configuration, costs=ExchangeCosts(fee_bps=10))
         there = start_session(desk, None, request)
         start("worker")
         until(lambda: not progress(desk, there.id).is_active, seconds=180)

@@ -117,7 +117,7 @@ class Reference:
                 may = self.o.max_daily_trades is None or self.today < self.o.max_daily_trades
                 if rested and may and self.cash > 0 and self.cash >= self.o.min_trade_size:
                     amount = self.o.size_amount if self.o.sizing == "fixed" else near(equity * self.o.size_pct / 100)
-                    waiting = ("buy", amount)
+                    waiting = ("buy", min(amount, self.cash))
         return equity
 
     def leave(self, ts, open_, high, low):

@@ -167,7 +167,7 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
             instruments = tuple(every[symbol] for symbol in request.symbols)
             length = parse_timeframe(request.timeframe)
             before = (desk.now() // length - 1) * length
-    plan = Plan(instruments, request.timeframe, request.configuration, request.costs)
+    plan = Plan(instruments, request.timeframe, request.configuration, request.costs, request.realism, request.seed)
     state = msgspec.structs.replace(open_state(plan, book, marks), ts=before)
     runner = _kind(session)(desk, session, 0, state, "")
     # A replay begins with its data: nothing is at hand before the first bar.

@@ -256,5 +256,6 @@ def add_input(digest: str, given: Slice) -> str:
     hasher = blake2b(bytes.fromhex(digest or "00" * 32), digest_size=32)
     hasher.update(str(given.ts).encode())
     for bar in given.bars:
-        hasher.update(f"|{bar.open}|{bar.high}|{bar.low}|{bar.close}|{bar.volume}".encode() if bar else b"|-")
+        pool = f"|{bar.liquidity}" if bar is not None and bar.liquidity is not None else ""
+        hasher.update(f"|{bar.open}|{bar.high}|{bar.low}|{bar.close}|{bar.volume}{pool}".encode() if bar else b"|-")
     return hasher.hexdigest()

@@ -6,7 +6,7 @@ from sqlalchemy import update
 from workbench.desk import Desk
 from workbench.domain.commands import Command, Stop
 from workbench.domain.events import Event, StopRequested
-from workbench.errors import Conflict
+from workbench.errors import Conflict, Invalid
 from workbench.store import reads
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -23,12 +23,14 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
         If there is no such session.
     Conflict
         If it has ended, or is stopping already.
+    Invalid
+        If a field of the command has the wrong type.
     """
+    body = _body(command)
     with desk.store.write() as connection:
         found = reads.session(connection, session)
         if not found.is_active or found.status == "STOPPING":
             raise Conflict("a command is for a running session", f"session {session} is {found.status}")
-        body = msgspec.json.encode(command).decode()
         connection.execute(commands.insert(), {"session": session, "at": desk.at, "by": by, "body": body, "after_steps": None})
         connection.execute(update(cursors).where(cursors.c.session == session).values(due=desk.now()))
         if isinstance(command, Stop):
@@ -37,3 +39,13 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
             projector.take(append(connection, session, events, desk.at))
             projector.flush()
         return reads.session(connection, session)
+
+
+def _body(command: Command) -> str:
+    """Return a command as its row holds it, once it is sure that it can be read back."""
+    body = msgspec.json.encode(command)
+    try:
+        msgspec.json.decode(body, type=Command)
+    except msgspec.ValidationError as problem:
+        raise Invalid("command", "fields of the right types", str(problem)) from problem
+    return body.decode()

@@ -27,7 +27,8 @@ def _fill_schema(instruments: Mapping[str, Instrument]) -> Schema:
     size, price = _scales(instruments)
     return {
         "ts": TIME, "symbol": pl.String, "side": pl.String, "quantity": size, "price": price, "notional": _CASH, "fee": _CASH,
-        "gas": _CASH, "spread_cost": _CASH, "slippage_cost": _CASH, "realised": _CASH, "cash": _CASH, "reason": pl.String,
+        "gas": _CASH, "tax": _CASH, "spread_cost": _CASH, "slippage_cost": _CASH,
+        "impact_cost": _CASH, "realised": _CASH, "cash": _CASH, "reason": pl.String, "maker": pl.Boolean,
     }  # fmt: skip
 
 
@@ -43,8 +44,8 @@ def _trip_schema(instruments: Mapping[str, Instrument]) -> Schema:
 def fills_frame(fills: Sequence[OrderFilled], instruments: Mapping[str, Instrument]) -> pl.DataFrame:
     """Return the fills, one row each, in order."""
     rows = [
-        (f.ts, instruments[f.instrument].symbol, f.side.value, f.quantity, f.price, f.notional, f.fee, f.gas, f.spread_cost,
-         f.slippage_cost, f.realised, f.cash, f.reason.value)
+        (f.ts, instruments[f.instrument].symbol, f.side.value, f.quantity, f.price, f.notional, f.fee, f.gas, f.tax, f.spread_cost,
+         f.slippage_cost, f.impact_cost, f.realised, f.cash, f.reason.value, f.maker)
         for f in fills
     ]  # fmt: skip
     return _frame(rows, _fill_schema(instruments))

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from workbench.domain.money import EXACT, NO_CASH, product, share
-from workbench.domain.orders import Order, Side
+from workbench.domain.orders import Order, OrderType, Side
 from workbench.errors import LedgerBroken
 
 if TYPE_CHECKING:
-    from workbench.domain.events import OrderFilled
+    from workbench.domain.events import OrderFilled, OrderReverted
 
 
 class Lot(msgspec.Struct, frozen=True):
@@ -85,6 +85,35 @@ class Book(msgspec.Struct, frozen=True):
         """Return the book with one more resting order."""
         return msgspec.structs.replace(self, orders=(*self.orders, order))
 
+    def amended(self, order: Order) -> "Book":
+        """Return the book with a resting order in the place of the one with its number."""
+        return msgspec.structs.replace(self, orders=tuple(order if old.id == order.id else old for old in self.orders))
+
+    def order(self, number: int) -> Order | None:
+        """Return the resting order with a number; None where none rests."""
+        return next((order for order in self.orders if order.id == number), None)
+
+    def free_cash(self, beside: int = 0) -> Decimal:
+        """Return the cash that no resting buy has spoken for, that of order `beside` left out; never below zero."""
+        if not self.orders:
+            return self.cash
+        with localcontext(EXACT):
+            spoken = sum((order.left for order in self.orders if order.side is Side.BUY and order.id != beside), NO_CASH)
+            return max(self.cash - spoken, NO_CASH)
+
+    def free_quantity(self, instrument: str, beside: int = 0) -> Decimal:
+        """Return how much of an instrument no resting sale has spoken for, that of order `beside` left out.
+
+        Orders that cancel each other speak for the larger of them; a reduce-only sale speaks for nothing.
+        """
+        spoken: dict[int, Decimal] = {}
+        for order in self.orders:
+            if order.instrument == instrument and order.side is Side.SELL and not order.reduce_only and order.id != beside:
+                group = order.group or order.id
+                spoken[group] = max(spoken.get(group, order.left), order.left)
+        with localcontext(EXACT):
+            return max(self.quantity(instrument) - sum(spoken.values(), Decimal(0)), Decimal(0))
+
     def without_order(self, number: int) -> "Book":
         """Return the book without a resting order."""
         return msgspec.structs.replace(self, orders=tuple(order for order in self.orders if order.id != number))
@@ -98,7 +127,7 @@ class Book(msgspec.Struct, frozen=True):
             If the fill's own figures do not follow from this book.
         """
         with localcontext(EXACT):
-            paid = fill.fee + fill.gas
+            paid = fill.paid
             if fill.side is Side.BUY:
                 left: Position | None = bought(self.positions.get(fill.instrument), Lot(fill.ts, fill.quantity, fill.notional))
                 cash, realised = self.cash - fill.notional - paid, NO_CASH
@@ -118,8 +147,38 @@ class Book(msgspec.Struct, frozen=True):
                 realised=self.realised + realised,
                 costs=self.costs + paid,
                 positions=positions,
-                orders=tuple(order for order in self.orders if order.id != fill.order),
+                orders=self._orders_after(fill),
             )
+
+    def _orders_after(self, fill: "OrderFilled") -> tuple[Order, ...]:
+        if not fill.left:
+            return tuple(order for order in self.orders if order.id != fill.order)
+        name = "amount" if fill.side is Side.BUY else "quantity"
+        return tuple(
+            msgspec.structs.replace(order, **{name: fill.left, "filled": order.filled + fill.quantity})
+            if order.id == fill.order
+            else order
+            for order in self.orders
+        )
+
+    def reverted(self, event: "OrderReverted") -> "Book":
+        """Return the book after an order that came back: its gas is paid, and it is gone or sent again at the next open.
+
+        Raises
+        ------
+        LedgerBroken
+            If the event's cash does not follow from this book.
+        """
+        with localcontext(EXACT):
+            cash = self.cash - event.gas
+            if cash != event.cash or cash < 0:
+                raise LedgerBroken("cash after a revert follows from the book and is not negative", cash, event.cash)
+            order = self.order(event.order)
+            after = msgspec.structs.replace(self, cash=cash, costs=self.costs + event.gas)
+            if order is None or not event.retried:
+                return after.without_order(event.order)
+            armed = order.triggered or order.type not in (OrderType.MARKET, OrderType.LIMIT)
+            return after.amended(msgspec.structs.replace(order, triggered=armed))
 
     def sell(self, instrument: str, quantity: Decimal) -> Sale:
         """Return what selling that much takes away, oldest lots first.

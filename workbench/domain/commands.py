@@ -7,12 +7,14 @@ import msgspec
 
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.money import rounded
-from workbench.domain.orders import Side
+from workbench.domain.orders import OrderType, Side, TimeInForce
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Invalid
 
 Amount = Annotated[Decimal, Param(0, 1e12, help="In the quote currency, at most 8 decimals.", decimals=18)]
 Quantity = Annotated[Decimal, Param(0, 1e15, help="In units of the token, at most 8 decimals.", decimals=18)]
+
+Price = Annotated[Decimal, Param(0, 1e15, help="In the quote currency.", decimals=18)]
 
 
 class _Numbers(msgspec.Struct, frozen=True):
@@ -26,58 +28,91 @@ class _Numbers(msgspec.Struct, frozen=True):
                 raise Invalid(name, "at most 8 decimals", format(value, "f"))
 
 
-class Stop(msgspec.Struct, frozen=True, tag=True):
+class Stop(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """End the session: resting orders are cancelled; positions stay unless they are to be closed."""
 
     reason: str = "asked to stop"
     close_positions: bool = False
 
 
-class Pause(msgspec.Struct, frozen=True, tag=True):
+class Pause(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Make no more entries; exits go on."""
 
 
-class Resume(msgspec.Struct, frozen=True, tag=True):
+class Resume(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Make entries again."""
 
 
-class PlaceOrder(_Numbers, frozen=True, tag=True):
-    """Buy for an amount, or sell a quantity, at the next open."""
+class PlaceOrder(_Numbers, frozen=True, tag_field="command", tag=True, omit_defaults=True):
+    """Place an order; what its fields mean stands at `workbench.domain.orders.Order`.
+
+    A buy names its amount, a sale its quantity. A market order trades at the next open; the others rest.
+    """
 
     instrument: str
     side: Side
     amount: Amount | None = None
     quantity: Quantity | None = None
+    type: OrderType = OrderType.MARKET
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    trail_pct: Annotated[Decimal, Param(0.01, 99, 0.1, unit="%", help="How far a trailing stop stays behind.")] | None = None
+    trail_amount: Price | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    expires: int | None = None
+    reduce_only: bool = False
+    stop_loss: Price | None = None
+    take_profit: Price | None = None
 
 
-class CancelOrder(msgspec.Struct, frozen=True, tag=True):
+class PlaceOco(msgspec.Struct, frozen=True, tag_field="command", tag=True):
+    """Place two sales of one position that cancel each other."""
+
+    first: PlaceOrder
+    second: PlaceOrder
+
+
+class AmendOrder(_Numbers, frozen=True, tag_field="command", tag=True, omit_defaults=True):
+    """Change a resting order; what is None stays as it is. It keeps its number and its place."""
+
+    order: int
+    amount: Amount | None = None
+    quantity: Quantity | None = None
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    expires: int | None = None
+
+
+class CancelOrder(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Take back a resting order."""
 
     order: int
 
 
-class ForceExit(msgspec.Struct, frozen=True, tag=True):
+class ForceExit(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Sell the whole position in one instrument, or in all where None, at the next open."""
 
     instrument: str | None = None
 
 
-class ChangeConfiguration(msgspec.Struct, frozen=True, tag=True):
+class ChangeConfiguration(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Go on with another configuration from the next bar."""
 
     configuration: StrategyConfiguration
 
 
-class Deposit(_Numbers, frozen=True, tag=True):
+class Deposit(_Numbers, frozen=True, tag_field="command", tag=True):
     """Put cash in."""
 
     amount: Amount
 
 
-class Withdraw(_Numbers, frozen=True, tag=True):
+class Withdraw(_Numbers, frozen=True, tag_field="command", tag=True):
     """Take cash out."""
 
     amount: Amount
 
 
-Command = Stop | Pause | Resume | PlaceOrder | CancelOrder | ForceExit | ChangeConfiguration | Deposit | Withdraw
+Command = (
+    Stop | Pause | Resume | PlaceOrder | PlaceOco | AmendOrder | CancelOrder | ForceExit | ChangeConfiguration | Deposit | Withdraw
+)

@@ -1,4 +1,4 @@
-"""How a strategy is to be traded: `StrategyConfiguration` and `CostModel`.
+"""How a strategy is to be traded: `StrategyConfiguration`.
 
 Every field carries its bounds and its words, from which the form, the sliders and the checks are made.
 """
@@ -8,29 +8,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from workbench.domain.costs import PoolCosts
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Invalid
 
 Percent = Decimal
 Number = int | float
-
-
-class CostModel(msgspec.Struct, frozen=True):
-    """What a trade costs. Spread and slippage move the fill price; fee and gas are paid in cash on top."""
-
-    fee_bps: Annotated[Decimal, Param(0, 1000, 1, "Fee", "Of the traded value, on every fill.", "bps")] = Decimal(0)
-    half_spread_bps: Annotated[
-        Decimal, Param(0, 1000, 1, "Half spread", "How far the price you get lies from the middle, on every fill.", "bps")
-    ] = Decimal(0)
-    slippage_bps: Annotated[
-        Decimal, Param(0, 1000, 1, "Slippage", "How far the price runs away before the trade is done, on every fill.", "bps")
-    ] = Decimal(0)
-    gas: Annotated[Decimal, Param(0, 10_000, 0.01, "Gas", "A fixed cost for every fill, in the quote currency.", decimals=8)] = (
-        Decimal(0)
-    )
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 class StrategyConfiguration(msgspec.Struct, frozen=True):
@@ -88,5 +71,5 @@ DEFAULT_CONFIGURATION = StrategyConfiguration(
 )
 """What a bare start trades by."""
 
-DEFAULT_COSTS = CostModel(Decimal(5), Decimal(2), Decimal(3), Decimal("0.02"))
-"""What a trade costs on the simulated market: a 5 bps pool, some spread and slippage, and gas as on a rollup chain."""
+DEFAULT_COSTS = PoolCosts(fee_bps=Decimal(5), tolerance_pct=Decimal(1), block_ms=2000)
+"""What a trade costs on the simulated market: a 5 bps pool on a rollup chain with blocks of two seconds."""

@@ -18,7 +18,7 @@ from workbench.domain.book import Book
 from workbench.domain.commands import Command
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import CASH_DECIMALS, text, units
+from workbench.domain.money import CASH_DECIMALS, EXACT, NO_CASH, text, units
 from workbench.domain.orders import Order, Reason, Side
 from workbench.domain.sessions import Plan, SessionRequest
 from workbench.domain.thoughts import Thought
@@ -168,7 +168,63 @@ class OrderPlaced(Event, frozen=True):
     order: Order
 
 
-class OrderFilled(Event, frozen=True):
+class OrderAmended(Event, frozen=True):
+    """A resting order goes on as this one: a person or a program changed it, or a part of its position was sold."""
+
+    order: Order
+
+
+class OrderTriggered(Event, frozen=True):
+    """The price that arms an order was seen, inside the bar that opened at `ts`, and the order did not fill at once."""
+
+    order: int
+    ts: int
+    price: Decimal
+
+
+class StopMoved(Event, frozen=True):
+    """A trailing stop follows the price: its trigger and the best price that it has seen."""
+
+    order: int
+    ts: int
+    stop_price: Decimal
+    extreme: Decimal
+
+
+class OrderExpired(Event, frozen=True):
+    """An order's time was over when the bar at `ts` opened."""
+
+    order: int
+    ts: int
+
+
+class OrderReverted(Event, frozen=True):
+    """An order was sent and came back: nothing was traded, and on a chain its gas is lost.
+
+    Parameters
+    ----------
+    order, instrument, ts
+        Which order, of what, in which bar.
+    gas
+        What was paid for nothing.
+    cash
+        The account's cash after it.
+    why
+        By how much the price had run beyond what the order tolerates, or that the network failed.
+    retried
+        Whether it goes on resting and is sent again: everything but a market order to buy.
+    """
+
+    order: int
+    instrument: str
+    ts: int
+    gas: Decimal
+    cash: Decimal
+    why: str
+    retried: bool = False
+
+
+class OrderFilled(Event, frozen=True, omit_defaults=True):
     """An order traded.
 
     Parameters
@@ -189,6 +245,14 @@ class OrderFilled(Event, frozen=True):
         For a sale, proceeds less the cost of the lots sold, before cash costs; zero for a buy.
     cash
         The account's cash after it.
+    impact_cost
+        What the order's own size did to its price, told beside it like the spread.
+    tax
+        What the token takes of every transfer, charged on top like the fee.
+    left
+        What the order still spends or sells and goes on resting with; zero once it is done.
+    maker
+        Whether it rested in the book and was met there.
     """
 
     order: int
@@ -205,6 +269,15 @@ class OrderFilled(Event, frozen=True):
     slippage_cost: Decimal
     realised: Decimal
     cash: Decimal
+    impact_cost: Decimal = NO_CASH
+    tax: Decimal = NO_CASH
+    left: Decimal = NO_CASH
+    maker: bool = False
+
+    @property
+    def paid(self) -> Decimal:
+        """All cash costs of it: fee, tax and gas."""
+        return EXACT.add(EXACT.add(self.fee, self.gas), self.tax)
 
 
 class OrderCancelled(Event, frozen=True):
@@ -329,6 +402,12 @@ def add_fill(digest: str, fill: OrderFilled, instrument: Instrument) -> str:
     price, quantity = units(fill.price, instrument.price_decimals), units(fill.quantity, instrument.size_decimals)
     fee, gas, cash = (units(value, CASH_DECIMALS) for value in (fill.fee, fill.gas, fill.cash))
     return _chain(digest, f"fill|{fill.instrument}|{fill.side}|{fill.ts}|{price}|{quantity}|{fee}|{gas}|{cash}")
+
+
+def add_revert(digest: str, reverted: OrderReverted) -> str:
+    """Return the ledger digest after a swap that came back and cost its gas."""
+    gas, cash = units(reverted.gas, CASH_DECIMALS), units(reverted.cash, CASH_DECIMALS)
+    return _chain(digest, f"revert|{reverted.instrument}|{reverted.ts}|{gas}|{cash}")
 
 
 def close_ledger_digest(digest: str, equity: Decimal) -> str:

@@ -132,14 +132,16 @@ def check_fields(made: msgspec.Struct) -> None:
 def _check_choices(made: msgspec.Struct) -> None:
     for name, choices in _choices(type(made)):
         found = getattr(made, name)
-        if found not in choices:
-            raise Invalid(name, "one of " + ", ".join(map(repr, choices)), found)
+        if found not in choices or (choices == (True, False) and not isinstance(found, bool)):
+            wanted = "true or false" if choices == (True, False) else "one of " + ", ".join(map(repr, choices))
+            raise Invalid(name, wanted, found)
 
 
 @cache
 def _choices(struct: type[msgspec.Struct]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
     hints = get_type_hints(struct)
-    return tuple((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal)
+    literals = ((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal)
+    return (*literals, *((name, (True, False)) for name, hint in hints.items() if hint is bool))
 
 
 def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> Any:

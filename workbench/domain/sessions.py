@@ -5,7 +5,8 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import CostModel, ExchangeCosts, PaperTradingConfig
 from workbench.domain.instruments import Instrument
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Conflict
@@ -83,7 +84,8 @@ class SessionRequest(msgspec.Struct, frozen=True):
     )
     seed: int = 1
     configuration: StrategyConfiguration = StrategyConfiguration()
-    costs: CostModel = CostModel()
+    costs: CostModel = ExchangeCosts()
+    realism: PaperTradingConfig = PaperTradingConfig()
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -101,9 +103,15 @@ class Plan(msgspec.Struct, frozen=True):
         The length of a bar, such as `"1h"`.
     configuration, costs
         How it is traded and what that costs.
+    realism
+        Which of the world's frictions are simulated on top.
+    seed
+        For whatever is drawn.
     """
 
     instruments: tuple[Instrument, ...]
     timeframe: str
     configuration: StrategyConfiguration
-    costs: CostModel = CostModel()
+    costs: CostModel = ExchangeCosts()
+    realism: PaperTradingConfig = PaperTradingConfig()
+    seed: int = 1

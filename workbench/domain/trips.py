@@ -83,7 +83,7 @@ def grown(trip: Trip | None, fill: OrderFilled) -> Trip:
             invested=trip.invested + (fill.notional if bought else 0),
             returned=trip.returned + (0 if bought else fill.notional),
             gross=trip.gross + fill.realised,
-            costs=trip.costs + fill.fee + fill.gas,
+            costs=trip.costs + fill.paid,
             exit_reason="" if bought else fill.reason.value,
             fills=trip.fills + 1,
         )

@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 
 from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts
 from workbench.domain.params import Field, param_fields
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, WorkbenchError
@@ -151,7 +152,7 @@ def _on_shelf(strategy: SignalStrategy) -> bool:
 
 
 def _rule_fields() -> dict[str, Field]:
-    every = {field.name: field for struct in (StrategyConfiguration, CostModel) for field in param_fields(struct)}
+    every = {field.name: field for struct in (StrategyConfiguration, ExchangeCosts) for field in param_fields(struct)}
     return {name: every[name] for name in _RULES}
 
 

@@ -11,10 +11,12 @@ import polars as pl
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
 from workbench.domain.book import open_book
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
 from workbench.domain.money import opening_cash
 from workbench.domain.sessions import Plan
+from workbench.domain.terms import Terms, with_fields
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.fold import slices
@@ -23,14 +25,11 @@ from workbench.engine.state import State, open_state
 from workbench.engine.step import complete, digest_of, step
 from workbench.engine.strategy import SignalStrategy
 from workbench.engine.windows import read_series
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid
 from workbench.strategies import make_strategy, name_of, parameters_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-
-COST_OPTIONS = CostModel.__struct_fields__
-RULE_OPTIONS = tuple(name for name in StrategyConfiguration.__struct_fields__ if name not in ("name", "strategy", "parameters"))
 
 
 class Backtest:
@@ -158,7 +157,9 @@ def backtest(
     cash: Any = 10_000,
     parameters: Mapping[str, Any] | None = None,
     configuration: StrategyConfiguration | None = None,
-    costs: CostModel | None = None,
+    costs: CostModel | str | None = None,
+    realism: PaperTradingConfig | None = None,
+    seed: int = 1,
     symbol: str = "TOKEN/USD",
     timeframe: str | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -179,15 +180,17 @@ def backtest(
         To begin with, in the quote currency.
     parameters
         Of the strategy, where it is given by name.
-    configuration, costs
-        Rules and costs as a whole; options change single fields of them.
+    configuration, costs, realism
+        Rules, cost model and frictions as a whole; `costs` may be `"exchange"` or `"pool"`. Options change single fields.
+    seed
+        For whatever is drawn: congestion, failures, sandwiches, block times.
     symbol, timeframe
         For a plain frame: what it holds; the timeframe is found where None.
     progress
         Called with the slices done and their number, now and then.
     options
-        Any field of `CostModel` (`fee_bps`, `half_spread_bps`, `slippage_bps`, `gas`) or of `StrategyConfiguration`
-        (`size_pct`, `stop_loss_pct`, `take_profit_pct`, `trailing_stop_pct`, `max_hold_hours`, …).
+        Any field of the cost model (`fee_bps`, `half_spread_bps`, `slippage_bps`, `gas`, …), of `PaperTradingConfig` or of
+        `StrategyConfiguration` (`size_pct`, `stop_loss_pct`, `take_profit_pct`, `trailing_stop_pct`, `max_hold_hours`, …).
 
     Raises
     ------
@@ -212,10 +215,11 @@ def backtest(
     elif parameters:
         strategy = make_strategy(name_of(strategy), {**parameters_of(strategy), **parameters})
     many = as_series(bars, symbol, timeframe)
-    rules, prices = split_options(options, configuration or StrategyConfiguration(), costs or CostModel())
-    rules = replace(rules, {"strategy": name_of(strategy), "parameters": parameters_of(strategy)})
+    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
+    terms = base.changed(options if costs is None else {**options, "costs": costs})
+    rules = with_fields(terms.configuration, {"strategy": name_of(strategy), "parameters": parameters_of(strategy)})
     opening = opening_cash(cash)
-    plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, prices)
+    plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     state = open_state(plan, open_book(opening))
     readings = [read_series(strategy, series) for series in many]
     return _run(strategy, many, plan, opening, state, readings, progress)
@@ -272,26 +276,3 @@ def as_series(bars: Any, symbol: str = "TOKEN/USD", timeframe: str | None = None
     if any(len(series) == 0 for series in many):
         raise Invalid("bars", "at least one bar", "an empty series")
     return many
-
-
-def split_options(
-    options: Mapping[str, Any], configuration: StrategyConfiguration, costs: CostModel
-) -> tuple[StrategyConfiguration, CostModel]:
-    """Return a configuration and a cost model with single fields changed.
-
-    Raises
-    ------
-    NotFound
-        If an option belongs to neither.
-    """
-    for name in options:
-        if name not in COST_OPTIONS and name not in RULE_OPTIONS:
-            raise NotFound("option", name, (*COST_OPTIONS, *RULE_OPTIONS), field=name)
-    rules = {name: value for name, value in options.items() if name in RULE_OPTIONS}
-    prices = {name: value for name, value in options.items() if name in COST_OPTIONS}
-    return replace(configuration, rules), replace(costs, prices)
-
-
-def replace(made: Any, changes: Mapping[str, Any]) -> Any:
-    """Return a struct with some fields changed, checked again as when it was made."""
-    return type(made)(**{name: changes.get(name, getattr(made, name)) for name in made.__struct_fields__})

@@ -22,7 +22,7 @@ from workbench.domain.book import Book
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, share
-from workbench.domain.orders import Side
+from workbench.domain.orders import Order, Side
 from workbench.domain.sessions import SessionRequest, Status
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
@@ -107,7 +107,9 @@ class PlacedOrder(msgspec.Struct):
     ended: int | None
     amount: Decimal | None
     quantity: Decimal | None
-    why: str = ""
+    filled: Decimal
+    why: str
+    body: Order
 
 
 class OpenPosition(msgspec.Struct):
@@ -312,8 +314,48 @@ class Projector:
         account.book = account.book.placed(order)
         self._orders[row.stream, order.id] = PlacedOrder(
             row.stream, order.id, session.account, order.instrument, order.side.value, order.type.value, order.reason.value,
-            "open", order.ts, None, order.amount, order.quantity,
+            "open", order.ts, None, order.amount, order.quantity, order.filled, "", order,
         )  # fmt: skip
+
+    @_take.register
+    def _(self, event: e.OrderAmended, row: LogRow) -> None:
+        self._change_order(row, event.order.id, event.order)
+
+    @_take.register
+    def _(self, event: e.OrderTriggered, row: LogRow) -> None:
+        order = self._order(row.stream, event.order).body
+        self._change_order(row, event.order, msgspec.structs.replace(order, triggered=True), "triggered")
+
+    @_take.register
+    def _(self, event: e.StopMoved, row: LogRow) -> None:
+        order = self._order(row.stream, event.order).body
+        moved = msgspec.structs.replace(order, stop_price=event.stop_price, extreme=event.extreme)
+        self._change_order(row, event.order, moved)
+
+    def _change_order(self, row: LogRow, number: int, order: Order, status: str = "") -> None:
+        account = self.account(self.session(row.stream).account)
+        account.book = account.book.amended(order)
+        shown = self._order(row.stream, number)
+        shown.body, shown.amount, shown.quantity = order, order.amount, order.quantity
+        shown.status = status or shown.status
+
+    @_take.register
+    def _(self, event: e.OrderExpired, row: LogRow) -> None:
+        self._drop_order(row, event.order, "expired", "its time was over", event.ts)
+
+    @_take.register
+    def _(self, event: e.OrderReverted, row: LogRow) -> None:
+        account = self.account(self.session(row.stream).account)
+        account.book = account.book.reverted(event)
+        with localcontext(EXACT):
+            account.gas += event.gas
+        order = self._order(row.stream, event.order)
+        if not event.retried:
+            self._end_order(row.stream, event.order, "failed", event.why, event.ts)
+            return
+        left = account.book.order(event.order)
+        assert left is not None
+        order.why, order.body, order.status = event.why, left, "triggered" if left.triggered else order.status
 
     @_take.register
     def _(self, event: e.OrderCancelled, row: LogRow) -> None:
@@ -323,19 +365,22 @@ class Projector:
     def _(self, event: e.OrderRejected, row: LogRow) -> None:
         self._drop_order(row, event.order, "rejected", event.why)
 
-    def _drop_order(self, row: LogRow, number: int, status: str, why: str) -> None:
+    def _drop_order(self, row: LogRow, number: int, status: str, why: str, ended: int | None = None) -> None:
         session = self.session(row.stream)
         account = self.account(session.account)
         account.book = account.book.without_order(number)
-        self._end_order(row.stream, number, status, why, session.cursor)
+        self._end_order(row.stream, number, status, why, session.cursor if ended is None else ended)
 
     def _end_order(self, session: str, number: int, status: str, why: str, ended: int | None) -> None:
+        order = self._order(session, number)
+        order.status, order.why, order.ended = status, why, ended
+
+    def _order(self, session: str, number: int) -> PlacedOrder:
         if (session, number) not in self._orders:
             columns = t.orders.c
             row = self.connection.execute(select(t.orders).where(columns.session == session, columns.number == number)).one()
             self._orders[session, number] = PlacedOrder(*row)
-        order = self._orders[session, number]
-        order.status, order.why, order.ended = status, why, ended
+        return self._orders[session, number]
 
     @_take.register
     def _(self, event: e.OrderFilled, row: LogRow) -> None:
@@ -350,14 +395,25 @@ class Projector:
         account.trades += 1
         session.trades += 1
         self._grow_position(account, event, row, instrument, held)
-        self._end_order(row.stream, event.order, "filled", "", event.ts)
+        self._fill_order(row, event, account.book.order(event.order))
         self._add(
             t.trades, id=row.id, account=account.id, session=row.stream, ts=event.ts, instrument=instrument,
             symbol=instrument.symbol, side=event.side.value, reason=event.reason.value,
             strategy=session.configuration.strategy, order_number=event.order, quantity=event.quantity, price=event.price,
             notional=event.notional, fee=event.fee, gas=event.gas, spread_cost=event.spread_cost,
-            slippage_cost=event.slippage_cost, realised=event.realised, result=result, cash=event.cash,
+            slippage_cost=event.slippage_cost,
+            impact_cost=event.impact_cost, tax=event.tax, is_maker=event.maker,
+            realised=event.realised, result=result, cash=event.cash,
         )  # fmt: skip
+
+    def _fill_order(self, row: LogRow, fill: e.OrderFilled, left: Order | None) -> None:
+        order = self._order(row.stream, fill.order)
+        with localcontext(EXACT):
+            order.filled += fill.quantity
+        if left is None:
+            self._end_order(row.stream, fill.order, "filled", "", fill.ts)
+        else:
+            order.status, order.body, order.amount, order.quantity = "partially_filled", left, left.amount, left.quantity
 
     def _result_of(self, fill: e.OrderFilled, held: OpenPosition | None) -> Decimal | None:
         """Return what a sale made after its own costs and its share of those paid so far in its round trip."""
@@ -365,7 +421,7 @@ class Projector:
             return None
         with localcontext(EXACT):
             entry_costs = share(held.trip.costs, fill.quantity, held.trip.quantity)
-            return fill.realised - fill.fee - fill.gas - entry_costs
+            return fill.realised - fill.paid - entry_costs
 
     def _grow_position(
         self, account: Account, fill: e.OrderFilled, row: LogRow, instrument: Instrument, held: OpenPosition | None

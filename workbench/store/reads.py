@@ -262,9 +262,9 @@ def trades(
 def _trade(row: Row[Any]) -> TradeRow:
     return TradeRow(
         id=row.id, ts=row.ts, instrument=row.instrument, side=row.side, quantity=row.quantity, price=row.price,
-        notional=row.notional, fee=row.fee, gas=row.gas, costs=row.fee + row.gas, spread_cost=row.spread_cost,
-        slippage_cost=row.slippage_cost, result=row.result, reason=row.reason, strategy=row.strategy, session=row.session,
-        cash=row.cash,
+        notional=row.notional, fee=row.fee, gas=row.gas, tax=row.tax, costs=row.fee + row.gas + row.tax,
+        spread_cost=row.spread_cost, slippage_cost=row.slippage_cost, impact_cost=row.impact_cost, is_maker=row.is_maker,
+        result=row.result, reason=row.reason, strategy=row.strategy, session=row.session, cash=row.cash,
     )  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import msgspec
 
-from workbench.domain.config import CostModel, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Status
 from workbench.domain.thoughts import Gate
@@ -128,6 +129,9 @@ class TradeRow(msgspec.Struct, frozen=True):
     costs: Decimal
     spread_cost: Decimal
     slippage_cost: Decimal
+    impact_cost: Decimal
+    tax: Decimal
+    is_maker: bool
     result: Decimal | None
     reason: str
     strategy: str

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from workbench.domain.book import Book
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
+from workbench.domain.orders import Order
 from workbench.domain.sessions import ACTIVE, SessionRequest
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import Trip
@@ -198,12 +199,16 @@ orders = Table(
     Column("side", String(4), nullable=False),
     Column("type", String(20), nullable=False),
     Column("reason", String(20), nullable=False),
-    Column("status", String(12), nullable=False),
+    Column("status", String(20), nullable=False),
     Column("placed", BigInteger, nullable=False),
     Column("ended", BigInteger),
     Column("amount", Exact),
     Column("quantity", Exact),
+    Column("filled", Exact, nullable=False),
     Column("why", Text, nullable=False),
+    # The order as it stands: its prices, its time, and what hangs on it.
+    Column("body", Frozen(Order), nullable=False),
+    Index("ix_orders_account_status", "account", "status"),
 )
 
 trades = Table(
@@ -226,6 +231,9 @@ trades = Table(
     Column("gas", Exact, nullable=False),
     Column("spread_cost", Exact, nullable=False),
     Column("slippage_cost", Exact, nullable=False),
+    Column("impact_cost", Exact, nullable=False),
+    Column("tax", Exact, nullable=False),
+    Column("is_maker", Boolean, nullable=False),
     Column("realised", Exact, nullable=False),
     Column("result", Exact),
     Column("cash", Exact, nullable=False),

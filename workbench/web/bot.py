@@ -8,7 +8,8 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, StrategyConfiguration
+from workbench.domain.costs import in_words
 from workbench.domain.params import Field, param_fields
 from workbench.domain.sessions import SessionRequest, Status
 from workbench.engine.strategy import SignalStrategy
@@ -70,7 +71,7 @@ class BotForm(msgspec.Struct, frozen=True):
     timeframes: tuple[str, ...]
     timeframe: str
     runtime: Input
-    costs: CostModel
+    costs: str
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -155,7 +156,7 @@ def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotFo
         timeframes=TIMEFRAMES,
         timeframe=values.get("timeframe", TIMEFRAMES[0]),
         runtime=shown(minutes, "runtime_minutes", None, "Runtime"),
-        costs=DEFAULT_COSTS,
+        costs=in_words(DEFAULT_COSTS),
     )
 
 

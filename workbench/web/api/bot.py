@@ -12,15 +12,15 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, CostModel, StrategyConfiguration
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS
 from workbench.domain.sessions import SessionRequest
+from workbench.domain.terms import OPTIONS, Terms, with_fields
 from workbench.errors import Invalid, NotFound
-from workbench.research.backtest import COST_OPTIONS, RULE_OPTIONS, split_options
 from workbench.store import reads
 from workbench.web.api.envelope import Json, answer, read_body, session_shape
 
 _REQUEST_FIELDS: Final = ("mode", "source", "dataset", "symbols", "timeframe", "speed", "runtime_minutes", "seed")
-START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "strategy", "parameters", "cash", *RULE_OPTIONS, *COST_OPTIONS)
+START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "strategy", "parameters", "cash", *OPTIONS)
 STOP_FIELDS: Final = ("reason", "close_positions")
 
 
@@ -63,11 +63,9 @@ def read_start(body: Json) -> SessionRequest:
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise Invalid(name, "a number", value)
     replay = body.get("mode") == "replay"
-    base = (StrategyConfiguration(), CostModel()) if replay else (DEFAULT_CONFIGURATION, DEFAULT_COSTS)
-    options = {name: value for name, value in body.items() if name in RULE_OPTIONS or name in COST_OPTIONS}
-    rules, costs = split_options(options, *base)
-    values = {name: getattr(rules, name) for name in rules.__struct_fields__}
-    configuration = StrategyConfiguration(**{**values, "strategy": strategy, "parameters": parameters})
+    base = Terms() if replay else Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS)
+    terms = base.changed({name: value for name, value in body.items() if name in OPTIONS})
+    configuration = with_fields(terms.configuration, {"strategy": strategy, "parameters": parameters})
     fields = {name: body[name] for name in _REQUEST_FIELDS if name in body}
     for name in ("mode", "source", "dataset", "timeframe"):
         if name in fields:
@@ -76,7 +74,9 @@ def read_start(body: Json) -> SessionRequest:
         fields["symbols"] = _symbols(fields["symbols"])
     if "seed" in fields and (isinstance(fields["seed"], bool) or not isinstance(fields["seed"], int)):
         raise Invalid("seed", "a whole number", fields["seed"])
-    return SessionRequest(**fields, configuration=configuration, costs=costs, name=_text(body, "session_name", "")[:120])
+    return SessionRequest(
+        **fields, configuration=configuration, costs=terms.costs, realism=terms.realism, name=_text(body, "session_name", "")[:120]
+    )
 
 
 def _text(body: Json, name: str, default: str) -> str:

@@ -142,15 +142,18 @@ def upgrade() -> None:
         sa.Column("side", sa.String(length=4), nullable=False),
         sa.Column("type", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
-        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("placed", sa.BigInteger(), nullable=False),
         sa.Column("ended", sa.BigInteger(), nullable=True),
         sa.Column("amount", sa.String(length=64), nullable=True),
         sa.Column("quantity", sa.String(length=64), nullable=True),
+        sa.Column("filled", sa.String(length=64), nullable=False),
         sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("session", "number", name=op.f("pk_orders")),
     )
     op.create_index(op.f("ix_orders_account"), "orders", ["account"], unique=False)
+    op.create_index("ix_orders_account_status", "orders", ["account", "status"], unique=False)
     op.create_table(
         "positions",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -219,6 +222,9 @@ def upgrade() -> None:
         sa.Column("gas", sa.String(length=64), nullable=False),
         sa.Column("spread_cost", sa.String(length=64), nullable=False),
         sa.Column("slippage_cost", sa.String(length=64), nullable=False),
+        sa.Column("impact_cost", sa.String(length=64), nullable=False),
+        sa.Column("tax", sa.String(length=64), nullable=False),
+        sa.Column("is_maker", sa.Boolean(), nullable=False),
         sa.Column("realised", sa.String(length=64), nullable=False),
         sa.Column("result", sa.String(length=64), nullable=True),
         sa.Column("cash", sa.String(length=64), nullable=False),

@@ -1,0 +1,75 @@
+"""`Terms`: how a run is traded, what that costs, and how real it is to be; and how single options change them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import MODELS, CostModel, ExchangeCosts, PaperTradingConfig, PoolCosts
+from workbench.errors import Invalid, NotFound
+
+RULES: Final = tuple(name for name in StrategyConfiguration.__struct_fields__ if name not in ("name", "strategy", "parameters"))
+REALISM: Final = PaperTradingConfig.__struct_fields__
+COSTS: Final = tuple(dict.fromkeys(name for model in MODELS.values() for name in model.__struct_fields__))
+OPTIONS: Final = ("costs", *RULES, *COSTS, *REALISM)
+"""The names of all options: `costs` names the model, `"exchange"` or `"pool"`."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """How a run is traded, what that costs, and which of the world's frictions are simulated."""
+
+    configuration: StrategyConfiguration = StrategyConfiguration()
+    costs: CostModel = ExchangeCosts()
+    realism: PaperTradingConfig = PaperTradingConfig()
+
+    def changed(self, options: Mapping[str, Any]) -> "Terms":
+        """Return the terms with single options changed, checked again as when they were made.
+
+        Raises
+        ------
+        NotFound
+            If an option is unknown; the sentence names the nearest.
+        Invalid
+            If a value is out of bounds, or an option belongs to the other cost model.
+
+        Examples
+        --------
+        >>> Terms().changed({"size_pct": 20, "costs": "pool", "tolerance_pct": 2}).costs.tolerance_pct
+        Decimal('2')
+        """
+        for name in options:
+            if name not in OPTIONS:
+                raise NotFound("option", name, OPTIONS, field=name)
+        costs = _named_model(options["costs"], self.costs) if "costs" in options else self.costs
+        for name in options:
+            if name in COSTS and name not in costs.__struct_fields__:
+                other = next(kind for kind, model in MODELS.items() if name in model.__struct_fields__)
+                raise Invalid(name, f"the cost model {other!r} with it, as costs={other!r} says", model_name(costs))
+        return Terms(
+            with_fields(self.configuration, _only(options, RULES)),
+            with_fields(costs, _only(options, COSTS)),
+            with_fields(self.realism, _only(options, REALISM)),
+        )
+
+
+def model_name(costs: CostModel) -> str:
+    """Return the name of a cost model: `"exchange"` or `"pool"`."""
+    return next(name for name, model in MODELS.items() if isinstance(costs, model))
+
+
+def _named_model(name: Any, costs: CostModel) -> CostModel:
+    if isinstance(name, (ExchangeCosts, PoolCosts)):
+        return name
+    if name not in MODELS:
+        raise NotFound("cost model", str(name), MODELS, field="costs")
+    return costs if isinstance(costs, MODELS[name]) else MODELS[name]()
+
+
+def _only(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: options[name] for name in names if name in options}
+
+
+def with_fields(made: Any, changes: Mapping[str, Any]) -> Any:
+    """Return a struct with some fields changed, checked again as when it was made."""
+    return type(made)(**{name: changes.get(name, getattr(made, name)) for name in made.__struct_fields__})
