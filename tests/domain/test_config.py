@@ -31,8 +31,9 @@ def test_what_multiplies_money_is_kept_to_four_decimals():
         ("stop_loss_pct", -1, "stop_loss_pct: expected a number from 0.01 to 99.9, or nothing, found -1"),
         ("max_positions", 2.5, "max_positions: expected a whole number from 1 to 100, or nothing, found 2.5"),
         ("max_positions", True, "max_positions: expected a whole number"),
-        ("sizing", "martingale", "sizing: expected one of 'percent', 'fixed', found 'martingale'"),
+        ("sizing", "martingale", "sizing: expected one of 'percent', 'fixed', 'volatility', 'kelly', found 'martingale'"),
         ("name", " ", "name: expected a name"),
+        ("allowed_tokens", 7, "allowed_tokens: expected symbols such as 'WETH, AERO'"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused_with_its_bounds(field, value, sentence):

@@ -17,10 +17,11 @@ from workbench.domain.bars import Slice, parse_timeframe
 from workbench.domain.events import EquityMarked, SessionStarted
 from workbench.domain.instruments import Instrument
 from workbench.engine.fold import slices
+from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State
 from workbench.engine.strategy import Reading, SignalStrategy, candles
-from workbench.engine.windows import Readings, read_last, read_series, window_start
+from workbench.engine.windows import Readings, Wanted, read_last, read_series, window_start
 from workbench.store import recorded
 from workbench.store.datasets import dataset_bars
 from workbench.store.log import newest_first, stream_events
@@ -78,6 +79,11 @@ class Runner:
         configuration = self.state.plan.configuration
         return make_strategy(configuration.strategy, configuration.parameters)
 
+    @property
+    def wanted(self) -> Wanted:
+        """The measures that the state's configuration asks for."""
+        return measures_of(self.state.plan.configuration, self.session.timeframe)
+
     def slices(self, limit: int) -> Iterator[Given]:
         """Yield the slices that are due, oldest first, each with its readings."""
         raise NotImplementedError
@@ -94,7 +100,7 @@ class ReplayRunner(Runner):
         super().__init__(desk, session, turn, state, input_digest)
         with desk.store.read() as connection:
             self.series = dataset_bars(connection, session.dataset)
-        self._readings: tuple[SignalStrategy, Readings] | None = None
+        self._readings: tuple[SignalStrategy, Wanted, Readings] | None = None
 
     def slices(self, limit: int) -> Iterator[Given]:
         """Yield the bars after the cursor whose moment has come."""
@@ -129,10 +135,10 @@ class ReplayRunner(Runner):
         return int(np.searchsorted(self.series.ts, int(self.series.ts[0]) + told - self.length, side="right"))
 
     def _read(self) -> Readings:
-        strategy = self.strategy
-        if self._readings is None or self._readings[0] != strategy:
-            self._readings = strategy, read_series(strategy, self.series)
-        return self._readings[1]
+        strategy, wanted = self.strategy, self.wanted
+        if self._readings is None or self._readings[:2] != (strategy, wanted):
+            self._readings = strategy, wanted, read_series(strategy, self.series, wanted)
+        return self._readings[2]
 
 
 class LiveRunner(Runner):
@@ -186,7 +192,7 @@ class LiveRunner(Runner):
             else:
                 place = int(np.searchsorted(series.ts, given.ts))
                 window = window.between(begin).joined(series[place : place + 1])
-                said.append(read_last(strategy, candles(window)))
+                said.append(read_last(strategy, candles(window), self.wanted))
             self._windows.append(window)
         return tuple(said)
 

@@ -11,9 +11,10 @@ from workbench.domain.bars import Bar, Slice
 from workbench.domain.commands import ChangeConfiguration, Command
 from workbench.domain.events import ConfigurationChanged, EquityMarked, SessionCompleted, SessionStarted, decode
 from workbench.domain.instruments import Instrument
+from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import Reading, SignalStrategy
-from workbench.engine.windows import Readings, read_series, window_start
+from workbench.engine.windows import Readings, Wanted, read_series, window_start
 from workbench.errors import Conflict
 from workbench.research.parity import Input, Recorded, Verdict, compare, refold
 from workbench.store import reads, recorded
@@ -45,20 +46,24 @@ def verify_session(desk: Desk, session: str) -> Verdict:
             raise Conflict("a session can be verified once it has begun", f"session {row.id} is {row.status}")
         marks = [event for r in rows if r.kind == "EquityMarked" and isinstance(event := r.event, EquityMarked)]
         ending = next((e.reason for r in rows if r.kind == "SessionCompleted" and isinstance(e := r.event, SessionCompleted)), "")
-        strategies = _strategies(started, rows)
-        series = _series(connection, row, started, marks, max(strategy.memory for strategy in strategies))
+        versions = _versions(started, rows)
+        series = _series(connection, row, started, marks, max(strategy.memory for strategy, _ in versions))
         commands = _commands(connection, row.id)
-    inputs = _inputs(started, marks, series, strategies, commands)
+    inputs = _inputs(started, marks, series, versions, commands)
     log = [Recorded(r.seq, r.kind, r.body) for r in rows]
 
     return compare(row.id, log, refold(started, inputs, ending), lambda: _cause(desk, row, started, marks))
 
 
-def _strategies(started: SessionStarted, rows: Sequence[LogRow]) -> list[SignalStrategy]:
-    """Return the strategies that a session went by, the first and one for each change of configuration."""
+Version = tuple[SignalStrategy, Wanted]
+"""A strategy that a session went by, and the measures that its configuration asked for."""
+
+
+def _versions(started: SessionStarted, rows: Sequence[LogRow]) -> list[Version]:
+    """Return what a session went by, the first and one for each change of configuration."""
     changes = (row.event for row in rows if row.kind == "ConfigurationChanged")
     configurations = [started.plan.configuration, *(e.configuration for e in changes if isinstance(e, ConfigurationChanged))]
-    return [make_strategy(c.strategy, c.parameters) for c in configurations]
+    return [(make_strategy(c.strategy, c.parameters), measures_of(c, started.plan.timeframe)) for c in configurations]
 
 
 def _series(
@@ -92,13 +97,13 @@ def _inputs(
     started: SessionStarted,
     marks: Sequence[EquityMarked],
     series: Sequence[BarSeries],
-    strategies: Sequence[SignalStrategy],
+    versions: Sequence[Version],
     commands: dict[int, list[Command]],
 ) -> Iterator[Input]:
     """Yield slices and commands as they were taken; a slice's missing bars are missing again."""
-    versions = iter(strategies)
-    strategy = next(versions)
-    readings = [read_series(strategy, one) for one in series]
+    coming = iter(versions)
+    version = next(coming)
+    readings = [read_series(version[0], one, version[1]) for one in series]
     bars = [dict(zip(one.ts.tolist(), range(len(one)), strict=True)) for one in series]
     for steps, mark in enumerate([None, *marks]):
         if mark is not None:
@@ -106,8 +111,8 @@ def _inputs(
         for command in commands.get(steps, ()):
             yield command, ()
             if isinstance(command, ChangeConfiguration):
-                strategy = next(versions, strategy)
-                readings = [read_series(strategy, one) for one in series]
+                version = next(coming, version)
+                readings = [read_series(version[0], one, version[1]) for one in series]
 
 
 def _slice(

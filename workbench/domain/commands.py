@@ -39,6 +39,16 @@ class Pause(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Make no more entries; exits go on."""
 
 
+class Halt(msgspec.Struct, frozen=True, tag_field="command", tag=True):
+    """Make no more entries and take back every order that would; exits go on."""
+
+
+class ResetBreaker(msgspec.Struct, frozen=True, tag_field="command", tag=True):
+    """Close a breaker that has tripped, or all of them where None."""
+
+    name: str | None = None
+
+
 class Resume(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     """Make entries again."""
 
@@ -114,5 +124,17 @@ class Withdraw(_Numbers, frozen=True, tag_field="command", tag=True):
 
 
 Command = (
-    Stop | Pause | Resume | PlaceOrder | PlaceOco | AmendOrder | CancelOrder | ForceExit | ChangeConfiguration | Deposit | Withdraw
+    Stop
+    | Pause
+    | Halt
+    | Resume
+    | PlaceOrder
+    | PlaceOco
+    | AmendOrder
+    | CancelOrder
+    | ForceExit
+    | ChangeConfiguration
+    | ResetBreaker
+    | Deposit
+    | Withdraw
 )

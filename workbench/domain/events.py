@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from workbench.domain.book import Book
+from workbench.domain.breakers import Breaker
 from workbench.domain.commands import Command
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
@@ -110,6 +111,31 @@ class StopRequested(Event, frozen=True):
 
 class SessionPaused(Event, frozen=True):
     """Entries stopped; exits go on."""
+
+
+class SessionHalted(Event, frozen=True):
+    """Entries stopped, and what would have entered rests no more; exits go on."""
+
+
+class BreakerTripped(Event, frozen=True):
+    """Something went wrong enough to stop entries: what, by how much, and until when."""
+
+    breaker: Breaker
+
+
+class BreakerHalfOpened(Event, frozen=True):
+    """A breaker's time has come: one entry, at half its size, is let through to see."""
+
+    name: str
+    ts: int
+
+
+class BreakerClosed(Event, frozen=True):
+    """A breaker lets entries through again, by a win or because a person reset it."""
+
+    name: str
+    ts: int
+    why: str
 
 
 class SessionResumed(Event, frozen=True):

@@ -40,7 +40,14 @@ class Gate(msgspec.Struct, frozen=True, gc=False):
     passed: bool
 
 
-class Thought(msgspec.Struct, frozen=True):
+class Size(msgspec.Struct, frozen=True, gc=False):
+    """One step on the way to an entry's size: what is looked at, and what it allows, in the quote currency."""
+
+    name: str
+    amount: str
+
+
+class Thought(msgspec.Struct, frozen=True, omit_defaults=True):
     """One evaluation of one token at one close.
 
     Parameters
@@ -63,6 +70,8 @@ class Thought(msgspec.Struct, frozen=True):
         The order that was placed or filled for it; None where there was none.
     reason
         The whole of it in a sentence.
+    sizing
+        How an entry's size came about: the wish first, then every cap; the smallest of them is spent.
     """
 
     ts: int
@@ -76,3 +85,4 @@ class Thought(msgspec.Struct, frozen=True):
     factors: dict[str, float | None]
     order: int | None = None
     reason: str = ""
+    sizing: tuple[Size, ...] = ()

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from workbench.domain.bars import Bar, parse_timeframe, show_time
+from workbench.domain.breakers import TradingState
 from workbench.domain.commands import (
     AmendOrder,
     CancelOrder,
@@ -12,9 +13,11 @@ from workbench.domain.commands import (
     Command,
     Deposit,
     ForceExit,
+    Halt,
     Pause,
     PlaceOco,
     PlaceOrder,
+    ResetBreaker,
     Resume,
     Stop,
     Withdraw,
@@ -25,6 +28,7 @@ from workbench.domain.events import (
     ConfigurationChanged,
     Deposited,
     Event,
+    SessionHalted,
     SessionPaused,
     SessionResumed,
     SessionStopped,
@@ -32,8 +36,9 @@ from workbench.domain.events import (
     close_ledger_digest,
 )
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import product, quantum, rounded, text
+from workbench.domain.money import product, quantum, rounded, share, text
 from workbench.domain.orders import Order, OrderType, Reason, Side, TimeInForce
+from workbench.engine.breakers import close_breaker
 from workbench.engine.paths import trail_price
 from workbench.engine.turn import Turn
 
@@ -58,11 +63,20 @@ def obey(turn: Turn, command: Command, by: str) -> None:
     turn.events.append(CommandReceived(command, by))
     match command:
         case Pause():
-            turn.paused = True
+            turn.trading = TradingState.REDUCING
             turn.events.append(SessionPaused())
+        case Halt():
+            turn.trading = TradingState.HALTED
+            turn.events.append(SessionHalted())
+            for order in turn.book.orders:
+                if order.side is Side.BUY:
+                    turn.cancel(order.id, "the session was halted")
         case Resume():
-            turn.paused = False
+            turn.trading = TradingState.ACTIVE
             turn.events.append(SessionResumed())
+        case ResetBreaker(name):
+            for tripped in (name,) if name else tuple(turn.breakers):
+                close_breaker(turn, tripped, "it was reset")
         case Deposit(amount):
             turn.book = turn.book.deposited(rounded(amount, 8))
             _cash_moved(turn, Deposited(rounded(amount, 8), turn.book.cash))
@@ -117,10 +131,16 @@ def place(turn: Turn, asked: PlaceOrder, reason: Reason, group: int | None = Non
 def _obstacle(turn: Turn, command: Command) -> str:
     """Return why a command cannot be done, or nothing."""
     match command:
-        case Pause() if turn.paused:
-            return "The session is already paused."
-        case Resume() if not turn.paused:
+        case Pause() if turn.trading is not TradingState.ACTIVE:
+            return f"The session is already {turn.trading}."
+        case Halt() if turn.trading is TradingState.HALTED:
+            return "The session is already HALTED."
+        case Resume() if turn.trading is TradingState.ACTIVE:
             return "The session is not paused."
+        case ResetBreaker(name) if not turn.breakers or (name is not None and name not in turn.breakers):
+            return f"Expected a breaker that has tripped, of {', '.join(turn.breakers) or 'none'}, found {name or 'no name'}."
+        case PlaceOrder(side=Side.BUY) if turn.trading is TradingState.HALTED:
+            return "The session is HALTED: only sales can be placed."
         case Deposit(amount) | Withdraw(amount) if amount <= 0:
             return f"Expected an amount above zero, found {text(amount)}."
         case Withdraw(amount) if amount > turn.book.free_cash():
@@ -287,7 +307,10 @@ def _amended(order: Order, command: AmendOrder) -> Order:
 
 
 def _cash_moved(turn: Turn, event: Event) -> None:
-    turn.equity = turn.book.equity(turn.marks)
+    """Mark the book anew; the day's loss and the drawdown stay what the market made them."""
+    before, turn.equity = turn.equity, turn.book.equity(turn.marks)
+    turn.day_equity += turn.equity - before
+    turn.peak = share(turn.peak, turn.equity, before) if before > 0 else turn.equity
     turn.events.append(event)
 
 

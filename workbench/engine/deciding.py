@@ -1,15 +1,22 @@
 """Deciding at the close: leave, hold, enter or wait, and why."""
 
+from decimal import Decimal
+
 from workbench.domain.bars import Bar, parse_timeframe
+from workbench.domain.config import StrategyConfiguration
 from workbench.domain.events import ThoughtRecorded
 from workbench.domain.instruments import Instrument
+from workbench.domain.money import NO_CASH, product, share
 from workbench.domain.orders import OrderType, Reason, Side
-from workbench.domain.thoughts import Decision, Gate, Thought
+from workbench.domain.thoughts import Decision, Gate, Size, Thought
+from workbench.engine.breakers import blocking, probe_sent, probing
+from workbench.engine.costs import quote
 from workbench.engine.exits import held_too_long
 from workbench.engine.explain import explain
-from workbench.engine.gates import entry_gates, holding_gates, stopped_by
+from workbench.engine.gates import entry_gates, holding_gates, size_gates, stopped_by
+from workbench.engine.intel import Profile, profile_of
 from workbench.engine.matching import ForcedExit, under_way
-from workbench.engine.sizing import entry_amount
+from workbench.engine.sizing import Room, entry_size
 from workbench.engine.strategy import Reading
 from workbench.engine.turn import Turn
 
@@ -49,19 +56,26 @@ def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: 
 
 
 def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: int, last: bool) -> None:
-    orders = turn.book.orders
+    c, key, orders = turn.config, instrument.key, turn.book.orders
     buys = [order for order in orders if order.side is Side.BUY] if orders else []
     available = turn.book.free_cash()
-    left = turn.left.get(instrument.key)
+    profile = profile_of(c.intel_level)
+    left = turn.left.get(key)
     gates = entry_gates(
-        turn.config,
+        c,
         reading,
-        paused=turn.paused,
+        trading=turn.trading,
+        breaker=blocking(turn, key) if turn.breakers else None,
+        symbol=instrument.symbol,
+        profile=profile,
+        considered=profile is None or bar.ts // parse_timeframe(turn.plan.timeframe) % profile.every == 0,
+        liquidity=bar.liquidity,
         last=last,
         missing=gap,
         open_positions=len(turn.book.positions) + len({order.instrument for order in buys} - turn.book.positions.keys()),
         trades_today=turn.trades_today + sum(under_way(order) for order in orders),
         since_exit=None if left is None else bar.ts - left,
+        stopped_out=left is not None and key in turn.stopped_out,
         available=available,
     )
     stopping = stopped_by(gates)
@@ -69,9 +83,43 @@ def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Readi
         decision = Decision.WAIT if stopping == "signal" else Decision.SKIP
         _think(turn, instrument, reading, decision, gates, stopping)
         return
-    amount = min(entry_amount(turn.config, turn.equity), available)
-    order = turn.place(instrument, Side.BUY, OrderType.MARKET, Reason.ENTRY_SIGNAL, amount=amount)
-    _think(turn, instrument, reading, Decision.BUY, gates, "", order.id)
+    sizing = entry_size(c, profile, _room(turn, key, bar, reading, available))
+    if _is_capped(c, profile) or not sizing.amount:
+        priced = quote(turn.plan, Side.BUY, bar.close, sizing.amount, bar, instrument)
+        slippage = share(priced.price - bar.close, Decimal(10_000), bar.close, 4)
+        gates += size_gates(c, profile, sizing.amount, sizing.room, slippage)
+        stopping = stopped_by(gates)
+        if stopping:
+            _think(turn, instrument, reading, Decision.SKIP, gates, stopping, sizing=sizing.steps)
+            return
+    order = turn.place(instrument, Side.BUY, OrderType.MARKET, Reason.ENTRY_SIGNAL, amount=sizing.amount)
+    if turn.breakers:
+        probe_sent(turn, key)
+    _think(turn, instrument, reading, Decision.BUY, gates, "", order.id, sizing.steps)
+
+
+def _is_capped(c: StrategyConfiguration, profile: Profile | None) -> bool:
+    """Tell whether anything but the cash at hand and the wish itself speaks about an entry's size or price."""
+    return profile is not None or c.sizing in ("volatility", "kelly") or any(
+        limit is not None
+        for limit in (c.max_trade_size, c.max_position_pct, c.max_exposure_pct, c.max_liquidity_pct, c.max_slippage_pct)
+    )  # fmt: skip
+
+
+def _room(turn: Turn, key: str, bar: Bar, reading: Reading, available: Decimal) -> Room:
+    """Return what an entry's size depends on."""
+    c, in_token, in_all = turn.config, NO_CASH, NO_CASH
+    if c.max_position_pct is not None or c.max_exposure_pct is not None:
+        for held_key, held in turn.book.positions.items():
+            value = product(held.quantity, turn.marks[held_key], 8)
+            in_all += value
+            in_token += value if held_key == key else NO_CASH
+        for order in turn.book.orders:
+            if order.side is Side.BUY:
+                in_all += order.left
+                in_token += order.left if order.instrument == key else NO_CASH
+    is_probe = bool(turn.breakers) and probing(turn, key)
+    return Room(turn.equity, available, in_token, in_all, bar.liquidity, reading.measures, is_probe)
 
 
 def _think(
@@ -82,6 +130,7 @@ def _think(
     gates: tuple[Gate, ...],
     stopping: str,
     order: int | None = None,
+    sizing: tuple[Size, ...] = (),
 ) -> None:
     """Keep the evaluation; record it, with its sentence, if something changed."""
     key = instrument.key
@@ -99,6 +148,7 @@ def _think(
         dict(zip(reading.names, reading.values, strict=True)),
         order,
         explain(decision, gates, stopping, reading, reading.confidence) if changed else "",
+        sizing,
     )
     turn.thoughts.append(thought)
     if changed:

@@ -8,6 +8,7 @@ from workbench.domain.bars import Bar
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.money import EXACT, exact_product, rounded
 from workbench.domain.orders import Reason
+from workbench.engine.intel import profile_of
 
 _HOUR = Decimal(3_600_000)
 
@@ -51,20 +52,21 @@ def hold(entered: int, price: Decimal, high: Decimal, configuration: StrategyCon
             return None
         return rounded(exact_product(anchor, 100 + sign * percent).scaleb(-2, context=EXACT), decimals)
 
-    c = configuration
-    return Holding(
-        entered,
-        price,
-        high,
-        away(price, c.stop_loss_pct, -1),
-        away(price, c.take_profit_pct, 1),
-        away(high, c.trailing_stop_pct, -1),
-    )
+    stop, target, trail = exits_of(configuration)
+    return Holding(entered, price, high, away(price, stop, -1), away(price, target, 1), away(high, trail, -1))
+
+
+def exits_of(configuration: StrategyConfiguration) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Return stop, target and trail in percent: the configuration's own, or those of its intel level where it sets none."""
+    c, profile = configuration, profile_of(configuration.intel_level)
+    if profile is None:
+        return c.stop_loss_pct, c.take_profit_pct, c.trailing_stop_pct
+    return c.stop_loss_pct or profile.stop_pct, c.take_profit_pct or profile.target_pct, c.trailing_stop_pct or profile.trail_pct
 
 
 def after_bar(holding: Holding, bar: Bar, configuration: StrategyConfiguration, decimals: int) -> Holding:
     """Return the holding once a bar has closed: the trail moves on the highs of earlier bars only."""
-    if configuration.trailing_stop_pct is None or bar.high <= holding.high:
+    if holding.trail is None or bar.high <= holding.high:
         return holding
     return hold(holding.entered, holding.price, bar.high, configuration, decimals)
 

@@ -55,7 +55,24 @@ def blocked(gate: Gate) -> str:
         case "warm_up":
             return f"only {value} of the {threshold} bars that the strategy looks back are at hand"
         case "running":
-            return "the session is paused"
+            return "the session makes no entries now"
+        case "allowed_token":
+            return "this token is not one of those that may be traded"
+        case "cadence":
+            return f"entries are considered at every {value} bars only, and this is none of them"
+        case "trend":
+            return f"the trend does not agree: the close lies {_n(100 * (gate.value or 0))} % from its mean"
+        case "volatility":
+            return f"a bar's volatility is {_n(100 * (gate.value or 0))} %, and {_n(100 * (gate.threshold or 0))} % is allowed"
+        case "liquidity":
+            return f"the pool holds {value}, {short} less than the {threshold} that is asked"
+        case "size":
+            return f"the caps leave {value}, and the smallest trade is {threshold}"
+        case "slippage":
+            return f"its price would lie {value} bps from the market's, and {threshold} are allowed"
+        case name if name.startswith("breaker_"):
+            words = name.removeprefix("breaker_").replace("_", " ")
+            return f"the {words} breaker has tripped at {value}, its limit is {threshold}"
         case "next_bar":
             return "the data end here and there is no next open to trade at"
         case "fresh_prices":

@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from workbench.domain.book import Book
+from workbench.domain.breakers import Breaker, Outcome, TradingState
 from workbench.domain.events import open_ledger_digest
 from workbench.domain.money import NO_CASH, per_unit
 from workbench.domain.sessions import Plan
@@ -29,6 +30,8 @@ class State(msgspec.Struct, frozen=True):
         Exit prices of the open positions in the plan's instruments.
     left
         Open time of the bar in which each instrument was last left.
+    stopped_out
+        Which of them were last left by a stop.
     said
         What was last recorded of each instrument, so that a thought is kept only when something changed.
     ts, steps
@@ -43,8 +46,20 @@ class State(msgspec.Struct, frozen=True):
         Bars in which stop and target could not be told apart; bars absent between those seen.
     digest
         The ledger digest so far, not yet closed.
-    paused, stopped
-        Whether entries are off; whether it has ended.
+    trading, stopped
+        Whether it may enter; whether it has ended.
+    breakers
+        Those that have tripped, by name.
+    day_equity, peak
+        Equity at the day's first mark, and the highest so far.
+    flows
+        Cash that went into each open position and came out of it, costs included.
+    outcomes
+        How the newest round trips ended, oldest first.
+    streak
+        Losing round trips in a row.
+    sent
+        A letter for each of the last orders that were sent: `o` where it traded, `x` where it failed.
     """
 
     plan: Plan
@@ -53,6 +68,7 @@ class State(msgspec.Struct, frozen=True):
     seen: dict[str, int] = {}
     holdings: dict[str, Holding] = {}
     left: dict[str, int] = {}
+    stopped_out: frozenset[str] = frozenset()
     said: dict[str, str] = {}
     ts: int = -1
     steps: int = 0
@@ -63,8 +79,20 @@ class State(msgspec.Struct, frozen=True):
     ambiguous: int = 0
     missing: int = 0
     digest: str = ""
-    paused: bool = False
+    trading: TradingState = TradingState.ACTIVE
     stopped: bool = False
+    breakers: dict[str, Breaker] = {}
+    day_equity: Decimal = NO_CASH
+    peak: Decimal = NO_CASH
+    flows: dict[str, Decimal] = {}
+    outcomes: tuple[Outcome, ...] = ()
+    streak: int = 0
+    sent: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether entries are off."""
+        return self.trading is not TradingState.ACTIVE
 
 
 def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None) -> State:
@@ -96,7 +124,12 @@ def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None) 
         if key in decimals:
             holdings[key] = hold(held.lots[0].ts, mean, mean, plan.configuration, decimals[key])
     clean = msgspec.structs.replace(book, orders=())
-    return State(plan, clean, known, holdings=holdings, equity=clean.equity(known), digest=open_ledger_digest(clean))
+    equity = clean.equity(known)
+    flows = {key: -held.cost for key, held in book.positions.items()}
+    return State(
+        plan, clean, known, holdings=holdings, equity=equity, digest=open_ledger_digest(clean), day_equity=equity, peak=equity,
+        flows=flows,
+    )  # fmt: skip
 
 
 def mean_price(cost: Decimal, quantity: Decimal, decimals: int) -> Decimal:

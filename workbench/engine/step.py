@@ -17,6 +17,7 @@ from workbench.domain.commands import Command
 from workbench.domain.events import EquityMarked, Event, OrderCancelled, SessionCompleted, close_ledger_digest
 from workbench.domain.money import EXACT
 from workbench.domain.thoughts import Thought
+from workbench.engine.breakers import probe_ended, watch_over
 from workbench.engine.commanding import obey
 from workbench.engine.deciding import decide
 from workbench.engine.matching import Forced, match_bar
@@ -81,7 +82,8 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
     if given.ts <= turn.ts:
         raise Broken(f"Time must go forward: expected a slice after {show_time(turn.ts)}, found {show_time(given.ts)}.")
     day = given.ts // DAY
-    if day != turn.day:
+    new_day = day != turn.day
+    if new_day:
         turn.day, turn.trades_today = day, 0
     turn.ts, turn.steps = given.ts, turn.steps + 1
     instruments, bars = turn.plan.instruments, given.bars
@@ -96,11 +98,18 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
         if bar is not None:
             turn.marks[instrument.key], turn.seen[instrument.key] = bar.close, bar.ts
     turn.equity = turn.book.equity(turn.marks)
+    if new_day:
+        turn.day_equity = turn.equity
+    if turn.equity > turn.peak:
+        turn.peak = turn.equity
     marks = dict(turn.marks_of_held())
     absent = tuple(place for place, bar in enumerate(bars) if bar is None) if None in bars else ()
     turn.events.append(EquityMarked(given.ts, turn.equity, turn.book.cash, marks, given.late, given.last, sum(gaps), absent))
     if turn.book is not before:
         turn.book.check()
+    for outcome in turn.ended:
+        probe_ended(turn, outcome)
+    watch_over(turn, given)
     for instrument, bar, reading, gap in zip(instruments, bars, readings, gaps, strict=True):
         if bar is not None and reading is not None:
             decide(turn, instrument, bar, reading, gap, given.last, forced.get(instrument.key))

@@ -60,6 +60,8 @@ class Reading(msgspec.Struct, frozen=True):
         How many bars the factors were computed on.
     names, values
         The factors; a value is None where it is not defined yet.
+    measures
+        What sizing and rules asked to know of the market, in millionths; None where it is not known yet.
     """
 
     enter: bool
@@ -70,6 +72,7 @@ class Reading(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     values: tuple[float | None, ...]
     strategy: "SignalStrategy"
+    measures: dict[str, int | None] = {}
 
 
 class SignalStrategy(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from workbench.domain.bars import Bar
+from workbench.domain.breakers import Outcome
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.events import (
     Event,
@@ -27,7 +28,7 @@ from workbench.domain.events import (
     add_revert,
 )
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import ZERO
+from workbench.domain.money import NO_CASH, ZERO, share
 from workbench.domain.orders import Order, OrderType, Reason, Side
 from workbench.domain.thoughts import Thought
 from workbench.engine.costs import capacity_of
@@ -35,6 +36,10 @@ from workbench.engine.exits import hold
 from workbench.engine.fills import Market, fill
 from workbench.engine.state import State, mean_price
 
+SENT = 20
+"""Orders that the error rate looks back on."""
+OUTCOMES = 100
+"""Round trips that are remembered."""
 NATIVE = frozenset({"ETH", "WETH"})
 """Symbols of the currency in which gas is paid."""
 
@@ -49,18 +54,23 @@ class Turn:
     """
 
     __slots__ = (
-        "ambiguous", "book", "capacity", "config", "day", "digest", "equity", "events", "holdings", "left", "marks", "missing",
-        "next_order", "paused", "plan", "said", "seen", "state", "steps", "stopped", "thoughts", "trades_today", "ts",
+        "ambiguous", "book", "breakers", "capacity", "config", "day", "day_equity", "digest", "ended", "equity", "events", "flows",
+        "holdings", "left", "marks", "missing", "next_order", "outcomes", "peak", "plan", "said", "seen", "sent", "state", "steps",
+        "stopped", "stopped_out", "streak", "thoughts", "trades_today", "trading", "ts",
     )  # fmt: skip
 
     def __init__(self, state: State) -> None:
         self.state = state
         self.plan, self.config = state.plan, state.plan.configuration
         self.book, self.marks, self.seen, self.holdings = state.book, state.marks, state.seen, state.holdings
-        self.left, self.said, self.ts, self.steps, self.equity = state.left, state.said, state.ts, state.steps, state.equity
+        self.left, self.stopped_out, self.said = state.left, state.stopped_out, state.said
+        self.ts, self.steps, self.equity = state.ts, state.steps, state.equity
         self.day, self.trades_today, self.next_order = state.day, state.trades_today, state.next_order
         self.ambiguous, self.missing, self.digest = state.ambiguous, state.missing, state.digest
-        self.paused, self.stopped = state.paused, state.stopped
+        self.trading, self.stopped = state.trading, state.stopped
+        self.breakers, self.day_equity, self.peak, self.flows = state.breakers, state.day_equity, state.peak, state.flows
+        self.outcomes, self.streak, self.sent = state.outcomes, state.streak, state.sent
+        self.ended: list[Outcome] = []
         self.events: list[Event] = []
         self.thoughts: list[Thought] = []
         self.capacity: dict[str, Decimal] = {}
@@ -68,9 +78,10 @@ class Turn:
     def after(self) -> State:
         """Return the next state."""
         return State(
-            self.plan, self.book, self.marks, self.seen, self.holdings, self.left, self.said, self.ts, self.steps,
+            self.plan, self.book, self.marks, self.seen, self.holdings, self.left, self.stopped_out, self.said, self.ts, self.steps,
             self.equity, self.day, self.trades_today, self.next_order, self.ambiguous, self.missing, self.digest,
-            self.paused, self.stopped,
+            self.trading, self.stopped, self.breakers, self.day_equity, self.peak, self.flows, self.outcomes, self.streak,
+            self.sent,
         )  # fmt: skip
 
     # --- orders ------------------------------------------------------------------------------------------------------
@@ -158,6 +169,7 @@ class Turn:
             self.cancel(order.id, f"the rest of it could not be filled: {happened.why}")
             return False
         self.events.append(happened)
+        self.sent = (self.sent + ("o" if isinstance(happened, OrderFilled) else "x"))[-SENT:]
         match happened:
             case OrderRejected():
                 self.book = self.book.without_order(order.id)
@@ -172,6 +184,7 @@ class Turn:
         if key in self.capacity:
             self.capacity[key] -= happened.quantity
         self._hold(happened, instrument)
+        self._account(happened)
         self._follow(order, happened, instrument)
         return True
 
@@ -191,11 +204,29 @@ class Turn:
                 return self.marks.get(instrument.key)
         return None
 
+    def _account(self, filled: OrderFilled) -> None:
+        """Keep what went into a position and came out of it, and how its round trip ended."""
+        key, buys = filled.instrument, filled.side is Side.BUY
+        flow = self.flows.get(key, NO_CASH) + (-filled.notional if buys else filled.notional) - filled.paid
+        if key in self.book.positions:
+            self.flows = {**self.flows, key: flow}
+            return
+        self.flows = {name: kept for name, kept in self.flows.items() if name != key}
+        put_in = filled.notional - flow
+        gained = share(flow, Decimal(100), put_in, 4) if put_in > 0 else NO_CASH
+        outcome = Outcome(filled.ts, key, filled.reason.value, flow, gained)
+        self.outcomes = (*self.outcomes, outcome)[-OUTCOMES:]
+        self.streak = 0 if flow > 0 else self.streak + 1
+        self.ended.append(outcome)
+
     def _hold(self, filled: OrderFilled, instrument: Instrument) -> None:
         key, held = instrument.key, self.book.positions.get(instrument.key)
         holdings = {name: holding for name, holding in self.holdings.items() if name != key}
         if held is None:
             self.left = {**self.left, key: filled.ts}
+            stopped = filled.reason in (Reason.STOP_LOSS, Reason.TRAILING_STOP)
+            if stopped != (key in self.stopped_out):
+                self.stopped_out = self.stopped_out ^ {key}
         elif filled.side is Side.SELL:
             holdings[key] = self.holdings[key]
         else:

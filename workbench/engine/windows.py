@@ -6,15 +6,21 @@ less. A backtest computes once a block and a live step on the window so far; bec
 (`f(x[:t]) == f(x)[:t]`), the two agree bit for bit, wherever the data begin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import overload
 
 import numpy as np
 
 from workbench.domain.bars import parse_timeframe
+from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.strategy import Candles, Reading, Signals, SignalStrategy, candles
+
+Measures = Mapping[str, Ints]
+Wanted = dict[str, tuple[float, ...]]
+_NO_MEASURES: Wanted = {}
+_NOTHING: dict[str, int | None] = {}
 
 
 def window_start(ts: int, timeframe: str, memory: int) -> int:
@@ -26,7 +32,9 @@ def window_start(ts: int, timeframe: str, memory: int) -> int:
 class Readings(Sequence[Reading]):
     """The strategy's word on every bar of a series, kept as plain lists because they are read one bar at a time."""
 
-    def __init__(self, strategy: SignalStrategy, signals: Signals, bars_at_hand: list[int]) -> None:
+    def __init__(
+        self, strategy: SignalStrategy, signals: Signals, bars_at_hand: list[int], measures: Measures | None = None
+    ) -> None:
         self.strategy = strategy
         self.signals = signals
         self.bars_at_hand = bars_at_hand
@@ -35,6 +43,9 @@ class Readings(Sequence[Reading]):
         self.confidence: list[float] = signals.confidence.tolist()
         self.edge = _or_none(signals.edge)
         self.names = tuple(signals.factors)
+        self.measures = {
+            name: [None if value == UNKNOWN else value for value in column.tolist()] for name, column in (measures or {}).items()
+        }
         columns = [_or_none(column) for column in signals.factors.values()]
         self.values: list[tuple[float | None, ...]] = list(zip(*columns, strict=True)) if columns else [()] * len(self.enter)
 
@@ -59,13 +70,21 @@ class Readings(Sequence[Reading]):
             self.names,
             self.values[i],
             self.strategy,
+            {name: column[i] for name, column in self.measures.items()} if self.measures else _NOTHING,
         )
 
 
-def read_series(strategy: SignalStrategy, series: BarSeries) -> Readings:
-    """Return the strategy's readings of a whole series, one block at a time."""
+def read_series(strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _NO_MEASURES) -> Readings:
+    """Return the strategy's readings of a whole series, one block at a time.
+
+    Parameters
+    ----------
+    wanted
+        The measures that the configuration asks for, as `measures_of` returns them.
+    """
     every = candles(series)
     parts: list[Signals] = []
+    measured: list[Measures] = []
     at_hand: list[int] = []
     block = series.step * strategy.memory
     numbers = series.ts // block
@@ -74,15 +93,20 @@ def read_series(strategy: SignalStrategy, series: BarSeries) -> Readings:
         if low == high:
             continue
         first = int(np.searchsorted(series.ts, window_start(int(series.ts[low]), series.timeframe, strategy.memory)))
-        parts.append(_rows(strategy.signals(_rows_of(every, first, high)), low - first))
+        window = _rows_of(every, first, high)
+        parts.append(_rows(strategy.signals(window), low - first))
+        if wanted:
+            measured.append({name: column[low - first :] for name, column in measure(window, wanted).items()})
         at_hand += range(low - first + 1, high - first + 1)
-    return Readings(strategy, _joined(parts), at_hand)
+    measures = {name: np.concatenate([part[name] for part in measured]) for name in wanted} if measured else {}
+    return Readings(strategy, _joined(parts), at_hand, measures)
 
 
-def read_last(strategy: SignalStrategy, window: Candles) -> Reading:
+def read_last(strategy: SignalStrategy, window: Candles, wanted: Wanted = _NO_MEASURES) -> Reading:
     """Return the strategy's reading of a window's last bar; the window begins where `window_start` says."""
     last = _rows(strategy.signals(window), len(window) - 1)
-    return Readings(strategy, last, [len(window)])[0]
+    measures = {name: column[-1:] for name, column in measure(window, wanted).items()} if wanted else {}
+    return Readings(strategy, last, [len(window)], measures)[0]
 
 
 def _rows_of(bars: Candles, low: int, high: int) -> Candles:

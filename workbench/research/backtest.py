@@ -20,6 +20,7 @@ from workbench.domain.terms import Terms, with_fields
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.fold import slices
+from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state
 from workbench.engine.step import complete, digest_of, step
@@ -221,7 +222,8 @@ def backtest(
     opening = opening_cash(cash)
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     state = open_state(plan, open_book(opening))
-    readings = [read_series(strategy, series) for series in many]
+    wanted = measures_of(rules, plan.timeframe)
+    readings = [read_series(strategy, series, wanted) for series in many]
     return _run(strategy, many, plan, opening, state, readings, progress)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from workbench.domain import events as e
 from workbench.domain.bars import as_datetime
 from workbench.domain.book import Book
+from workbench.domain.breakers import Breaker
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, share
@@ -112,6 +113,18 @@ class PlacedOrder(msgspec.Struct):
     body: Order
 
 
+class TrippedBreaker(msgspec.Struct):
+    """A breaker's row in the making."""
+
+    session: str
+    name: str
+    account: str
+    status: str
+    body: Breaker
+    closed: int | None = None
+    why: str = ""
+
+
 class OpenPosition(msgspec.Struct):
     """A position's row in the making."""
 
@@ -140,6 +153,7 @@ class Projector:
         self._instruments: dict[str, dict[str, Instrument]] = {}
         self._rows: dict[Table, list[dict[str, Any]]] = {}
         self._orders: dict[tuple[str, int], PlacedOrder] = {}
+        self._breakers: dict[tuple[str, str], TrippedBreaker] = {}
 
     def take(self, rows: Iterable[LogRow]) -> None:
         """Grow the projections by these events."""
@@ -180,10 +194,12 @@ class Projector:
         self._replace(t.trading_sessions, self._sessions.values())
         self._replace(t.positions, positions)
         self._replace(t.orders, self._orders.values())
+        self._replace(t.breakers, self._breakers.values())
         for table, rows in self._rows.items():
             self.connection.execute(table.insert(), rows)
         self._changed_positions.clear()
         self._orders.clear()
+        self._breakers.clear()
         self._rows.clear()
 
     def _replace(self, table: Table, rows: Iterable[msgspec.Struct]) -> None:
@@ -273,6 +289,32 @@ class Projector:
     @_take.register
     def _(self, event: e.SessionPaused, row: LogRow) -> None:
         self.session(row.stream).status = Status.PAUSED.value
+
+    @_take.register
+    def _(self, event: e.SessionHalted, row: LogRow) -> None:
+        self.session(row.stream).status = Status.PAUSED.value
+
+    @_take.register
+    def _(self, event: e.BreakerTripped, row: LogRow) -> None:
+        account, breaker = self.session(row.stream).account, event.breaker
+        self._breakers[row.stream, breaker.name] = TrippedBreaker(row.stream, breaker.name, account, "open", breaker)
+
+    @_take.register
+    def _(self, event: e.BreakerHalfOpened, row: LogRow) -> None:
+        breaker = self._breaker(row.stream, event.name)
+        breaker.status, breaker.body = "half_open", msgspec.structs.replace(breaker.body, half_open=True)
+
+    @_take.register
+    def _(self, event: e.BreakerClosed, row: LogRow) -> None:
+        breaker = self._breaker(row.stream, event.name)
+        breaker.status, breaker.closed, breaker.why = "closed", event.ts, event.why
+
+    def _breaker(self, session: str, name: str) -> TrippedBreaker:
+        if (session, name) not in self._breakers:
+            columns = t.breakers.c
+            row = self.connection.execute(select(t.breakers).where(columns.session == session, columns.name == name)).one()
+            self._breakers[session, name] = TrippedBreaker(*row)
+        return self._breakers[session, name]
 
     @_take.register
     def _(self, event: e.SessionResumed, row: LogRow) -> None:

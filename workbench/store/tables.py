@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from workbench.domain.book import Book
+from workbench.domain.breakers import Breaker
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.orders import Order
@@ -211,6 +212,19 @@ orders = Table(
     Index("ix_orders_account_status", "account", "status"),
 )
 
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("name", String(160), primary_key=True),
+    Column("account", String(40), nullable=False, index=True),
+    # open, half_open or closed.
+    Column("status", String(12), nullable=False),
+    Column("body", Frozen(Breaker), nullable=False),
+    Column("closed", BigInteger),
+    Column("why", String(40), nullable=False),
+)
+
 trades = Table(
     "trades",
     metadata,
@@ -302,5 +316,7 @@ configurations = Table(
     ),
 )
 
-PROJECTIONS: Final = (accounts, trading_sessions, orders, trades, positions, thoughts, equity_points, configurations)
+PROJECTIONS: Final = (
+    accounts, trading_sessions, orders, breakers, trades, positions, thoughts, equity_points, configurations,
+)  # fmt: skip
 """Those that the log alone decides."""

@@ -43,6 +43,18 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "breakers",
+        sa.Column("session", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=160), nullable=False),
+        sa.Column("account", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("closed", sa.BigInteger(), nullable=True),
+        sa.Column("why", sa.String(length=40), nullable=False),
+        sa.PrimaryKeyConstraint("session", "name", name=op.f("pk_breakers")),
+    )
+    op.create_index(op.f("ix_breakers_account"), "breakers", ["account"], unique=False)
+    op.create_table(
         "commands",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("session", sa.String(length=40), nullable=False),

@@ -1,0 +1,178 @@
+"""Watching over a session: a breaker trips, waits, lets one entry through, and closes or trips again.
+
+| breaker | trips when | freqtrade calls it |
+|---|---|---|
+| `daily_loss` | equity has fallen so far since the first mark of the UTC day | |
+| `drawdown` | equity lies so far below its highest | MaxDrawdown |
+| `losing_streak` | so many round trips in a row have lost | |
+| `volatility` | a bar's range is so wide | |
+| `stale_feed` | so many bars of a token are missing in a row | |
+| `error_rate` | so many of the last twenty orders have failed | |
+| `stoploss_guard` | so many stops were hit within the guard's time | StoplossGuard |
+| `low_profit` | a token's last round trips have brought too little; it alone is locked | LowProfitPairs |
+
+(CooldownPeriod is `cooldown_minutes`.) An exit is never stopped.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+
+from workbench.domain.bars import Bar, Slice, parse_timeframe
+from workbench.domain.breakers import Breaker, Outcome
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.events import BreakerClosed, BreakerHalfOpened, BreakerTripped
+from workbench.domain.money import share
+from workbench.domain.orders import Reason
+from workbench.engine.turn import Turn
+
+_STOPS: Final = (Reason.STOP_LOSS.value, Reason.TRAILING_STOP.value)
+_ENOUGH_ORDERS: Final = 5
+_MINUTE: Final = 60_000
+
+Found = tuple[str, Decimal, Decimal]
+
+
+def watch_over(turn: Turn, given: Slice) -> None:
+    """Trip what has to trip at this slice, and let those half open whose time has come."""
+    c = turn.config
+    if turn.breakers:
+        _half_open(turn)
+    if not c.has_breakers:
+        return
+    for name, value, limit in _found(turn, c, given):
+        if name not in turn.breakers:
+            until = None if c.breaker_minutes is None else turn.ts + int(c.breaker_minutes * _MINUTE)
+            _trip(turn, Breaker(name, value, limit, turn.ts, until))
+
+
+def _found(turn: Turn, c: StrategyConfiguration, given: Slice) -> Iterator[Found]:
+    """Yield every condition that holds: the breaker's name, what was found, and what is allowed."""
+    if c.daily_loss_pct is not None and turn.day_equity > 0:
+        lost = _percent(turn.day_equity - turn.equity, turn.day_equity)
+        if lost >= c.daily_loss_pct:
+            yield "daily_loss", lost, c.daily_loss_pct
+    if c.drawdown_pct is not None and turn.peak > 0:
+        down = _percent(turn.peak - turn.equity, turn.peak)
+        if down >= c.drawdown_pct:
+            yield "drawdown", down, c.drawdown_pct
+    if c.losing_streak is not None and turn.streak >= c.losing_streak:
+        yield "losing_streak", Decimal(turn.streak), Decimal(c.losing_streak)
+    if c.volatility_pct is not None:
+        widest = max((_range(bar) for bar in given.bars if bar is not None), default=Decimal(0))
+        if widest >= c.volatility_pct:
+            yield "volatility", widest, c.volatility_pct
+    if c.stale_bars is not None:
+        missing = _missing(turn, given)
+        if missing >= c.stale_bars:
+            yield "stale_feed", Decimal(missing), Decimal(c.stale_bars)
+    if c.error_rate_pct is not None and len(turn.sent) >= _ENOUGH_ORDERS:
+        failed = _percent(Decimal(turn.sent.count("x")), Decimal(len(turn.sent)))
+        if failed >= c.error_rate_pct:
+            yield "error_rate", failed, c.error_rate_pct
+    if c.stoploss_guard is not None:
+        since = turn.ts - int(c.stoploss_guard_minutes * _MINUTE)
+        stops = sum(outcome.reason in _STOPS and outcome.ts > since for outcome in turn.outcomes)
+        if stops >= c.stoploss_guard:
+            yield "stoploss_guard", Decimal(stops), Decimal(c.stoploss_guard)
+    if c.low_profit_trades is not None:
+        yield from _low_profits(turn.outcomes, c.low_profit_trades, c.low_profit_pct)
+
+
+def _low_profits(outcomes: Sequence[Outcome], trades: int, least: Decimal) -> Iterator[Found]:
+    """Yield the tokens whose last round trips have brought too little on average."""
+    by_token: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_token.setdefault(outcome.instrument, []).append(outcome)
+    for key, all_of_it in by_token.items():
+        newest = all_of_it[-trades:]
+        if len(newest) == trades:
+            mean = share(sum((o.return_pct for o in newest), Decimal(0)), Decimal(1), Decimal(trades), 4)
+            if mean < least:
+                yield f"low_profit:{key}", mean, least
+
+
+def _missing(turn: Turn, given: Slice) -> int:
+    """Return how many bars of some token are missing up to now, the most of any."""
+    length, most = parse_timeframe(turn.plan.timeframe), 0
+    for instrument, bar in zip(turn.plan.instruments, given.bars, strict=True):
+        # What has come at this slice was marked as seen before; its gap was counted when it came.
+        seen = turn.state.seen.get(instrument.key)
+        if seen is not None:
+            most = max(most, (given.ts - seen) // length - (bar is not None))
+    return most
+
+
+def _range(bar: Bar) -> Decimal:
+    return _percent(bar.high - bar.low, bar.open)
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal:
+    return share(part, Decimal(100), whole, 4)
+
+
+def _trip(turn: Turn, breaker: Breaker) -> None:
+    turn.breakers = {**turn.breakers, breaker.name: breaker}
+    turn.events.append(BreakerTripped(breaker))
+
+
+def _half_open(turn: Turn) -> None:
+    for name, breaker in turn.breakers.items():
+        if not breaker.half_open and breaker.until is not None and turn.ts >= breaker.until:
+            turn.breakers = {**turn.breakers, name: replace(breaker, half_open=True)}
+            turn.events.append(BreakerHalfOpened(name, turn.ts))
+
+
+def close_breaker(turn: Turn, name: str, why: str) -> None:
+    """Close a breaker: what it watches begins anew from here."""
+    breaker = turn.breakers[name]
+    turn.breakers = {other: kept for other, kept in turn.breakers.items() if other != name}
+    match name.partition(":")[0]:
+        case "daily_loss":
+            turn.day_equity = turn.equity
+        case "drawdown":
+            turn.peak = turn.equity
+        case "losing_streak":
+            turn.streak = 0
+        case "error_rate":
+            turn.sent = ""
+        case "stoploss_guard":
+            turn.outcomes = tuple(outcome for outcome in turn.outcomes if outcome.reason not in _STOPS)
+        case "low_profit":
+            turn.outcomes = tuple(outcome for outcome in turn.outcomes if outcome.instrument != breaker.token)
+    turn.events.append(BreakerClosed(name, turn.ts, why))
+
+
+def probe_ended(turn: Turn, outcome: Outcome) -> None:
+    """Let the outcome of the entry that a half-open breaker let through decide: a win closes it, a loss trips it again."""
+    for name, breaker in tuple(turn.breakers.items()):
+        if breaker.probe and breaker.token in ("", outcome.instrument):
+            if outcome.result > 0:
+                close_breaker(turn, name, "a win")
+            else:
+                minutes = turn.config.breaker_minutes
+                until = None if minutes is None else turn.ts + int(minutes * _MINUTE)
+                _trip(turn, replace(breaker, since=turn.ts, until=until, half_open=False, probe=False))
+
+
+def blocking(turn: Turn, key: str) -> Breaker | None:
+    """Return the breaker that stops an entry in a token, or None."""
+    for breaker in turn.breakers.values():
+        if breaker.token in ("", key) and not (breaker.half_open and not breaker.probe):
+            return breaker
+    return None
+
+
+def probing(turn: Turn, key: str) -> bool:
+    """Tell whether an entry in a token would be the one that a half-open breaker lets through."""
+    return any(breaker.half_open and breaker.token in ("", key) for breaker in turn.breakers.values())
+
+
+def probe_sent(turn: Turn, key: str) -> None:
+    """Remember that the one entry was made."""
+    turn.breakers = {
+        name: replace(breaker, probe=True) if breaker.half_open and breaker.token in ("", key) else breaker
+        for name, breaker in turn.breakers.items()
+    }
