@@ -16,21 +16,23 @@
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from itertools import takewhile
 from typing import Final
 
 from msgspec.structs import replace
 
-from workbench.domain.bars import Bar, Slice, parse_timeframe
+from workbench.domain.bars import Slice, parse_timeframe
 from workbench.domain.breakers import Breaker, Outcome
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.events import BreakerClosed, BreakerHalfOpened, BreakerTripped
-from workbench.domain.money import share
+from workbench.domain.money import LEDGER, share
 from workbench.domain.orders import Reason
 from workbench.engine.turn import Turn
 
 _STOPS: Final = (Reason.STOP_LOSS.value, Reason.TRAILING_STOP.value)
 _ENOUGH_ORDERS: Final = 5
 _MINUTE: Final = 60_000
+_HUNDRED: Final = Decimal(100)
 
 Found = tuple[str, Decimal, Decimal]
 
@@ -38,47 +40,45 @@ Found = tuple[str, Decimal, Decimal]
 def watch_over(turn: Turn, given: Slice) -> None:
     """Trip what has to trip at this slice, and let those half open whose time has come."""
     c = turn.config
-    if turn.breakers:
+    if turn.now.breakers:
         _half_open(turn)
     if not c.has_breakers:
         return
     for name, value, limit in _found(turn, c, given):
-        if name not in turn.breakers:
-            until = None if c.breaker_minutes is None else turn.ts + int(c.breaker_minutes * _MINUTE)
-            _trip(turn, Breaker(name, value, limit, turn.ts, until))
+        if name not in turn.now.breakers:
+            until = None if c.breaker_minutes is None else turn.now.ts + int(c.breaker_minutes * _MINUTE)
+            _trip(turn, Breaker(name, value, limit, turn.now.ts, until))
 
 
 def _found(turn: Turn, c: StrategyConfiguration, given: Slice) -> Iterator[Found]:
     """Yield every condition that holds: the breaker's name, what was found, and what is allowed."""
-    if c.daily_loss_pct is not None and turn.day_equity > 0:
-        lost = _percent(turn.day_equity - turn.equity, turn.day_equity)
-        if lost >= c.daily_loss_pct:
-            yield "daily_loss", lost, c.daily_loss_pct
-    if c.drawdown_pct is not None and turn.peak > 0:
-        down = _percent(turn.peak - turn.equity, turn.peak)
-        if down >= c.drawdown_pct:
-            yield "drawdown", down, c.drawdown_pct
-    if c.losing_streak is not None and turn.streak >= c.losing_streak:
-        yield "losing_streak", Decimal(turn.streak), Decimal(c.losing_streak)
+    now = turn.now
+    if c.daily_loss_pct is not None and _at_least(now.day_equity - now.equity, now.day_equity, c.daily_loss_pct):
+        yield "daily_loss", _percent(now.day_equity - now.equity, now.day_equity), c.daily_loss_pct
+    if c.drawdown_pct is not None and _at_least(now.peak - now.equity, now.peak, c.drawdown_pct):
+        yield "drawdown", _percent(now.peak - now.equity, now.peak), c.drawdown_pct
+    if c.losing_streak is not None and turn.now.streak >= c.losing_streak:
+        yield "losing_streak", Decimal(turn.now.streak), Decimal(c.losing_streak)
     if c.volatility_pct is not None:
-        widest = max((_range(bar) for bar in given.bars if bar is not None), default=Decimal(0))
-        if widest >= c.volatility_pct:
-            yield "volatility", widest, c.volatility_pct
+        wild = [bar for bar in given.bars if bar is not None and _at_least(bar.high - bar.low, bar.open, c.volatility_pct)]
+        if wild:
+            yield "volatility", max(_percent(bar.high - bar.low, bar.open) for bar in wild), c.volatility_pct
     if c.stale_bars is not None:
         missing = _missing(turn, given)
         if missing >= c.stale_bars:
             yield "stale_feed", Decimal(missing), Decimal(c.stale_bars)
-    if c.error_rate_pct is not None and len(turn.sent) >= _ENOUGH_ORDERS:
-        failed = _percent(Decimal(turn.sent.count("x")), Decimal(len(turn.sent)))
-        if failed >= c.error_rate_pct:
-            yield "error_rate", failed, c.error_rate_pct
+    if c.error_rate_pct is not None and len(now.sent) >= _ENOUGH_ORDERS:
+        failed, sent = Decimal(now.sent.count("x")), Decimal(len(now.sent))
+        if _at_least(failed, sent, c.error_rate_pct):
+            yield "error_rate", _percent(failed, sent), c.error_rate_pct
     if c.stoploss_guard is not None:
-        since = turn.ts - int(c.stoploss_guard_minutes * _MINUTE)
-        stops = sum(outcome.reason in _STOPS and outcome.ts > since for outcome in turn.outcomes)
+        since = turn.now.ts - int(c.stoploss_guard_minutes * _MINUTE)
+        recent = takewhile(lambda outcome: outcome.ts > since, reversed(now.outcomes))
+        stops = sum(outcome.reason in _STOPS for outcome in recent)
         if stops >= c.stoploss_guard:
             yield "stoploss_guard", Decimal(stops), Decimal(c.stoploss_guard)
-    if c.low_profit_trades is not None:
-        yield from _low_profits(turn.outcomes, c.low_profit_trades, c.low_profit_pct)
+    if c.low_profit_trades is not None and turn.ended:
+        yield from _low_profits(turn.now.outcomes, c.low_profit_trades, c.low_profit_pct)
 
 
 def _low_profits(outcomes: Sequence[Outcome], trades: int, least: Decimal) -> Iterator[Found]:
@@ -96,70 +96,71 @@ def _low_profits(outcomes: Sequence[Outcome], trades: int, least: Decimal) -> It
 
 def _missing(turn: Turn, given: Slice) -> int:
     """Return how many bars of some token are missing up to now, the most of any."""
-    length, most = parse_timeframe(turn.plan.timeframe), 0
-    for instrument, bar in zip(turn.plan.instruments, given.bars, strict=True):
+    length, most = parse_timeframe(turn.now.plan.timeframe), 0
+    for instrument, bar in zip(turn.now.plan.instruments, given.bars, strict=True):
         # What has come at this slice was marked as seen before; its gap was counted when it came.
-        seen = turn.state.seen.get(instrument.key)
+        seen = turn.before.seen.get(instrument.key)
         if seen is not None:
             most = max(most, (given.ts - seen) // length - (bar is not None))
     return most
 
 
-def _range(bar: Bar) -> Decimal:
-    return _percent(bar.high - bar.low, bar.open)
+def _at_least(part: Decimal, whole: Decimal, percent: Decimal) -> bool:
+    """Tell whether a part is at least so many percent of a whole above zero, without dividing."""
+    return whole > 0 and part > 0 and LEDGER.multiply(part, _HUNDRED) >= LEDGER.multiply(whole, percent)
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:
-    return share(part, Decimal(100), whole, 4)
+    return share(part, _HUNDRED, whole, 4)
 
 
 def _trip(turn: Turn, breaker: Breaker) -> None:
-    turn.breakers = {**turn.breakers, breaker.name: breaker}
+    turn.now.breakers = {**turn.now.breakers, breaker.name: breaker}
     turn.events.append(BreakerTripped(breaker))
 
 
 def _half_open(turn: Turn) -> None:
-    for name, breaker in turn.breakers.items():
-        if not breaker.half_open and breaker.until is not None and turn.ts >= breaker.until:
-            turn.breakers = {**turn.breakers, name: replace(breaker, half_open=True)}
-            turn.events.append(BreakerHalfOpened(name, turn.ts))
+    for name, breaker in turn.now.breakers.items():
+        if not breaker.half_open and breaker.until is not None and turn.now.ts >= breaker.until:
+            turn.now.breakers = {**turn.now.breakers, name: replace(breaker, half_open=True)}
+            turn.events.append(BreakerHalfOpened(name, turn.now.ts))
 
 
 def close_breaker(turn: Turn, name: str, why: str) -> None:
     """Close a breaker: what it watches begins anew from here."""
-    breaker = turn.breakers[name]
-    turn.breakers = {other: kept for other, kept in turn.breakers.items() if other != name}
+    breaker = turn.now.breakers[name]
+    turn.now.breakers = {other: kept for other, kept in turn.now.breakers.items() if other != name}
     match name.partition(":")[0]:
         case "daily_loss":
-            turn.day_equity = turn.equity
+            turn.now.day_equity = turn.now.equity
         case "drawdown":
-            turn.peak = turn.equity
+            turn.now.peak = turn.now.equity
         case "losing_streak":
-            turn.streak = 0
+            turn.now.streak = 0
         case "error_rate":
-            turn.sent = ""
+            turn.now.sent = ""
         case "stoploss_guard":
-            turn.outcomes = tuple(outcome for outcome in turn.outcomes if outcome.reason not in _STOPS)
+            turn.now.outcomes = tuple(outcome for outcome in turn.now.outcomes if outcome.reason not in _STOPS)
         case "low_profit":
-            turn.outcomes = tuple(outcome for outcome in turn.outcomes if outcome.instrument != breaker.token)
-    turn.events.append(BreakerClosed(name, turn.ts, why))
+            turn.now.outcomes = tuple(outcome for outcome in turn.now.outcomes if outcome.instrument != breaker.token)
+    turn.events.append(BreakerClosed(name, turn.now.ts, why))
 
 
 def probe_ended(turn: Turn, outcome: Outcome) -> None:
     """Let the outcome of the entry that a half-open breaker let through decide: a win closes it, a loss trips it again."""
-    for name, breaker in tuple(turn.breakers.items()):
+    for name, breaker in tuple(turn.now.breakers.items()):
         if breaker.probe and breaker.token in ("", outcome.instrument):
             if outcome.result > 0:
                 close_breaker(turn, name, "a win")
             else:
                 minutes = turn.config.breaker_minutes
-                until = None if minutes is None else turn.ts + int(minutes * _MINUTE)
-                _trip(turn, replace(breaker, since=turn.ts, until=until, half_open=False, probe=False))
+                until = None if minutes is None else turn.now.ts + int(minutes * _MINUTE)
+                _trip(turn, replace(breaker, since=turn.now.ts, until=until, half_open=False, probe=False))
 
 
 def blocking(turn: Turn, key: str) -> Breaker | None:
     """Return the breaker that stops an entry in a token, or None."""
-    for breaker in turn.breakers.values():
+    for breaker in turn.now.breakers.values():
         if breaker.token in ("", key) and not (breaker.half_open and not breaker.probe):
             return breaker
     return None
@@ -167,12 +168,12 @@ def blocking(turn: Turn, key: str) -> Breaker | None:
 
 def probing(turn: Turn, key: str) -> bool:
     """Tell whether an entry in a token would be the one that a half-open breaker lets through."""
-    return any(breaker.half_open and breaker.token in ("", key) for breaker in turn.breakers.values())
+    return any(breaker.half_open and breaker.token in ("", key) for breaker in turn.now.breakers.values())
 
 
 def probe_sent(turn: Turn, key: str) -> None:
     """Remember that the one entry was made."""
-    turn.breakers = {
+    turn.now.breakers = {
         name: replace(breaker, probe=True) if breaker.half_open and breaker.token in ("", key) else breaker
-        for name, breaker in turn.breakers.items()
+        for name, breaker in turn.now.breakers.items()
     }

@@ -63,42 +63,42 @@ def obey(turn: Turn, command: Command, by: str) -> None:
     turn.events.append(CommandReceived(command, by))
     match command:
         case Pause():
-            turn.trading = TradingState.REDUCING
+            turn.now.trading = TradingState.REDUCING
             turn.events.append(SessionPaused())
         case Halt():
-            turn.trading = TradingState.HALTED
+            turn.now.trading = TradingState.HALTED
             turn.events.append(SessionHalted())
-            for order in turn.book.orders:
+            for order in turn.now.book.orders:
                 if order.side is Side.BUY:
                     turn.cancel(order.id, "the session was halted")
         case Resume():
-            turn.trading = TradingState.ACTIVE
+            turn.now.trading = TradingState.ACTIVE
             turn.events.append(SessionResumed())
         case ResetBreaker(name):
-            for tripped in (name,) if name else tuple(turn.breakers):
+            for tripped in (name,) if name else tuple(turn.now.breakers):
                 close_breaker(turn, tripped, "it was reset")
         case Deposit(amount):
-            turn.book = turn.book.deposited(rounded(amount, 8))
-            _cash_moved(turn, Deposited(rounded(amount, 8), turn.book.cash))
+            turn.now.book = turn.now.book.deposited(rounded(amount, 8))
+            _cash_moved(turn, Deposited(rounded(amount, 8), turn.now.book.cash))
         case Withdraw(amount):
-            turn.book = turn.book.withdrawn(rounded(amount, 8))
-            _cash_moved(turn, Withdrawn(rounded(amount, 8), turn.book.cash))
+            turn.now.book = turn.now.book.withdrawn(rounded(amount, 8))
+            _cash_moved(turn, Withdrawn(rounded(amount, 8), turn.now.book.cash))
         case PlaceOrder():
             place(turn, command, Reason.MANUAL)
         case PlaceOco(first, second):
-            group = turn.next_order
+            group = turn.now.next_order
             place(turn, first, Reason.MANUAL, group)
             place(turn, second, Reason.MANUAL, group)
         case AmendOrder(number):
-            resting = turn.book.order(number)
+            resting = turn.now.book.order(number)
             assert resting is not None
             turn.amend(_amended(resting, command))
         case CancelOrder(number):
             turn.cancel(number, "cancelled by hand")
         case ForceExit(wanted):
-            for instrument in turn.plan.instruments:
-                if wanted in (None, instrument.key) and instrument.key in turn.book.positions:
-                    quantity = turn.book.quantity(instrument.key)
+            for instrument in turn.now.plan.instruments:
+                if wanted in (None, instrument.key) and instrument.key in turn.now.book.positions:
+                    quantity = turn.now.book.quantity(instrument.key)
                     turn.place(instrument, Side.SELL, OrderType.MARKET, Reason.FORCE_EXIT, quantity=quantity)
         case ChangeConfiguration(configuration):
             turn.reconfigure(configuration)
@@ -119,8 +119,8 @@ def place(turn: Turn, asked: PlaceOrder, reason: Reason, group: int | None = Non
         if fields[name] is not None:
             fields[name] = rounded(fields[name], instrument.price_decimals)
     if asked.type is OrderType.TRAILING_STOP:
-        mark = turn.marks[instrument.key]
-        draft = Order(0, asked.instrument, asked.side, asked.type, reason, turn.ts, **fields)
+        mark = turn.now.marks[instrument.key]
+        draft = Order(0, asked.instrument, asked.side, asked.type, reason, turn.now.ts, **fields)
         fields |= {"stop_price": trail_price(draft, mark, instrument.price_decimals), "extreme": mark}
     return turn.place(instrument, asked.side, asked.type, reason, group=group, run=run, **fields)
 
@@ -131,29 +131,29 @@ def place(turn: Turn, asked: PlaceOrder, reason: Reason, group: int | None = Non
 def _obstacle(turn: Turn, command: Command) -> str:
     """Return why a command cannot be done, or nothing."""
     match command:
-        case Pause() if turn.trading is not TradingState.ACTIVE:
-            return f"The session is already {turn.trading}."
-        case Halt() if turn.trading is TradingState.HALTED:
+        case Pause() if turn.now.trading is not TradingState.ACTIVE:
+            return f"The session is already {turn.now.trading}."
+        case Halt() if turn.now.trading is TradingState.HALTED:
             return "The session is already HALTED."
-        case Resume() if turn.trading is TradingState.ACTIVE:
+        case Resume() if turn.now.trading is TradingState.ACTIVE:
             return "The session is not paused."
-        case ResetBreaker(name) if not turn.breakers or (name is not None and name not in turn.breakers):
-            return f"Expected a breaker that has tripped, of {', '.join(turn.breakers) or 'none'}, found {name or 'no name'}."
-        case PlaceOrder(side=Side.BUY) if turn.trading is TradingState.HALTED:
+        case ResetBreaker(name) if not turn.now.breakers or (name is not None and name not in turn.now.breakers):
+            return f"Expected a breaker that has tripped, of {', '.join(turn.now.breakers) or 'none'}, found {name or 'no name'}."
+        case PlaceOrder(side=Side.BUY) if turn.now.trading is TradingState.HALTED:
             return "The session is HALTED: only sales can be placed."
         case Deposit(amount) | Withdraw(amount) if amount <= 0:
             return f"Expected an amount above zero, found {text(amount)}."
-        case Withdraw(amount) if amount > turn.book.free_cash():
-            return f"Expected at most the {text(turn.book.free_cash())} cash at hand, found {text(amount)}."
+        case Withdraw(amount) if amount > turn.now.book.free_cash():
+            return f"Expected at most the {text(turn.now.book.free_cash())} cash at hand, found {text(amount)}."
         case PlaceOrder():
             return order_obstacle(turn, command)
         case PlaceOco(first, second):
             return _oco_obstacle(turn, first, second)
         case AmendOrder():
             return _amend_obstacle(turn, command)
-        case CancelOrder(number) if turn.book.order(number) is None:
+        case CancelOrder(number) if turn.now.book.order(number) is None:
             return f"No order {number} rests."
-        case ForceExit(wanted) if not (turn.book.positions.keys() & (turn.keys if wanted is None else {wanted})):
+        case ForceExit(wanted) if not (turn.now.book.positions.keys() & (turn.keys if wanted is None else {wanted})):
             return f"Nothing is held in {wanted or 'any instrument of this session'}."
         case _:
             return ""
@@ -206,7 +206,7 @@ def _price_obstacle(turn: Turn, asked: PlaceOrder, instrument: Instrument) -> st
             return f"Expected a {name.replace('_', ' ')} above zero, found {text(price)}."
         if price is not None and price != rounded(price, instrument.price_decimals):
             return f"Expected a {name.replace('_', ' ')} with at most {instrument.price_decimals} decimals, found {text(price)}."
-    mark = turn.marks.get(asked.instrument)
+    mark = turn.now.marks.get(asked.instrument)
     if mark is None:
         return "" if asked.type is not OrderType.TRAILING_STOP else f"There is no price of {instrument.symbol} yet to trail."
     stop = asked.stop_price
@@ -236,21 +236,21 @@ def _time_obstacle(turn: Turn, asked: PlaceOrder) -> str:
     if (asked.expires is None) == (asked.time_in_force is TimeInForce.GTD):
         wanted = "a time at which it expires" if asked.time_in_force is TimeInForce.GTD else "no time at which it expires"
         return f"A {asked.time_in_force.upper()} order takes {wanted}, found {asked.expires or 'none'}."
-    first = turn.ts + parse_timeframe(turn.plan.timeframe)
+    first = turn.now.ts + parse_timeframe(turn.now.plan.timeframe)
     if asked.expires is not None and asked.expires <= first:
         return f"Expected an expiry after the next bar's open at {show_time(first)}, found {show_time(asked.expires)}."
     return ""
 
 
 def _size_obstacle(turn: Turn, asked: PlaceOrder, instrument: Instrument, beside: int) -> str:
-    book, key = turn.book, asked.instrument
+    book, key = turn.now.book, asked.instrument
     if asked.side is Side.BUY:
         if asked.amount is None or asked.amount <= 0:
             return f"A buy needs an amount above zero, found {asked.amount}."
         free = book.free_cash(beside)
         if asked.amount > free:
             return f"Expected an amount of at most the {text(free)} cash at hand, found {text(asked.amount)}."
-        price = asked.limit_price or asked.stop_price or turn.marks.get(key)
+        price = asked.limit_price or asked.stop_price or turn.now.marks.get(key)
         least = turn.config.min_trade_size
         if price is not None:
             least = max(least, product(price, quantum(instrument.size_decimals), 8))
@@ -276,7 +276,7 @@ def _oco_obstacle(turn: Turn, first: PlaceOrder, second: PlaceOrder) -> str:
 
 
 def _amend_obstacle(turn: Turn, command: AmendOrder) -> str:
-    resting = turn.book.order(command.order)
+    resting = turn.now.book.order(command.order)
     if resting is None:
         return f"No order {command.order} rests."
     if resting.run is not None:
@@ -308,29 +308,29 @@ def _amended(order: Order, command: AmendOrder) -> Order:
 
 def _cash_moved(turn: Turn, event: Event) -> None:
     """Mark the book anew; the day's loss and the drawdown stay what the market made them."""
-    before, turn.equity = turn.equity, turn.book.equity(turn.marks)
-    turn.day_equity += turn.equity - before
-    turn.peak = share(turn.peak, turn.equity, before) if before > 0 else turn.equity
+    before, turn.now.equity = turn.now.equity, turn.now.book.equity(turn.now.marks)
+    turn.now.day_equity += turn.now.equity - before
+    turn.now.peak = share(turn.now.peak, turn.now.equity, before) if before > 0 else turn.now.equity
     turn.events.append(event)
 
 
 def _stop(turn: Turn, reason: str, close_positions: bool) -> None:
-    for order in turn.book.orders:
-        if turn.book.order(order.id) is not None:
+    for order in turn.now.book.orders:
+        if turn.now.book.order(order.id) is not None:
             turn.cancel(order.id, "the session stopped")
     if close_positions:
-        for instrument in turn.plan.instruments:
-            if instrument.key in turn.book.positions:
-                price = turn.marks[instrument.key]
-                quantity = turn.book.quantity(instrument.key)
+        for instrument in turn.now.plan.instruments:
+            if instrument.key in turn.now.book.positions:
+                price = turn.now.marks[instrument.key]
+                quantity = turn.now.book.quantity(instrument.key)
                 order = turn.place(instrument, Side.SELL, OrderType.MARKET, Reason.SESSION_STOPPED, quantity=quantity)
-                turn.fill(order, price, _moment(max(turn.ts, 0), price), instrument)
-        for order in turn.book.orders:
+                turn.fill(order, price, _moment(max(turn.now.ts, 0), price), instrument)
+        for order in turn.now.book.orders:
             turn.cancel(order.id, "the session stopped before all of it could be sold")
-        turn.book.check()
-    turn.equity = turn.book.equity(turn.marks)
-    turn.stopped = True
-    turn.events.append(SessionStopped(reason, turn.ts, turn.equity, close_ledger_digest(turn.digest, turn.equity)))
+        turn.now.book.check()
+    turn.now.equity = turn.now.book.equity(turn.now.marks)
+    turn.now.stopped = True
+    turn.events.append(SessionStopped(reason, turn.now.ts, turn.now.equity, close_ledger_digest(turn.now.digest, turn.now.equity)))
 
 
 def _moment(ts: int, price: Decimal) -> Bar:

@@ -15,7 +15,8 @@ from workbench.engine.exits import held_too_long
 from workbench.engine.explain import explain
 from workbench.engine.gates import entry_gates, holding_gates, size_gates, stopped_by
 from workbench.engine.intel import Profile, profile_of
-from workbench.engine.matching import ForcedExit, under_way
+from workbench.engine.matching import ForcedExit
+from workbench.engine.resting import sum_up
 from workbench.engine.sizing import Room, entry_size
 from workbench.engine.strategy import Reading
 from workbench.engine.turn import Turn
@@ -36,16 +37,16 @@ def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: 
         _think(turn, instrument, reading, _FORCED[leaving.reason], gates, leaving.reason.value, forced.order)
         if not reading.enter:
             return
-    holding = turn.holdings.get(key)
-    going = {order.side for order in turn.book.orders if order.instrument == key and under_way(order)}
+    holding = turn.now.holdings.get(key)
+    going = sum_up(turn.now.book.orders).going.get(key, ())
     if holding is not None:
-        close_ts = bar.ts + parse_timeframe(turn.plan.timeframe)
+        close_ts = bar.ts + parse_timeframe(turn.now.plan.timeframe)
         too_long = held_too_long(holding, close_ts, turn.config)
         gates = holding_gates(holding, reading, float(bar.close), close_ts - holding.entered, turn.config, too_long=too_long)
         wants_out = reading.exit or too_long
         if wants_out and Side.SELL not in going and not last:
             reason = Reason.EXIT_SIGNAL if reading.exit else Reason.MAX_HOLD
-            order = turn.place(instrument, Side.SELL, OrderType.MARKET, reason, quantity=turn.book.quantity(key))
+            order = turn.place(instrument, Side.SELL, OrderType.MARKET, reason, quantity=turn.now.book.quantity(key))
             _think(turn, instrument, reading, Decision.SELL, gates, stopped_by(gates), order.id)
         else:
             _think(turn, instrument, reading, Decision.HOLD, gates, stopped_by(gates) if wants_out else "")
@@ -56,26 +57,26 @@ def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: 
 
 
 def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: int, last: bool) -> None:
-    c, key, orders = turn.config, instrument.key, turn.book.orders
-    buys = [order for order in orders if order.side is Side.BUY] if orders else []
-    available = turn.book.free_cash()
+    c, key, book = turn.config, instrument.key, turn.now.book
+    resting = sum_up(book.orders)
+    available = max(book.cash - resting.reserved, NO_CASH) if resting.reserved else book.cash
     profile = profile_of(c.intel_level)
-    left = turn.left.get(key)
+    left = turn.now.left.get(key)
     gates = entry_gates(
         c,
         reading,
-        trading=turn.trading,
-        breaker=blocking(turn, key) if turn.breakers else None,
+        trading=turn.now.trading,
+        breaker=blocking(turn, key) if turn.now.breakers else None,
         symbol=instrument.symbol,
         profile=profile,
-        considered=profile is None or bar.ts // parse_timeframe(turn.plan.timeframe) % profile.every == 0,
+        considered=profile is None or bar.ts // parse_timeframe(turn.now.plan.timeframe) % profile.every == 0,
         liquidity=bar.liquidity,
         last=last,
         missing=gap,
-        open_positions=len(turn.book.positions) + len({order.instrument for order in buys} - turn.book.positions.keys()),
-        trades_today=turn.trades_today + sum(under_way(order) for order in orders),
+        open_positions=len(book.positions) + (len(resting.buying - book.positions.keys()) if resting.buying else 0),
+        trades_today=turn.now.trades_today + resting.under_way,
         since_exit=None if left is None else bar.ts - left,
-        stopped_out=left is not None and key in turn.stopped_out,
+        stopped_out=left is not None and key in turn.now.stopped_out,
         available=available,
     )
     stopping = stopped_by(gates)
@@ -85,7 +86,7 @@ def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Readi
         return
     sizing = entry_size(c, profile, _room(turn, key, bar, reading, available))
     if _is_capped(c, profile) or not sizing.amount:
-        priced = quote(turn.plan, Side.BUY, bar.close, sizing.amount, bar, instrument)
+        priced = quote(turn.now.plan, Side.BUY, bar.close, sizing.amount, bar, instrument)
         slippage = share(priced.price - bar.close, Decimal(10_000), bar.close, 4)
         gates += size_gates(c, profile, sizing.amount, sizing.room, slippage)
         stopping = stopped_by(gates)
@@ -93,7 +94,7 @@ def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Readi
             _think(turn, instrument, reading, Decision.SKIP, gates, stopping, sizing=sizing.steps)
             return
     order = turn.place(instrument, Side.BUY, OrderType.MARKET, Reason.ENTRY_SIGNAL, amount=sizing.amount)
-    if turn.breakers:
+    if turn.now.breakers:
         probe_sent(turn, key)
     _think(turn, instrument, reading, Decision.BUY, gates, "", order.id, sizing.steps)
 
@@ -110,16 +111,16 @@ def _room(turn: Turn, key: str, bar: Bar, reading: Reading, available: Decimal) 
     """Return what an entry's size depends on."""
     c, in_token, in_all = turn.config, NO_CASH, NO_CASH
     if c.max_position_pct is not None or c.max_exposure_pct is not None:
-        for held_key, held in turn.book.positions.items():
-            value = product(held.quantity, turn.marks[held_key], 8)
+        for held_key, held in turn.now.book.positions.items():
+            value = product(held.quantity, turn.now.marks[held_key], 8)
             in_all += value
             in_token += value if held_key == key else NO_CASH
-        for order in turn.book.orders:
+        for order in turn.now.book.orders:
             if order.side is Side.BUY:
                 in_all += order.left
                 in_token += order.left if order.instrument == key else NO_CASH
-    is_probe = bool(turn.breakers) and probing(turn, key)
-    return Room(turn.equity, available, in_token, in_all, bar.liquidity, reading.measures, is_probe)
+    is_probe = bool(turn.now.breakers) and probing(turn, key)
+    return Room(turn.now.equity, available, in_token, in_all, bar.liquidity, reading.measures, is_probe)
 
 
 def _think(
@@ -135,9 +136,9 @@ def _think(
     """Keep the evaluation; record it, with its sentence, if something changed."""
     key = instrument.key
     said = f"{decision}|{stopping}|{order or ''}"
-    changed = turn.said.get(key) != said
+    changed = turn.now.said.get(key) != said
     thought = Thought(
-        turn.ts,
+        turn.now.ts,
         key,
         instrument.symbol,
         turn.config.strategy,
@@ -152,5 +153,5 @@ def _think(
     )
     turn.thoughts.append(thought)
     if changed:
-        turn.said = {**turn.said, key: said}
+        turn.now.said = {**turn.now.said, key: said}
         turn.events.append(ThoughtRecorded(thought))

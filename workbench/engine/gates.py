@@ -19,6 +19,7 @@ _NEXT_BAR = Gate("next_bar", 1.0, 1.0, 0.0, True)
 _NO_NEXT_BAR = Gate("next_bar", 0.0, 1.0, -1.0, False)
 _RUNNING = Gate("running", 1.0, 1.0, 0.0, True)
 _PAUSED = Gate("running", 0.0, 1.0, -1.0, False)
+_FRESH = Gate("fresh_prices", 0, 0, 0, True)
 _PARTS = 1_000_000
 _NEVER_LEFT = Gate("cooldown", None, None, None, True)
 
@@ -77,9 +78,7 @@ def entry_gates(
         _RUNNING if trading is TradingState.ACTIVE else _PAUSED,
         *(_extra_gates(c, reading, breaker, symbol, profile, considered, liquidity) if _has_extras(c, profile, breaker) else ()),
         _NO_NEXT_BAR if last else _NEXT_BAR,
-        Gate("fresh_prices", missing, 0, -missing, not missing)
-        if c.on_hole != "mark"
-        else Gate("fresh_prices", missing, None, None, True),
+        _FRESH if not missing else Gate("fresh_prices", missing, 0, -missing, c.on_hole == "mark"),
         Gate("confidence", confidence, asked, confidence - asked, confidence >= asked),
         _below("open_positions", open_positions, c.max_positions),
         _below("daily_trades", trades_today, c.max_daily_trades),

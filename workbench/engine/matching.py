@@ -20,6 +20,7 @@ from workbench.engine.paths import (
     rest_after_trigger,
     trailed,
 )
+from workbench.engine.resting import sum_up
 from workbench.engine.turn import Turn
 
 
@@ -34,12 +35,13 @@ class ForcedExit(NamedTuple):
 Forced = dict[str, ForcedExit]
 _STOPPED = (Reason.STOP_LOSS, Reason.TRAILING_STOP)
 _LAST = Decimal(-1)
+_RESTS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
 def match_bar(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> None:
     """Let a bar act on an instrument's orders and position; exits that the rules forced are put into `forced`."""
-    key = instrument.key
-    if not turn.book.orders or all(order.instrument != key for order in turn.book.orders):
+    key, orders = instrument.key, turn.now.book.orders
+    if not orders or not _any_awake(orders, key, bar):
         leave_inside(turn, instrument, bar, forced)
     else:
         _at_open(turn, instrument, bar)
@@ -48,47 +50,59 @@ def match_bar(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> N
         born, unclear_too = _buys(turn, instrument, bar, forced)
         _targets(turn, instrument, bar, armed | born)
         _trail(turn, instrument, bar)
-        turn.ambiguous += unclear or unclear_too
-    holding = turn.holdings.get(key)
+        turn.now.ambiguous += unclear or unclear_too
+    holding = turn.now.holdings.get(key)
     if holding is not None:
         moved = after_bar(holding, bar, turn.config, instrument.price_decimals)
         if moved is not holding:
-            turn.holdings = {**turn.holdings, key: moved}
+            turn.now.holdings = {**turn.now.holdings, key: moved}
+
+
+def _any_awake(orders: tuple[Order, ...], key: str, bar: Bar) -> bool:
+    """Tell whether a bar may do something to any order of an instrument; most rest far away from most bars."""
+    for order in orders:
+        if order.instrument != key:
+            continue
+        kind = order.type
+        if kind is OrderType.LIMIT and order.time_in_force in _RESTS and order.limit_price is not None:
+            met = bar.low <= order.limit_price if order.side is Side.BUY else bar.high >= order.limit_price
+        elif kind in (OrderType.MARKET, OrderType.TRAILING_STOP, OrderType.LIMIT) or order.triggered:
+            return True
+        else:
+            met = reached_inside(order, bar) is not None
+        if met or (order.expires is not None and bar.ts >= order.expires):
+            return True
+    return False
 
 
 def leave_inside(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> None:
     """Sell the position where the bar reaches its stop, its trail or its target."""
-    holding = turn.holdings.get(instrument.key)
+    holding = turn.now.holdings.get(instrument.key)
     if holding is None:
         return
     leaving = exit_in_bar(holding, bar)
     if leaving is None or _own_sale_under_way(turn, instrument.key):
         return
     kind = OrderType.TAKE_PROFIT if leaving.reason is Reason.TAKE_PROFIT else OrderType.STOP
-    quantity = turn.book.quantity(instrument.key)
+    quantity = turn.now.book.quantity(instrument.key)
     order = turn.place(instrument, Side.SELL, kind, leaving.reason, quantity=quantity, triggered=True)
-    turn.ambiguous += leaving.ambiguous
+    turn.now.ambiguous += leaving.ambiguous
     if turn.fill(order, leaving.price, bar, instrument, reference=leaving.price):
         forced[instrument.key] = ForcedExit(leaving, holding, order.id)
 
 
-def under_way(order: Order) -> bool:
-    """Tell whether an order trades at the next open whatever the price."""
-    return order.type is OrderType.MARKET or (order.triggered and order.type is not OrderType.STOP_LIMIT)
-
-
 def _own_sale_under_way(turn: Turn, key: str) -> bool:
-    return any(order.instrument == key and order.side is Side.SELL and under_way(order) for order in turn.book.orders)
+    return Side.SELL in sum_up(turn.now.book.orders).going.get(key, ())
 
 
 def _resting(turn: Turn, key: str) -> list[Order]:
-    return [order for order in turn.book.orders if order.instrument == key]
+    return [order for order in turn.now.book.orders if order.instrument == key]
 
 
 def _at_open(turn: Turn, instrument: Instrument, bar: Bar) -> None:
-    seen = turn.seen.get(instrument.key, -1)
+    seen = turn.now.seen.get(instrument.key, -1)
     for order in _resting(turn, instrument.key):
-        if turn.book.order(order.id) is None:
+        if turn.now.book.order(order.id) is None:
             continue
         if order.expires is not None and bar.ts >= order.expires:
             turn.expire(order, bar.ts)
@@ -97,7 +111,7 @@ def _at_open(turn: Turn, instrument: Instrument, bar: Bar) -> None:
         reached = reached_at_open(order, bar, fresh)
         if reached is not None:
             _trade(turn, order, reached, bar, instrument)
-        if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and turn.book.order(order.id) is not None:
+        if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and turn.now.book.order(order.id) is not None:
             turn.cancel(order.id, "it was not filled at once")
 
 
@@ -106,7 +120,7 @@ def _trade(turn: Turn, order: Order, reached: Reached, bar: Bar, instrument: Ins
     if order.type is OrderType.STOP_LIMIT and not order.triggered:
         order = turn.trigger(order, bar.ts, reached.price)
     traded = turn.fill(order, reached.price, bar, instrument, reference=reached.reference, maker=reached.maker)
-    left = turn.book.order(order.id)
+    left = turn.now.book.order(order.id)
     if left is not None and not left.triggered and left.type not in (OrderType.MARKET, OrderType.LIMIT):
         turn.trigger(left, bar.ts, reached.price)
     return traded
@@ -127,7 +141,7 @@ def _stops(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tupl
             reached = reached_inside(order, bar)
             if reached is not None:
                 found.append((reached.price, order.id))
-    holding = turn.holdings.get(key)
+    holding = turn.now.holdings.get(key)
     own = None if holding is None else exit_in_bar(holding, bar)
     if own is not None:
         # The position's own target comes after every stop: of the two the worse is taken.
@@ -136,7 +150,7 @@ def _stops(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tupl
         if number == 0:
             leave_inside(turn, instrument, bar, forced)
             continue
-        stop = turn.book.order(number)
+        stop = turn.now.book.order(number)
         reached = None if stop is None else reached_inside(stop, bar)
         if stop is None or reached is None:
             continue
@@ -154,7 +168,7 @@ def _could_be_target(turn: Turn, stop: Order, bar: Bar) -> bool:
 
 def _after_trigger(turn: Turn, order: Order, reached: Reached, bar: Bar, instrument: Instrument) -> bool:
     """Let a stop-limit that was triggered and not met at once be met on the way to the close; tell whether it is unclear."""
-    left = turn.book.order(order.id)
+    left = turn.now.book.order(order.id)
     if left is None or left.type is not OrderType.STOP_LIMIT or left.filled != order.filled:
         return False
     met = reached_inside(left, rest_after_trigger(left, reached.price, bar))
@@ -172,14 +186,14 @@ def _buys(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tuple
     frozenset of int, bool
         The orders that were born here and have had their chance; whether the bar was unclear.
     """
-    key, unclear, first = instrument.key, False, turn.next_order
+    key, unclear, first = instrument.key, False, turn.now.next_order
     for order in _resting(turn, key):
-        if order.side is not Side.BUY or turn.book.order(order.id) is None:
+        if order.side is not Side.BUY or turn.now.book.order(order.id) is None:
             continue
         reached = reached_inside(order, bar)
         if reached is None:
             continue
-        held_before, before = key in turn.holdings, turn.next_order
+        held_before, before = key in turn.now.holdings, turn.now.next_order
         if not _trade(turn, order, reached, bar, instrument):
             unclear = _after_trigger(turn, order, reached, bar, instrument) or unclear
             continue
@@ -187,18 +201,18 @@ def _buys(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tuple
         if not held_before:
             leave_inside(turn, instrument, rest, forced)
         for child in _resting(turn, key):
-            if child.id >= before and child.side is Side.SELL and turn.book.order(child.id) is not None:
+            if child.id >= before and child.side is Side.SELL and turn.now.book.order(child.id) is not None:
                 hit = reached_inside(child, rest)
                 if hit is not None:
                     unclear = unclear or (is_stop(child) and _could_be_target(turn, child, bar))
                     _trade(turn, child, hit, bar, instrument)
-    return frozenset(range(first, turn.next_order)), unclear
+    return frozenset(range(first, turn.now.next_order)), unclear
 
 
 def _targets(turn: Turn, instrument: Instrument, bar: Bar, done: frozenset[int]) -> None:
     """Let targets and limits to sell trade, but those that have had their chance."""
     for order in _resting(turn, instrument.key):
-        if order.side is Side.SELL and not is_stop(order) and order.id not in done and turn.book.order(order.id) is not None:
+        if order.side is Side.SELL and not is_stop(order) and order.id not in done and turn.now.book.order(order.id) is not None:
             reached = reached_inside(order, bar)
             if reached is not None:
                 _trade(turn, order, reached, bar, instrument)

@@ -13,8 +13,8 @@ from workbench.engine.exits import Holding, hold
 from workbench.errors import Refused
 
 
-class State(msgspec.Struct, frozen=True):
-    """Where a session is.
+class State(msgspec.Struct):
+    """Where a session is. Nobody changes one that they were given: a step makes the next from a copy.
 
     Parameters
     ----------

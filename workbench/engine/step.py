@@ -75,41 +75,48 @@ def step(state: State, given: Slice | Command, readings: Sequence[Reading | None
             _take_slice(turn, given, readings)
         else:
             obey(turn, given, by)
-        return Stepped(turn.after(), tuple(turn.events), tuple(turn.thoughts))
+        return Stepped(turn.now, tuple(turn.events), tuple(turn.thoughts))
 
 
 def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) -> None:
-    if given.ts <= turn.ts:
-        raise Broken(f"Time must go forward: expected a slice after {show_time(turn.ts)}, found {show_time(given.ts)}.")
+    now = turn.now
+    if given.ts <= now.ts:
+        raise Broken(f"Time must go forward: expected a slice after {show_time(now.ts)}, found {show_time(given.ts)}.")
     day = given.ts // DAY
-    new_day = day != turn.day
+    new_day = day != now.day
     if new_day:
-        turn.day, turn.trades_today = day, 0
-    turn.ts, turn.steps = given.ts, turn.steps + 1
-    instruments, bars = turn.plan.instruments, given.bars
+        now.day, now.trades_today = day, 0
+    now.ts, now.steps = given.ts, now.steps + 1
+    instruments, bars = now.plan.instruments, given.bars
     gaps = _look_for_holes(turn, given)
-    before = turn.book
+    before = now.book
     forced: Forced = {}
     for instrument, bar in zip(instruments, bars, strict=True):
         if bar is not None:
             match_bar(turn, instrument, bar, forced)
-    turn.marks, turn.seen = {**turn.marks}, {**turn.seen}
-    for instrument, bar in zip(instruments, bars, strict=True):
-        if bar is not None:
-            turn.marks[instrument.key], turn.seen[instrument.key] = bar.close, bar.ts
-    turn.equity = turn.book.equity(turn.marks)
+    marks, seen = now.marks.copy(), now.seen.copy()
+    absent: tuple[int, ...] = ()
+    for place, bar in enumerate(bars):
+        if bar is None:
+            absent = (*absent, place)
+        else:
+            key = instruments[place].key
+            marks[key], seen[key] = bar.close, bar.ts
+    now.marks, now.seen = marks, seen
+    book = now.book
+    now.equity = equity = book.equity(marks)
     if new_day:
-        turn.day_equity = turn.equity
-    if turn.equity > turn.peak:
-        turn.peak = turn.equity
-    marks = dict(turn.marks_of_held())
-    absent = tuple(place for place, bar in enumerate(bars) if bar is None) if None in bars else ()
-    turn.events.append(EquityMarked(given.ts, turn.equity, turn.book.cash, marks, given.late, given.last, sum(gaps), absent))
-    if turn.book is not before:
-        turn.book.check()
+        now.day_equity = equity
+    if equity > now.peak:
+        now.peak = equity
+    held = {key: marks[key] for key in book.positions} if book.positions else {}
+    turn.events.append(EquityMarked(given.ts, equity, book.cash, held, given.late, given.last, sum(gaps), absent))
+    if book is not before:
+        book.check()
     for outcome in turn.ended:
         probe_ended(turn, outcome)
-    watch_over(turn, given)
+    if now.breakers or turn.config.has_breakers:
+        watch_over(turn, given)
     for instrument, bar, reading, gap in zip(instruments, bars, readings, gaps, strict=True):
         if bar is not None and reading is not None:
             decide(turn, instrument, bar, reading, gap, given.last, forced.get(instrument.key))
@@ -117,16 +124,16 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
 
 def _look_for_holes(turn: Turn, given: Slice) -> list[int]:
     """Return how many bars are absent right before each one, and count them."""
-    length, seen_all = parse_timeframe(turn.plan.timeframe), turn.seen
+    length, seen_all = parse_timeframe(turn.now.plan.timeframe), turn.now.seen
     gaps, total = [], 0
-    for instrument, bar in zip(turn.plan.instruments, given.bars, strict=True):
+    for instrument, bar in zip(turn.now.plan.instruments, given.bars, strict=True):
         seen = None if bar is None else seen_all.get(instrument.key)
         gap = 0 if seen is None else (given.ts - seen) // length - 1
         if gap and turn.config.on_hole == "raise":
             raise HoleInData(instrument.symbol, gap, show_time(given.ts))
         gaps.append(gap)
         total += gap
-    turn.missing += total
+    turn.now.missing += total
     return gaps
 
 

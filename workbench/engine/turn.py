@@ -3,7 +3,6 @@
 Only `Turn` grows the book during a step. Matching, deciding and commanding tell it what to do.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -51,90 +50,84 @@ class Turn:
     ----------
     state
         Where the session was.
+
+    Attributes
+    ----------
+    before, now
+        Where it was, and where it is by now.
+    config
+        What it goes by.
+    events, thoughts
+        What happened so far.
+    capacity
+        How much of each instrument can still be filled in this bar, where that is limited.
+    ended
+        Round trips that ended in this step.
     """
 
-    __slots__ = (
-        "ambiguous", "book", "breakers", "capacity", "config", "day", "day_equity", "digest", "ended", "equity", "events", "flows",
-        "holdings", "left", "marks", "missing", "next_order", "outcomes", "peak", "plan", "said", "seen", "sent", "state", "steps",
-        "stopped", "stopped_out", "streak", "thoughts", "trades_today", "trading", "ts",
-    )  # fmt: skip
+    __slots__ = ("before", "capacity", "config", "ended", "events", "now", "thoughts")
 
     def __init__(self, state: State) -> None:
-        self.state = state
-        self.plan, self.config = state.plan, state.plan.configuration
-        self.book, self.marks, self.seen, self.holdings = state.book, state.marks, state.seen, state.holdings
-        self.left, self.stopped_out, self.said = state.left, state.stopped_out, state.said
-        self.ts, self.steps, self.equity = state.ts, state.steps, state.equity
-        self.day, self.trades_today, self.next_order = state.day, state.trades_today, state.next_order
-        self.ambiguous, self.missing, self.digest = state.ambiguous, state.missing, state.digest
-        self.trading, self.stopped = state.trading, state.stopped
-        self.breakers, self.day_equity, self.peak, self.flows = state.breakers, state.day_equity, state.peak, state.flows
-        self.outcomes, self.streak, self.sent = state.outcomes, state.streak, state.sent
-        self.ended: list[Outcome] = []
+        self.before = state
+        # Its fields are replaced one by one; what they hold is never changed in place, so `before` stays what it was.
+        self.now: State = state.__copy__()  # type: ignore[attr-defined]  # in C; `copy.copy` takes thrice as long
+        self.config = state.plan.configuration
         self.events: list[Event] = []
         self.thoughts: list[Thought] = []
         self.capacity: dict[str, Decimal] = {}
-
-    def after(self) -> State:
-        """Return the next state."""
-        return State(
-            self.plan, self.book, self.marks, self.seen, self.holdings, self.left, self.stopped_out, self.said, self.ts, self.steps,
-            self.equity, self.day, self.trades_today, self.next_order, self.ambiguous, self.missing, self.digest,
-            self.trading, self.stopped, self.breakers, self.day_equity, self.peak, self.flows, self.outcomes, self.streak,
-            self.sent,
-        )  # fmt: skip
+        self.ended: list[Outcome] = []
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def place(self, instrument: Instrument, side: Side, kind: OrderType, reason: Reason, **fields: Any) -> Order:
         """Place an order; it rests until it is filled, cancelled or expires."""
-        order = Order(self.next_order, instrument.key, side, kind, reason, self.ts, **fields)
-        self.next_order += 1
-        self.book = self.book.placed(order)
+        order = Order(self.now.next_order, instrument.key, side, kind, reason, self.now.ts, **fields)
+        self.now.next_order += 1
+        self.now.book = self.now.book.placed(order)
         self.events.append(OrderPlaced(order))
         return order
 
     def amend(self, order: Order) -> None:
         """Go on with a resting order as this one."""
-        self.book = self.book.amended(order)
+        self.now.book = self.now.book.amended(order)
         self.events.append(OrderAmended(order))
 
     def trigger(self, order: Order, ts: int, price: Decimal) -> Order:
         """Arm a stop order that does not fill at once."""
         armed = msgspec.structs.replace(order, triggered=True)
-        self.book = self.book.amended(armed)
+        self.now.book = self.now.book.amended(armed)
         self.events.append(OrderTriggered(order.id, ts, price))
         return armed
 
     def move_stop(self, order: Order, ts: int, stop_price: Decimal, extreme: Decimal) -> None:
         """Let a trailing stop follow the price."""
-        self.book = self.book.amended(msgspec.structs.replace(order, stop_price=stop_price, extreme=extreme))
+        self.now.book = self.now.book.amended(msgspec.structs.replace(order, stop_price=stop_price, extreme=extreme))
         self.events.append(StopMoved(order.id, ts, stop_price, extreme))
 
     def cancel(self, number: int, why: str) -> None:
         """Take back an order, and those that it would have cancelled."""
-        order = self.book.order(number)
-        self.book = self.book.without_order(number)
+        order = self.now.book.order(number)
+        self.now.book = self.now.book.without_order(number)
         self.events.append(OrderCancelled(number, why))
         if order is not None and order.group is not None:
             self._cancel_group(order.group, f"order {number} of its group was cancelled")
 
     def expire(self, order: Order, ts: int) -> None:
         """End an order whose time is over."""
-        self.book = self.book.without_order(order.id)
+        self.now.book = self.now.book.without_order(order.id)
         self.events.append(OrderExpired(order.id, ts))
 
     def cancel_sales(self, key: str, why: str) -> None:
         """Take back every resting sale of an instrument that is held no more."""
-        for order in self.book.orders:
+        for order in self.now.book.orders:
             if order.instrument == key and order.side is Side.SELL:
-                self.book = self.book.without_order(order.id)
+                self.now.book = self.now.book.without_order(order.id)
                 self.events.append(OrderCancelled(order.id, why))
 
     def _cancel_group(self, group: int, why: str) -> None:
-        for order in self.book.orders:
+        for order in self.now.book.orders:
             if order.group == group:
-                self.book = self.book.without_order(order.id)
+                self.now.book = self.now.book.without_order(order.id)
                 self.events.append(OrderCancelled(order.id, why))
 
     # --- fills -------------------------------------------------------------------------------------------------------
@@ -159,9 +152,9 @@ class Turn:
             Whether something was traded.
         """
         key = instrument.key
-        decided = self.marks.get(key, at) if reference is None else reference
+        decided = self.now.marks.get(key, at) if reference is None else reference
         market = Market(bar, at, decided, self._capacity(at, bar, instrument), self._native(), maker)
-        happened = fill(order, market, self.book, instrument, self.plan)
+        happened = fill(order, market, self.now.book, instrument, self.now.plan)
         if happened is None:
             return False
         if isinstance(happened, OrderRejected) and order.filled:
@@ -169,18 +162,18 @@ class Turn:
             self.cancel(order.id, f"the rest of it could not be filled: {happened.why}")
             return False
         self.events.append(happened)
-        self.sent = (self.sent + ("o" if isinstance(happened, OrderFilled) else "x"))[-SENT:]
+        self.now.sent = (self.now.sent + ("o" if isinstance(happened, OrderFilled) else "x"))[-SENT:]
         match happened:
             case OrderRejected():
-                self.book = self.book.without_order(order.id)
+                self.now.book = self.now.book.without_order(order.id)
                 return False
             case OrderReverted():
-                self.book = self.book.reverted(happened)
-                self.digest = add_revert(add_order(self.digest, order), happened)
+                self.now.book = self.now.book.reverted(happened)
+                self.now.digest = add_revert(add_order(self.now.digest, order), happened)
                 return False
-        self.book = self.book.filled(happened)
-        self.digest = add_fill(add_order(self.digest, order), happened, instrument)
-        self.trades_today += 1
+        self.now.book = self.now.book.filled(happened)
+        self.now.digest = add_fill(add_order(self.now.digest, order), happened, instrument)
+        self.now.trades_today += 1
         if key in self.capacity:
             self.capacity[key] -= happened.quantity
         self._hold(happened, instrument)
@@ -191,7 +184,7 @@ class Turn:
     def _capacity(self, at: Decimal, bar: Bar, instrument: Instrument) -> Decimal | None:
         key = instrument.key
         if key not in self.capacity:
-            whole = capacity_of(self.plan, at, bar, instrument)
+            whole = capacity_of(self.now.plan, at, bar, instrument)
             if whole is None:
                 return None
             self.capacity[key] = whole
@@ -199,42 +192,42 @@ class Turn:
 
     def _native(self) -> Decimal | None:
         """Return the price of the chain's currency, where the session trades it."""
-        for instrument in self.plan.instruments:
+        for instrument in self.now.plan.instruments:
             if instrument.symbol in NATIVE:
-                return self.marks.get(instrument.key)
+                return self.now.marks.get(instrument.key)
         return None
 
     def _account(self, filled: OrderFilled) -> None:
         """Keep what went into a position and came out of it, and how its round trip ended."""
         key, buys = filled.instrument, filled.side is Side.BUY
-        flow = self.flows.get(key, NO_CASH) + (-filled.notional if buys else filled.notional) - filled.paid
-        if key in self.book.positions:
-            self.flows = {**self.flows, key: flow}
+        flow = self.now.flows.get(key, NO_CASH) + (-filled.notional if buys else filled.notional) - filled.paid
+        if key in self.now.book.positions:
+            self.now.flows = {**self.now.flows, key: flow}
             return
-        self.flows = {name: kept for name, kept in self.flows.items() if name != key}
+        self.now.flows = {name: kept for name, kept in self.now.flows.items() if name != key}
         put_in = filled.notional - flow
         gained = share(flow, Decimal(100), put_in, 4) if put_in > 0 else NO_CASH
         outcome = Outcome(filled.ts, key, filled.reason.value, flow, gained)
-        self.outcomes = (*self.outcomes, outcome)[-OUTCOMES:]
-        self.streak = 0 if flow > 0 else self.streak + 1
+        self.now.outcomes = (*self.now.outcomes, outcome)[-OUTCOMES:]
+        self.now.streak = 0 if flow > 0 else self.now.streak + 1
         self.ended.append(outcome)
 
     def _hold(self, filled: OrderFilled, instrument: Instrument) -> None:
-        key, held = instrument.key, self.book.positions.get(instrument.key)
-        holdings = {name: holding for name, holding in self.holdings.items() if name != key}
+        key, held = instrument.key, self.now.book.positions.get(instrument.key)
+        holdings = {name: holding for name, holding in self.now.holdings.items() if name != key}
         if held is None:
-            self.left = {**self.left, key: filled.ts}
+            self.now.left = {**self.now.left, key: filled.ts}
             stopped = filled.reason in (Reason.STOP_LOSS, Reason.TRAILING_STOP)
-            if stopped != (key in self.stopped_out):
-                self.stopped_out = self.stopped_out ^ {key}
+            if stopped != (key in self.now.stopped_out):
+                self.now.stopped_out = self.now.stopped_out ^ {key}
         elif filled.side is Side.SELL:
-            holdings[key] = self.holdings[key]
+            holdings[key] = self.now.holdings[key]
         else:
-            was = self.holdings.get(key)
+            was = self.now.holdings.get(key)
             price = filled.price if was is None else mean_price(held.cost, held.quantity, instrument.price_decimals)
             high = price if was is None else max(was.high, price)
             holdings[key] = hold(was.entered if was else filled.ts, price, high, self.config, instrument.price_decimals)
-        self.holdings = holdings
+        self.now.holdings = holdings
 
     def _follow(self, order: Order, filled: OrderFilled, instrument: Instrument) -> None:
         """Keep with a fill the orders that hang on it: its bracket, its group, and sales of what is held no more."""
@@ -242,20 +235,20 @@ class Turn:
             if order.stop_loss is not None or order.take_profit is not None:
                 self._bracket(order, filled, instrument)
             return
-        if filled.instrument not in self.book.positions:
+        if filled.instrument not in self.now.book.positions:
             self.cancel_sales(filled.instrument, "the position was sold")
         elif order.group is not None:
             if not filled.left:
                 self._cancel_group(order.group, f"order {order.id} of its group was filled")
             else:
-                for other in self.book.orders:
+                for other in self.now.book.orders:
                     if other.group == order.group and other.id != order.id:
                         self.amend(msgspec.structs.replace(other, quantity=filled.left))
 
     def _bracket(self, order: Order, filled: OrderFilled, instrument: Instrument) -> None:
         """Place the stop and the target that a filled buy brings with it, or let them grow with it."""
         grown = False
-        for other in self.book.orders:
+        for other in self.now.book.orders:
             if other.group == order.id:
                 self.amend(msgspec.structs.replace(other, quantity=other.left + filled.quantity))
                 grown = True
@@ -273,21 +266,17 @@ class Turn:
     def reconfigure(self, configuration: StrategyConfiguration) -> None:
         """Go on with another configuration; the exits of what is held move with it."""
         self.config = configuration
-        self.plan = msgspec.structs.replace(self.plan, configuration=configuration)
-        decimals = {instrument.key: instrument.price_decimals for instrument in self.plan.instruments}
-        self.holdings = {
-            key: hold(held.entered, held.price, held.high, configuration, decimals[key]) for key, held in self.holdings.items()
+        self.now.plan = msgspec.structs.replace(self.now.plan, configuration=configuration)
+        decimals = {instrument.key: instrument.price_decimals for instrument in self.now.plan.instruments}
+        self.now.holdings = {
+            key: hold(held.entered, held.price, held.high, configuration, decimals[key]) for key, held in self.now.holdings.items()
         }
 
     def instrument(self, key: str) -> Instrument:
         """Return the instrument of the plan that has a key."""
-        return next(instrument for instrument in self.plan.instruments if instrument.key == key)
+        return next(instrument for instrument in self.now.plan.instruments if instrument.key == key)
 
     @property
     def keys(self) -> set[str]:
         """The keys of the plan's instruments."""
-        return {instrument.key for instrument in self.plan.instruments}
-
-    def marks_of_held(self) -> Mapping[str, Decimal]:
-        """Return the newest price of each instrument that is held."""
-        return {key: self.marks[key] for key in self.book.positions} if self.book.positions else {}
+        return {instrument.key for instrument in self.now.plan.instruments}

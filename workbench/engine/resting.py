@@ -1,0 +1,64 @@
+"""What the resting orders amount to: worked out when they change, not at every bar at which they rest."""
+
+from decimal import Decimal, localcontext
+from typing import NamedTuple
+
+from workbench.domain.money import EXACT, NO_CASH
+from workbench.domain.orders import Order, OrderType, Side
+
+
+class Resting(NamedTuple):
+    """The resting orders in sums.
+
+    Parameters
+    ----------
+    orders
+        Themselves.
+    reserved
+        What the buys among them still spend.
+    buying
+        Keys of the instruments that they buy.
+    under_way
+        How many trade at the next open whatever the price.
+    going
+        Of those, which way they go in each instrument.
+    """
+
+    orders: tuple[Order, ...]
+    reserved: Decimal
+    buying: frozenset[str]
+    under_way: int
+    going: dict[str, set[Side]]
+
+
+NONE = Resting((), NO_CASH, frozenset(), 0, {})
+_newest = NONE
+
+
+def sum_up(orders: tuple[Order, ...]) -> Resting:
+    """Return the sums of these orders; those of the very same tuple as last time are remembered."""
+    global _newest
+    if not orders:
+        return NONE
+    found = _newest
+    if found.orders is not orders:
+        found = _newest = _summed(orders)
+    return found
+
+
+def is_under_way(order: Order) -> bool:
+    """Tell whether an order trades at the next open whatever the price."""
+    return order.type is OrderType.MARKET or (order.triggered and order.type is not OrderType.STOP_LIMIT)
+
+
+def _summed(orders: tuple[Order, ...]) -> Resting:
+    going: dict[str, set[Side]] = {}
+    under_way = 0
+    for order in orders:
+        if is_under_way(order):
+            under_way += 1
+            going.setdefault(order.instrument, set()).add(order.side)
+    buys = [order for order in orders if order.side is Side.BUY]
+    with localcontext(EXACT):
+        reserved = sum((order.left for order in buys), NO_CASH)
+    return Resting(orders, reserved, frozenset(order.instrument for order in buys), under_way, going)
