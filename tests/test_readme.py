@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from workbench.__main__ import main
+from workbench.domain.config import StrategyConfiguration
 from workbench.domain.params import param_fields
+from workbench.engine.intel import PROFILES
 from workbench.strategies import shelf
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -40,3 +42,30 @@ def test_the_benchmarks_that_are_named_exist():
         if (Path(__file__).parent / "benchmarks" / name).exists():
             continue
         assert name.startswith("engine/") or name == "backtesting.py"
+
+
+def test_every_assumption_names_a_test_that_exists():
+    tests = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
+    named = re.findall(r"\| `(test_\w+)` \|", README)
+    assert len(named) > 15
+    for name in named:
+        assert f"\ndef {name}(" in tests, name
+
+
+def test_every_breaker_is_in_the_table():
+    for name in (
+        "daily_loss_pct",
+        "drawdown_pct",
+        "losing_streak",
+        "volatility_pct",
+        "stale_bars",
+        "error_rate_pct",
+        "stoploss_guard",
+    ):
+        assert name in StrategyConfiguration.__struct_fields__
+        assert f"\n| `{name}` |" in README
+
+
+def test_the_table_of_levels_has_every_level():
+    for level, profile in PROFILES.items():
+        assert len(re.findall(rf"^\| {level} \| {profile.name} \|", README, re.MULTILINE)) == 1

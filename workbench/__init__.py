@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from workbench.engine.series import BarSeries
     from workbench.notebook.tune import tune
     from workbench.research.backtest import backtest
+    from workbench.research.bands import bands
     from workbench.sources.candle_file import read_bars
     from workbench.sources.simulated import simulate_bars
 
@@ -31,6 +32,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "BarSeries": "workbench.engine.series",
     "backtest": "workbench.research.backtest",
+    "bands": "workbench.research.bands",
     "import_dataset": "workbench.actions.import_dataset",
     "open_desk": "workbench.desk",
     "read_bars": "workbench.sources.candle_file",
@@ -42,7 +44,7 @@ _HOMES = {
     "verify_session": "workbench.actions.verify_session",
 }
 __all__ = [
-    "BarSeries", "backtest", "import_dataset", "open_desk", "read_bars", "run_session", "simulate_bars", "start_session",
+    "BarSeries", "backtest", "bands", "import_dataset", "open_desk", "read_bars", "run_session", "simulate_bars", "start_session",
     "stop_session", "strategies", "tune", "verify_session",
 ]  # fmt: skip
 

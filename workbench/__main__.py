@@ -20,8 +20,9 @@ import click
 import workbench
 from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.costs import MODELS, ExchangeCosts, PaperTradingConfig, PoolCosts
-from workbench.domain.params import param_fields
-from workbench.domain.terms import Terms, with_fields
+from workbench.domain.params import param_fields, with_fields
+from workbench.domain.presets import PRESETS
+from workbench.domain.terms import Terms
 from workbench.errors import Invalid, NotFound, Refused, WorkbenchError
 
 DEFAULT_PORT = 8000
@@ -73,9 +74,13 @@ def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
         flag = name.replace("_", "-")
         command = click.option(f"--{flag}/--no-{flag}", name, default=None, help=text)(command)
     command = click.option("--seed", default=1, show_default=True, help="For whatever is drawn.")(command)
+    for name, text in (("allowed_tokens", "Trade these only, separated by commas."), ("blocked_tokens", "Never trade these.")):
+        command = click.option(f"--{name.replace('_', '-')}", name, metavar="A,B", help=text)(command)
+    modes = click.Choice(list(PRESETS), case_sensitive=False)
+    command = click.option("--trading-mode", type=modes, help="A preset of the rules; single options change it.")(command)
     models = click.Choice(list(MODELS))
     command = click.option("--costs", type=models, help="The cost model: an exchange, or a pool on a chain.")(command)
-    choices = {"sizing": ["percent", "fixed"], "on_hole": ["raise", "skip", "mark"]}
+    choices = {"sizing": ["percent", "fixed", "volatility", "kelly"], "on_hole": ["raise", "skip", "mark"]}
     for name, values in choices.items():
         text = {"sizing": "How an entry is sized.", "on_hole": "What to do where bars are missing."}[name]
         command = click.option(f"--{name.replace('_', '-')}", name, type=click.Choice(values), help=text)(command)
@@ -206,6 +211,7 @@ def worker(home: str | None, parent: int | None) -> None:
 @click.option("--bars", "path", metavar="FILE", help="Candles as csv, csv.gz, parquet or feather; simulated where not given.")
 @click.option("--count", default=5000, show_default=True, help="How many simulated bars.")
 @click.option("--json", "as_json", is_flag=True, help="Print the statistics as JSON.")
+@click.option("--bands", "in_bands", is_flag=True, help="Run under pessimistic, base and optimistic costs.")
 @rule_options
 def backtest(
     strategy: str,
@@ -216,6 +222,7 @@ def backtest(
     timeframe: str | None,
     cash: str,
     as_json: bool,
+    in_bands: bool,
     seed: int,
     **options: Any,
 ) -> None:
@@ -229,6 +236,9 @@ def backtest(
 
     chosen = make_strategy(strategy, read_settings(settings))
     bars = _bars(path, symbol, timeframe, count)
+    if in_bands:
+        _print_bands(chosen, bars, as_json, cash=cash, seed=seed, **given_rules(options))
+        return
     with _progress(as_json) as progress:
         result = research.backtest(chosen, bars, cash=cash, progress=progress, seed=seed, **given_rules(options))
     if as_json:
@@ -244,6 +254,19 @@ def backtest(
     for title, value, _ in stat_lines(result.stats):
         click.echo(f"{title:<18}{value:>16}")
     click.echo(f"\nLedger digest {result.digest}")
+
+
+def _print_bands(strategy: Any, bars: Any, as_json: bool, **options: Any) -> None:
+    from workbench.research.bands import bands
+
+    told = bands(strategy, bars, **options)
+    if as_json:
+        click.echo(json.dumps({"bands": told.frame.to_dicts(), "breakeven_bps": told.breakeven_bps}, indent=2))
+        return
+    for row in told.frame.to_dicts():
+        click.echo(f"{row['band']:<12}{row['final_equity']:>16,.2f}{row['total_return_pct']:>10.2f} %{row['trades']:>7} trades")
+    dies = "1,000 or more" if told.breakeven_bps is None else f"{told.breakeven_bps:.1f}"
+    click.echo(f"\nThe bands lie {told.spread_pct:.2f} % apart; the edge dies at {dies} basis points more a fill.")
 
 
 def _bars(path: str | None, symbol: str | None, timeframe: str | None, count: int) -> Any:

@@ -129,7 +129,7 @@ class PaperTradingConfig(msgspec.Struct, frozen=True):
         check_fields(self)
 
 
-Assumed = TypeVar("Assumed", ExchangeCosts, PoolCosts, PaperTradingConfig)
+Assumed = TypeVar("Assumed", bound=ExchangeCosts | PoolCosts | PaperTradingConfig)
 Band = Literal["pessimistic", "base", "optimistic"]
 BANDS: Final[tuple[Band, ...]] = ("pessimistic", "base", "optimistic")
 _FACTORS: Final = {"pessimistic": Decimal(2), "base": Decimal(1), "optimistic": Decimal("0.5")}
@@ -154,7 +154,8 @@ def banded(assumed: Assumed, band: Band) -> Assumed:
     """
     factor = _FACTORS[band]
     changed: dict[str, Any] = {}
-    for field in param_fields(type(assumed)):
+    kind: type[msgspec.Struct] = type(assumed)
+    for field in param_fields(kind):
         value = getattr(assumed, field.name)
         if value is None or field.name not in (*_GROWING, *_SHRINKING):
             continue

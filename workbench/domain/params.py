@@ -175,3 +175,8 @@ def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> 
 def plain(value: Any) -> Any:
     """Return a parameter's value as JSON carries it: a `Decimal` as its digits."""
     return format(value, "f") if isinstance(value, Decimal) else value
+
+
+def with_fields(made: Any, changes: Mapping[str, Any]) -> Any:
+    """Return a struct with some fields changed, checked again as when it was made."""
+    return type(made)(**{name: changes.get(name, getattr(made, name)) for name in made.__struct_fields__})

@@ -7,13 +7,15 @@ import msgspec
 
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import MODELS, CostModel, ExchangeCosts, PaperTradingConfig, PoolCosts
+from workbench.domain.params import with_fields
+from workbench.domain.presets import CUSTOM, MODES, with_preset
 from workbench.errors import Invalid, NotFound
 
 RULES: Final = tuple(name for name in StrategyConfiguration.__struct_fields__ if name not in ("name", "strategy", "parameters"))
 REALISM: Final = PaperTradingConfig.__struct_fields__
 COSTS: Final = tuple(dict.fromkeys(name for model in MODELS.values() for name in model.__struct_fields__))
-OPTIONS: Final = ("costs", *RULES, *COSTS, *REALISM)
-"""The names of all options: `costs` names the model, `"exchange"` or `"pool"`."""
+OPTIONS: Final = ("trading_mode", "costs", *RULES, *COSTS, *REALISM)
+"""The names of all options: `trading_mode` names a preset; `costs` the model, `"exchange"` or `"pool"`."""
 
 
 class Terms(msgspec.Struct, frozen=True):
@@ -46,8 +48,11 @@ class Terms(msgspec.Struct, frozen=True):
             if name in COSTS and name not in costs.__struct_fields__:
                 other = next(kind for kind, model in MODELS.items() if name in model.__struct_fields__)
                 raise Invalid(name, f"the cost model {other!r} with it, as costs={other!r} says", model_name(costs))
+        mode = options.get("trading_mode", CUSTOM)
+        if not isinstance(mode, str):
+            raise Invalid("trading_mode", "one of " + ", ".join(MODES), mode)
         return Terms(
-            with_fields(self.configuration, _only(options, RULES)),
+            with_fields(with_preset(self.configuration, mode), _only(options, RULES)),
             with_fields(costs, _only(options, COSTS)),
             with_fields(self.realism, _only(options, REALISM)),
         )
@@ -68,8 +73,3 @@ def _named_model(name: Any, costs: CostModel) -> CostModel:
 
 def _only(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: options[name] for name in names if name in options}
-
-
-def with_fields(made: Any, changes: Mapping[str, Any]) -> Any:
-    """Return a struct with some fields changed, checked again as when it was made."""
-    return type(made)(**{name: changes.get(name, getattr(made, name)) for name in made.__struct_fields__})

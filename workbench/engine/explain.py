@@ -61,7 +61,7 @@ def blocked(gate: Gate) -> str:
         case "cadence":
             return f"entries are considered at every {value} bars only, and this is none of them"
         case "trend":
-            return f"the trend does not agree: the close lies {_n(100 * (gate.value or 0))} % from its mean"
+            return f"the trend does not agree: its faster mean lies {_n(100 * (gate.value or 0))} % from its slower one"
         case "volatility":
             return f"a bar's volatility is {_n(100 * (gate.value or 0))} %, and {_n(100 * (gate.threshold or 0))} % is allowed"
         case "liquidity":

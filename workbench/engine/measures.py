@@ -16,7 +16,7 @@ PARTS = 1_000_000
 """A share of equity is counted in millionths."""
 UNKNOWN = -(2**62)
 YEAR = 365 * UNITS["d"]
-TREND_BARS = 50
+TREND_BARS = (50, 200)
 
 Ints = NDArray[np.int64]
 
@@ -27,8 +27,8 @@ def measures_of(configuration: StrategyConfiguration, timeframe: str) -> dict[st
     Returns
     -------
     dict
-        `volatility_size`: lookback, the target a bar; `kelly_size`: lookback, fraction, cap; `trend` and `volatility`:
-        lookback.
+        `volatility_size`: lookback, the target a bar; `kelly_size`: lookback, fraction, cap; `volatility`: lookback;
+        `trend`: its two lookbacks.
     """
     c = configuration
     wanted: dict[str, tuple[float, ...]] = {}
@@ -38,7 +38,7 @@ def measures_of(configuration: StrategyConfiguration, timeframe: str) -> dict[st
     if c.sizing == "kelly":
         wanted["kelly_size"] = (c.sizing_lookback, float(c.kelly_fraction), float(c.kelly_cap_pct) / 100)
     if c.intel_level is not None:
-        wanted["trend"] = (TREND_BARS,)
+        wanted["trend"] = TREND_BARS
         wanted["volatility"] = (c.sizing_lookback,)
     return wanted
 
@@ -46,10 +46,10 @@ def measures_of(configuration: StrategyConfiguration, timeframe: str) -> dict[st
 def measure(bars: Candles, wanted: dict[str, tuple[float, ...]]) -> dict[str, Ints]:
     """Return measures of every bar as whole numbers; `UNKNOWN` where the window is too short.
 
-    `volatility` is the standard deviation of a bar's return in millionths; `trend` how far the close lies from its mean,
-    in millionths. `volatility_size` and `kelly_size` are shares of equity in millionths: target / volatility, and
-    fraction x mean / variance of the returns (Thorp, "The Kelly criterion in blackjack, sports betting and the stock
-    market", 2006, equation 7.3), neither below zero nor above the whole.
+    `volatility` is the standard deviation of a bar's return in millionths; `trend` how far the mean of the last 50 closes
+    lies above that of the last 200, in millionths: a dip in a rising market keeps it. `volatility_size` and `kelly_size` are
+    shares of equity in millionths: target / volatility, and fraction x mean / variance of the returns (Thorp, "The Kelly
+    criterion in blackjack, sports betting and the stock market", 2006, equation 7.3), neither below zero nor above the whole.
     """
     import talib
 
@@ -66,7 +66,7 @@ def measure(bars: Candles, wanted: dict[str, tuple[float, ...]]) -> dict[str, In
                 case "volatility":
                     values = deviation
                 case "trend":
-                    values = bars.close / talib.SMA(bars.close, lookback) - 1
+                    values = talib.SMA(bars.close, lookback) / talib.SMA(bars.close, int(settings[1])) - 1
                 case "volatility_size":
                     values = np.minimum(settings[1] / deviation, 1)
                 case _:

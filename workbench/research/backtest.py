@@ -15,8 +15,9 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
 from workbench.domain.money import opening_cash
+from workbench.domain.params import with_fields
 from workbench.domain.sessions import Plan
-from workbench.domain.terms import Terms, with_fields
+from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.fold import slices

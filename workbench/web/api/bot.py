@@ -13,8 +13,9 @@ from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS
+from workbench.domain.params import with_fields
 from workbench.domain.sessions import SessionRequest
-from workbench.domain.terms import OPTIONS, Terms, with_fields
+from workbench.domain.terms import OPTIONS, Terms
 from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.web.api.envelope import Json, answer, read_body, session_shape
