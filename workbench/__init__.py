@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from workbench import strategies
     from workbench.actions.import_dataset import import_dataset
     from workbench.actions.run_session import run_session
+    from workbench.actions.send_command import send_command
     from workbench.actions.start_session import start_session
     from workbench.actions.stop_session import stop_session
     from workbench.actions.verify_session import verify_session
     from workbench.desk import open_desk
+    from workbench.domain import commands
     from workbench.engine.series import BarSeries
     from workbench.notebook.tune import tune
     from workbench.research.backtest import backtest
@@ -35,6 +37,7 @@ _HOMES = {
     "bands": "workbench.research.bands",
     "import_dataset": "workbench.actions.import_dataset",
     "open_desk": "workbench.desk",
+    "send_command": "workbench.actions.send_command",
     "read_bars": "workbench.sources.candle_file",
     "run_session": "workbench.actions.run_session",
     "simulate_bars": "workbench.sources.simulated",
@@ -43,15 +46,16 @@ _HOMES = {
     "tune": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
 }
+_MODULES = {"commands": "workbench.domain.commands", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "backtest", "bands", "import_dataset", "open_desk", "read_bars", "run_session", "simulate_bars", "start_session",
-    "stop_session", "strategies", "tune", "verify_session",
+    "BarSeries", "backtest", "bands", "commands", "import_dataset", "open_desk", "read_bars", "run_session", "send_command",
+    "simulate_bars", "start_session", "stop_session", "strategies", "tune", "verify_session",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name == "strategies":
-        return import_module("workbench.strategies")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

@@ -138,6 +138,11 @@ class TradeRow(msgspec.Struct, frozen=True):
     session: str
     cash: Decimal
 
+    @property
+    def in_price(self) -> Decimal:
+        """What lies in the price: spread, slippage and the order's own impact."""
+        return self.spread_cost + self.slippage_cost + self.impact_cost
+
 
 class ThoughtRow(msgspec.Struct, frozen=True):
     """One evaluation, with its gates and factors, as the tape shows it."""

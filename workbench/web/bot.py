@@ -12,6 +12,8 @@ from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, Strate
 from workbench.domain.costs import in_words
 from workbench.domain.params import Field, param_fields
 from workbench.domain.sessions import SessionRequest, Status
+from workbench.engine.exits import exits_of
+from workbench.engine.intel import Profile, profile_of
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.store import reads
@@ -24,7 +26,7 @@ PREFIX: Final = "p."
 """Before the names of a strategy's own parameters, which may be called like the fields around them."""
 TIMEFRAMES: Final = ("5s", "15s", "1m")
 _SLIDERS: Final = ("size_pct", "confidence_threshold")
-_OPTIONAL: Final = ("stop_loss_pct", "take_profit_pct")
+_OPTIONAL: Final = ("stop_loss_pct", "take_profit_pct", "intel_level", "daily_loss_pct")
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -216,17 +218,32 @@ def settings_of(session: SessionRow) -> tuple[Setting, ...]:
         Setting(field.label, _with_unit(c.parameters.get(field.name, field.default), field.param.unit))
         for field in param_fields(strategy)
     ]
-    size = _with_unit(c.size_pct, "% of equity") if c.sizing == "percent" else _with_unit(c.size_amount, "USDC")
+    profile = profile_of(c.intel_level)
+    stop, target, _ = exits_of(c)
     lines += [
-        Setting("Size", size),
-        Setting("Stop loss", _with_unit(c.stop_loss_pct, "%")),
-        Setting("Take profit", _with_unit(c.take_profit_pct, "%")),
-        Setting("Confidence", "≥ " + _with_unit(c.confidence_threshold, "%")),
+        Setting("Size", _size_in_words(c, profile)),
+        Setting("Stop loss", _with_unit(stop, "%")),
+        Setting("Take profit", _with_unit(target, "%")),
+        Setting("Confidence", "≥ " + _with_unit(c.confidence_threshold if profile is None else profile.confidence, "%")),
+        Setting("Intel level", "none" if profile is None else f"{profile.level}, {profile.name}"),
+        Setting("Daily loss", _with_unit(c.daily_loss_pct, "%")),
         Setting("Bars", session.timeframe),
         Setting("Tokens", str(len(session.symbols))),
         Setting("Runtime", _with_unit(session.runtime_minutes, "min") if session.runtime_minutes else "no limit"),
     ]
     return tuple(lines)
+
+
+def _size_in_words(c: StrategyConfiguration, profile: Profile | None) -> str:
+    match c.sizing:
+        case "fixed":
+            return _with_unit(c.size_amount, "USDC")
+        case "percent":
+            return _with_unit(c.size_pct if profile is None else profile.size_pct, "% of equity")
+        case "volatility":
+            return f"for {plain_number(c.volatility_target_pct)} % volatility a year"
+        case _:
+            return f"{plain_number(c.kelly_fraction)} of Kelly, at most {plain_number(c.kelly_cap_pct)} %"
 
 
 def _with_unit(value: Decimal | float | int | None, unit: str) -> str:

@@ -6,7 +6,7 @@ from workbench.analytics.metrics import Metric, Run, Value
 class AmbiguousBars(Metric):
     """Both stop and target lay within the bar; the stop was taken."""
 
-    place = 22
+    place = 24
     title = "Ambiguous bars"
     help = "Both stop and target lay within the bar; the stop was taken."
 

@@ -6,7 +6,7 @@ from workbench.analytics.metrics import Metric, Run, Value
 class Bars(Metric):
     """Slices stepped."""
 
-    place = 20
+    place = 22
     title = "Bars"
     help = "Slices stepped."
 

@@ -6,7 +6,7 @@ from workbench.analytics.metrics import Metric, Run, Value
 class Fills(Metric):
     """Trades in the sense of the trade table: buys and sales."""
 
-    place = 18
+    place = 20
     title = "Fills"
     help = "Trades in the sense of the trade table: buys and sales."
 

@@ -6,7 +6,7 @@ from workbench.analytics.metrics import Metric, Run, Value
 class MissingBars(Metric):
     """Absent between the first and the last; never filled."""
 
-    place = 21
+    place = 23
     title = "Missing bars"
     help = "Absent between the first and the last; never filled."
 

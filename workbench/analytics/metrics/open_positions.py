@@ -6,7 +6,7 @@ from workbench.analytics.metrics import Metric, Run, Value
 class OpenPositions(Metric):
     """Positions that stay open at the last close."""
 
-    place = 19
+    place = 21
     title = "Open at the end"
     help = "Positions that stay open at the last close."
 

@@ -144,6 +144,8 @@ def trade_shape(row: TradeRow) -> Json:
         "gas_usd": row.gas,
         "spread_cost_usd": row.spread_cost,
         "slippage_cost_usd": row.slippage_cost,
+        "impact_cost_usd": row.impact_cost,
+        "tax_usd": row.tax,
         "realized_pnl_usd": row.result,
         "cash_after_usd": row.cash,
         "reason": row.reason,

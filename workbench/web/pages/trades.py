@@ -143,7 +143,7 @@ def look_at_table(connection: Connection, asking: Asking) -> TableView:
         sum((row.notional for row in rows if row.side == "buy"), Decimal(0)),
         sum((row.notional for row in rows if row.side == "sell"), Decimal(0)),
         sum((row.costs for row in rows), Decimal(0)),
-        sum((row.spread_cost + row.slippage_cost for row in rows), Decimal(0)),
+        sum((row.in_price for row in rows), Decimal(0)),
         sum((row.result for row in rows if row.result is not None), Decimal(0)),
     )
     return TableView(tuple(rows), _columns(query), sums, newer, older, is_filtered(query), among > 0, among, asking.now)
@@ -199,8 +199,7 @@ def _columns(query: TradesQuery) -> tuple[Column, ...]:
         column("amount", "Amount", True),
         column("fee", "Fee", True, False),
         column("gas", "Gas", True, False),
-        column("spread", "Spread", True, False),
-        column("slippage", "Slippage", True, False),
+        column("in-price", "In the price", True, False),
         column("costs", "Costs paid", True),
         column("result", "Result", True),
         column("reason", "Reason"),
