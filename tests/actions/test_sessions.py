@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 
 import workbench as wb
 from tests.make import HOUR, START, Clock, bar, reading, wandering
@@ -496,6 +496,29 @@ def test_the_runtime_ends_a_session_between_two_bars(desk, clock):
         assert reads.session(connection, row.id).ended_because == "its 1 minutes were over"
 
 
+def test_a_session_that_was_down_when_its_runtime_ended_trades_the_bars_that_it_missed(clock):
+    ended = []
+    for missed in (False, True):
+        clock.now = Clock().now
+        with open_desk(":memory:", clock=clock) as desk:
+            row = live(desk, runtime_minutes=1)
+            advance_session(desk, row.id)
+            for _ in range(3 if missed else 30):
+                clock.move(5_000)
+                advance_session(desk, row.id)
+            if missed:
+                desk.runners.clear()
+                clock.move(600_000)
+                for _ in range(10):
+                    advance_session(desk, row.id)
+            with desk.store.read() as connection:
+                done = reads.session(connection, row.id)
+            assert verify_session(desk, row.id).identical
+            ended.append((done.status, done.steps, done.ledger_digest))
+    assert ended[0] == ended[1]
+    assert ended[0][:2] == ("COMPLETED", 12)
+
+
 def test_a_replay_at_a_speed_keeps_to_the_clock(desk, clock):
     request = replay(desk, wandering(200), speed=3600.0)
     row = start_session(desk, None, request)
@@ -540,6 +563,49 @@ def test_a_session_that_breaks_stops_loudly_and_keeps_nothing_of_the_turn(desk, 
     assert broken.status == "ERROR"
     assert "cash" in broken.error
     assert due_sessions(desk) == []
+
+
+@pytest.mark.parametrize("gone", [1, 30])
+def test_a_log_whose_end_is_gone_is_found(desk, gone):
+    row = run_session(desk, replay(desk, wandering(300)))
+    columns = t.events.c
+    with desk.store.write() as connection:
+        last = connection.execute(select(func.max(columns.seq)).where(columns.stream == row.id)).scalar_one()
+        connection.execute(delete(t.events).where(columns.stream == row.id, columns.seq > last - gone))
+    with pytest.raises(LogBroken, match="to where the session is"):
+        verify_session(desk, row.id)
+
+
+def test_a_row_that_was_edited_is_found(desk):
+    row = run_session(desk, replay(desk, wandering(300)))
+    with desk.store.write() as connection:
+        connection.execute(update(t.trading_sessions).where(t.trading_sessions.c.id == row.id).values(ledger_digest="00"))
+    verdict = verify_session(desk, row.id)
+    assert not verdict.identical
+    assert "the session's row was edited" in str(verdict)
+
+
+@pytest.mark.parametrize("change", ["volume", "close"])
+def test_bars_of_a_dataset_that_were_changed_are_found_and_named_as_the_cause(desk, change):
+    row = run_session(desk, replay(desk, wandering(300)))
+    value = t.bars.c.volume * 100 if change == "volume" else t.bars.c.low
+    with desk.store.write() as connection:
+        connection.execute(update(t.bars).values({change: value}))
+    verdict = verify_session(desk, row.id)
+    assert not verdict.identical
+    assert verdict.cause.startswith("data revision")
+    assert verdict.recorded_digest == row.ledger_digest
+
+
+@pytest.mark.parametrize("configuration", [{"strategy": "nope"}, {"parameters": {"fast": 200, "slow": 4}}])
+def test_a_configuration_that_cannot_be_traded_is_refused_before_it_is_recorded(desk, clock, configuration):
+    row = live(desk)
+    advance_session(desk, row.id)
+    with pytest.raises((NotFound, Invalid)):
+        send_command(desk, row.id, c.ChangeConfiguration(StrategyConfiguration(**configuration)))
+    go(desk, clock, row.id, 2)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).status == "RUNNING"
 
 
 # --- random commands and bars --------------------------------------------------------------------------------------------

@@ -396,6 +396,8 @@ def test_an_order_is_amended_in_its_place_and_cancelled():
             "after the next bar's open at 2023-11-15T01:00:00Z, found 2023-11-15T01:00:00Z",
         ),
         (buy(type=STOP, stop_price="105", time_in_force=TimeInForce.IOC), "Only a market or a limit order can be IOC"),
+        (buy(quantity="1"), "A buy names its amount, found a quantity of 1"),
+        (sell(amount="1"), "A sell names its quantity, found an amount of 1"),
         (buy(reduce_only=True), "Only a sale reduces a position"),
         (sell(stop_loss="90"), "Only a buy brings a stop loss"),
         (buy(stop_loss="100"), "a stop loss below the entry at 100.00000000, found 100"),

@@ -204,14 +204,18 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
         if isinstance(runner, LiveRunner):
             runner.forget_windows()
         return len(waiting), due
-    ending = _time_is_up(desk, runner)
-    if ending:
+    ending, end = _time_is_up(desk, runner), _end_of_time(desk, runner)
+    live = isinstance(runner, LiveRunner)
+    # What closed before the end is traded first, however late: a session that was down ends as one that never was.
+    if ending and not (live and end is not None and runner.state.ts + 2 * runner.length <= end):
         return 1, _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
     replay = isinstance(runner, ReplayRunner)
     limit = REPLAY_SLICES if replay else LIVE_SLICES
     steps: list[Stepped] = []
     state, digest, taken, due = runner.state, runner.input_digest, 0, None
     for given, readings in islice(runner.slices(limit), limit):
+        if live and end is not None and given.ts + runner.length > end:
+            break
         stepped = step(state, given, readings)
         state, digest = stepped.state, add_input(digest, given)
         steps.append(stepped)
@@ -224,6 +228,8 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
             steps.clear()
     if steps:
         due = _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
+    elif not taken and ending:
+        due = _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
     elif not taken:
         due = _next_due(desk, runner)
         due = max(due, desk.now() + EMPTY_MS) if due is not None else desk.now() + RETRY_MS

@@ -4,7 +4,7 @@ import msgspec
 from sqlalchemy import update
 
 from workbench.desk import Desk
-from workbench.domain.commands import Command, Stop
+from workbench.domain.commands import ChangeConfiguration, Command, Stop
 from workbench.domain.events import Event, StopRequested
 from workbench.errors import Conflict, Invalid
 from workbench.store import reads
@@ -12,6 +12,7 @@ from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SessionRow
 from workbench.store.tables import commands, cursors
+from workbench.strategies import make_strategy
 
 
 def send_command(desk: Desk, session: str, command: Command, by: str = "person") -> SessionRow:
@@ -23,10 +24,14 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
         If there is no such session.
     Conflict
         If it has ended, or is stopping already.
+    NotFound
+        If it names a strategy or a parameter that there is not.
     Invalid
-        If a field of the command has the wrong type.
+        If a field of the command has the wrong type, or a parameter is out of bounds.
     """
     body = _body(command)
+    if isinstance(command, ChangeConfiguration):
+        make_strategy(command.configuration.strategy, command.configuration.parameters)
     with desk.store.write() as connection:
         found = reads.session(connection, session)
         if not found.is_active or found.status == "STOPPING":

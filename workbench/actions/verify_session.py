@@ -1,11 +1,13 @@
 """Verify a session: its log is as it was written, and its inputs give the same events again."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from workbench.actions.fingerprint import code_version
+from workbench.actions.runner import add_input
 from workbench.desk import Desk
 from workbench.domain.bars import Bar, Slice
 from workbench.domain.commands import ChangeConfiguration, Command
@@ -13,10 +15,12 @@ from workbench.domain.events import ConfigurationChanged, EquityMarked, SessionC
 from workbench.domain.instruments import Instrument
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
+from workbench.engine.state import State
 from workbench.engine.strategy import Reading, SignalStrategy
 from workbench.engine.windows import Readings, Wanted, read_series, window_start
-from workbench.errors import Conflict
+from workbench.errors import Conflict, LogBroken
 from workbench.research.parity import Input, Recorded, Verdict, compare, refold
+from workbench.sources.candle_file import content_hash
 from workbench.store import reads, recorded
 from workbench.store import tables as t
 from workbench.store.datasets import dataset_bars
@@ -35,7 +39,7 @@ def verify_session(desk: Desk, session: str) -> Verdict:
     Conflict
         If it has not begun.
     LogBroken
-        If the log itself is not what was written.
+        If the log itself is not what was written: an event was changed, or the last of them are gone.
     """
     with desk.store.read() as connection:
         row = reads.session(connection, session)
@@ -49,10 +53,42 @@ def verify_session(desk: Desk, session: str) -> Verdict:
         versions = _versions(started, rows)
         series = _series(connection, row, started, marks, max(strategy.memory for strategy, _ in versions))
         commands = _commands(connection, row.id)
-    inputs = _inputs(started, marks, series, versions, commands)
+        cursor = connection.execute(select(t.cursors).where(t.cursors.c.session == row.id)).one()
+    taken = _Taken()
+    inputs = taken.counted(_inputs(started, marks, series, versions, commands))
     log = [Recorded(r.seq, r.kind, r.body) for r in rows]
 
-    return compare(row.id, log, refold(started, inputs, ending), lambda: _cause(desk, row, started, marks))
+    def cause() -> str:
+        return _cause(desk, row, started, marks)
+
+    verdict = compare(row.id, log, refold(started, inputs, ending), cause)
+    if not verdict.identical:
+        return msgspec.structs.replace(verdict, recorded_digest=row.ledger_digest)
+    if verdict.last is not None and verdict.last != msgspec.json.decode(cursor.state, type=State):
+        # The worker wrote its state with the same commit as its events, so a log that ends before it has lost some.
+        at = msgspec.json.decode(cursor.state, type=State).steps
+        raise LogBroken(row.id, rows[-1].seq + 1, f"the events of {at:,} steps, to where the session is", f"{verdict.last.steps:,}")
+    if row.ledger_digest not in ("", verdict.digest):
+        return msgspec.structs.replace(verdict, identical=False, recorded_digest=row.ledger_digest, cause=_EDITED, last=None)
+    if taken.digest != cursor.input_digest:
+        found = f"inputs of digest {taken.digest}"
+        expected = f"inputs of digest {cursor.input_digest}"
+        return msgspec.structs.replace(verdict, identical=False, expected=expected, found=found, cause=_REVISED, last=None)
+    return msgspec.structs.replace(verdict, last=None)
+
+
+class _Taken:
+    """The slices on their way into the refolding, and the digest over those taken so far."""
+
+    def __init__(self) -> None:
+        self.digest = ""
+
+    def counted(self, inputs: Iterator[Input]) -> Iterator[Input]:
+        """Yield the inputs as they are."""
+        for given, readings in inputs:
+            if isinstance(given, Slice):
+                self.digest = add_input(self.digest, given)
+            yield given, readings
 
 
 Version = tuple[SignalStrategy, Wanted]
@@ -131,10 +167,18 @@ def _slice(
     return Slice(mark.ts, tuple(bars), mark.late, mark.last), tuple(said)
 
 
+_REVISED: Final = "data revision (the bars are not those that the session saw)"
+_EDITED: Final = "the session's row was edited: its digest is not that of its events"
+
+
 def _cause(desk: Desk, row: SessionRow, started: SessionStarted, marks: Sequence[EquityMarked]) -> str:
     """Return the class of cause, from what can be told: other code, other data, or neither."""
     if started.fingerprint.get("code") != code_version():
         return f"code (the session ran on {started.fingerprint.get('code')}, this is {code_version()})"
+    if row.mode == "replay":
+        with desk.store.read() as connection:
+            if content_hash(dataset_bars(connection, row.dataset)) != row.dataset:
+                return _REVISED
     if row.mode == "live" and marks:
         with desk.store.read() as connection:
             numbers = recorded.find_series(connection, row.source, row.timeframe)

@@ -194,6 +194,10 @@ def _shape_obstacle(asked: PlaceOrder) -> str:
         return f"Only a market or a limit order can be {asked.time_in_force.upper()}, found a {kind} order."
     if asked.side is Side.SELL and (asked.stop_loss is not None or asked.take_profit is not None):
         return "Only a buy brings a stop loss and a take profit with it, found a sale."
+    for side, name in ((Side.BUY, "quantity"), (Side.SELL, "amount")):
+        if asked.side is side and getattr(asked, name) is not None:
+            other = "amount" if side is Side.BUY else "quantity"
+            return f"A {side} names its {other}, found {'an' if name == 'amount' else 'a'} {name} of {text(getattr(asked, name))}."
     if asked.side is Side.BUY and asked.reduce_only:
         return "Only a sale reduces a position, found a buy that is reduce-only."
     return ""

@@ -137,8 +137,14 @@ class BarSeries:
             for i in np.flatnonzero(~np.isfinite(column))[:1]:
                 raise BadBar(f"the bar of {show_time(int(ts[i]))}", name, "a price above zero", str(column[i]))
         volume = _numbers(table, "volume") if "volume" in table.columns else np.zeros(len(ts))
+        for i in np.flatnonzero(~np.isfinite(volume))[:1]:
+            raise BadBar(f"the bar of {show_time(int(ts[i]))}", "volume", "zero or more", str(volume[i]))
         liquidity = _numbers(table, "liquidity") if "liquidity" in table.columns else None
-        instrument = symbol if isinstance(symbol, Instrument) else pair(symbol, price_decimals_for(floats["low"]))
+        instrument = (
+            symbol
+            if isinstance(symbol, Instrument)
+            else pair(symbol, price_decimals_for(floats["low"]), size_decimals_for(floats["low"]))
+        )
         check_digits(floats["low"], instrument.price_decimals)
         prices = {name: to_steps(column, instrument.price_decimals) for name, column in floats.items()}
         return cls(instrument, timeframe or commonest_timeframe(ts), ts, prices, volume, liquidity)
@@ -241,6 +247,14 @@ def to_steps(values: Floats, decimals: int) -> Ints:
 def price_decimals_for(lows: Floats) -> int:
     """Return the price decimals of a file's instrument: 8, or 12 if the smallest price is below 0.01."""
     return 12 if len(lows) and float(np.min(lows)) < 0.01 else 8
+
+
+def size_decimals_for(lows: Floats) -> int:
+    """Return the size decimals of a file's instrument: 8, or 2 if the smallest price is below a millionth.
+
+    Of so cheap a token one holds so many that 8 decimals more would not leave room for an exact product.
+    """
+    return 2 if len(lows) and float(np.min(lows)) < 1e-6 else 8
 
 
 def check_digits(lows: Floats, decimals: int) -> None:

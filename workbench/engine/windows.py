@@ -12,10 +12,11 @@ from typing import overload
 
 import numpy as np
 
-from workbench.domain.bars import parse_timeframe
+from workbench.domain.bars import parse_timeframe, show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.strategy import Candles, Reading, Signals, SignalStrategy, candles
+from workbench.errors import Invalid
 
 Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
@@ -94,7 +95,7 @@ def read_series(strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _N
             continue
         first = int(np.searchsorted(series.ts, window_start(int(series.ts[low]), series.timeframe, strategy.memory)))
         window = _rows_of(every, first, high)
-        parts.append(_rows(strategy.signals(window), low - first))
+        parts.append(_rows(checked_signals(strategy, window), low - first))
         if wanted:
             measured.append({name: column[low - first :] for name, column in measure(window, wanted).items()})
         at_hand += range(low - first + 1, high - first + 1)
@@ -104,9 +105,35 @@ def read_series(strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _N
 
 def read_last(strategy: SignalStrategy, window: Candles, wanted: Wanted = _NO_MEASURES) -> Reading:
     """Return the strategy's reading of a window's last bar; the window begins where `window_start` says."""
-    last = _rows(strategy.signals(window), len(window) - 1)
+    last = _rows(checked_signals(strategy, window), len(window) - 1)
     measures = {name: column[-1:] for name, column in measure(window, wanted).items()} if wanted else {}
     return Readings(strategy, last, [len(window)], measures)[0]
+
+
+def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
+    """Return what a strategy says about bars, once it is sure that every array is what it has to be.
+
+    Raises
+    ------
+    Invalid
+        Naming the array that is not.
+    """
+    said = strategy.signals(bars)
+    name, count = type(strategy).__name__, len(bars)
+    for field in ("enter", "exit", "confidence", "edge"):
+        _check_array(f"{name}.{field}", getattr(said, field), count, np.bool_ if field in ("enter", "exit") else np.float64)
+    for factor, column in said.factors.items():
+        _check_array(f"{name} factor {factor}", column, count, np.float64)
+    for i in np.flatnonzero(~((said.confidence >= 0) & (said.confidence <= 100)))[:1]:
+        found = f"{said.confidence[i]} at {show_time(int(bars.ts[i]))}"
+        raise Invalid(f"{name}.confidence", "numbers from 0 to 100", found)
+    return said
+
+
+def _check_array(name: str, found: object, count: int, kind: type) -> None:
+    if not isinstance(found, np.ndarray) or found.dtype != kind or found.shape != (count,):
+        what = f"{found.dtype} of shape {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
+        raise Invalid(name, f"an array of {kind.__name__.rstrip('_')} with one value a bar, {count:,} of them", what)
 
 
 def _rows_of(bars: Candles, low: int, high: int) -> Candles:

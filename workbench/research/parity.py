@@ -41,6 +41,8 @@ class Verdict(msgspec.Struct, frozen=True):
         The refolding's state at that point, as JSON.
     cause
         The class of cause: code, parameters, data revision, warm-up, cost model, lateness or platform.
+    last
+        Where the refolding ended, for a caller that knows where the session is.
     recorded_digest, digest
         The ledger digest that the session closed with (empty while it runs), and the refolding's.
     """
@@ -55,10 +57,13 @@ class Verdict(msgspec.Struct, frozen=True):
     found: str = ""
     state: str = ""
     cause: str = ""
+    last: State | None = None
 
     def __str__(self) -> str:
         if self.identical:
             return f"identical, {self.events:,} events, digest {self.digest}"
+        if self.seq is None:
+            return f"different: {self.cause}; digest {self.digest}, recorded {self.recorded_digest or 'none yet'}"
         return (
             f"different at event {self.seq}: the log has\n  {self.expected}\nand the refolding\n  {self.found}\n"
             f"likely cause: {self.cause}; digest {self.digest}, recorded {self.recorded_digest or 'none yet'}"
@@ -122,7 +127,7 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
     if extra is not None:
         found = f"{kind_of(extra[1])} {canonical(extra[1]).decode()}"
         return Verdict(session, False, count, digest, closed, count + 1, "nothing more", found, "", cause())
-    return Verdict(session, True, count, digest, closed)
+    return Verdict(session, True, count, digest, closed, last=state)
 
 
 def _same(row: Recorded, event: Event, body: str) -> bool:

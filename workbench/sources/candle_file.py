@@ -17,7 +17,16 @@ import polars as pl
 
 from workbench.domain.bars import check_bar, check_order, parse_timeframe
 from workbench.domain.instruments import Instrument, pair
-from workbench.engine.series import PRICES, BarSeries, Floats, Ints, check_digits, commonest_timeframe, price_decimals_for
+from workbench.engine.series import (
+    PRICES,
+    BarSeries,
+    Floats,
+    Ints,
+    check_digits,
+    commonest_timeframe,
+    price_decimals_for,
+    size_decimals_for,
+)
 from workbench.errors import BadBar, Invalid, Malformed, NotFound
 from workbench.sources import Source
 from workbench.sources._cells import Rows, finite, open_times, price_steps
@@ -165,7 +174,7 @@ def _read(path: Path, symbol: str | None, timeframe: str | None) -> BarSeries:
     if timeframe is not None and len(ts) > 1 and parse_timeframe(timeframe) != parse_timeframe(commonest_timeframe(ts)):
         raise Invalid("timeframe", f"{commonest_timeframe(ts)}, the commonest step of {path.name}", timeframe)
     _check_order(ts, parse_timeframe(name), label, rows)
-    series = BarSeries(pair(symbol, decimals), name, ts, prices, volume, checked=True)
+    series = BarSeries(pair(symbol, decimals, size_decimals_for(floats["low"])), name, ts, prices, volume, checked=True)
     _check_bars(series, rows)
     check_digits(floats["low"], decimals)
     return series

@@ -110,7 +110,9 @@ JSON = {"Content-Type": "application/json"}
         ("bot/start/", {"json": {"symbols": ["WETHX"]}}, 404, "not_found", "Did you mean 'WETH'"),
         ("bot/start/", {"json": {"timeframe": "4s"}}, 422, "invalid", "timeframe: expected"),
         ("bot/start/", {"json": {"mode": "real"}}, 422, "invalid", "mode: expected one of 'live', 'replay', found 'real'"),
-        ("bot/start/", {"json": {"mode": "replay"}}, 404, "not_found", "no dataset"),
+        ("bot/start/", {"json": {"mode": "replay"}}, 422, "invalid", "dataset: expected the id of a dataset"),
+        ("bot/start/", {"json": {"cash": -5}}, 422, "invalid", "cash: expected nothing, for only a session"),
+        ("bot/start/", {"json": {"parameters": 0}}, 422, "invalid", "parameters: expected an object"),
         ("bot/start/", {"json": {"seed": "x"}}, 422, "invalid", "seed: expected a whole number"),
         ("bot/start/", {"json": {"mode": "replay", "dataset": "../../etc/passwd"}}, 404, "not_found", "no dataset"),
         ("bot/stop/", {"json": {}}, 404, "not_found", "running session"),
@@ -131,7 +133,7 @@ def test_nonsense_gets_one_sentence_and_its_status_and_changes_nothing(client, d
     assert tables(desk) == before
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=abc", "limit=100000", "before=-1"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=abc", "limit=100000", "before=-1", "before=9999999999999999999"])
 def test_a_page_that_cannot_be_is_refused(client, query):
     answer = client.get(f"{ROOT}/trades/recent/?{query}")
     assert answer.status_code in (400, 422)

@@ -57,13 +57,18 @@ def read_start(body: Json) -> SessionRequest:
         if name not in START_FIELDS:
             raise NotFound("field", name, START_FIELDS, field=name)
     strategy = _text(body, "strategy", DEFAULT_CONFIGURATION.strategy)
-    parameters = body.get("parameters") or {}
+    parameters = {} if body.get("parameters") is None else body["parameters"]
     if not isinstance(parameters, dict):
         raise Invalid("parameters", "an object of names and numbers", parameters)
     for name, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise Invalid(name, "a number", value)
     replay = body.get("mode") == "replay"
+    for name in ("dataset", "cash"):
+        if not replay and body.get(name) is not None:
+            raise Invalid(name, 'nothing, for only a session with "mode": "replay" takes one', body[name])
+    if replay and not body.get("dataset"):
+        raise Invalid("dataset", "the id of a dataset, as `workbench import FILE` prints it", body.get("dataset"))
     base = Terms() if replay else Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS)
     terms = base.changed({name: value for name, value in body.items() if name in OPTIONS})
     configuration = with_fields(terms.configuration, {"strategy": strategy, "parameters": parameters})

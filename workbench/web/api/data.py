@@ -12,7 +12,7 @@ from workbench.store import reads
 from workbench.web.api.envelope import answer, listed, portfolio_shape, position_shape, thought_shape, trade_shape
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
-Before = Annotated[int | None, QueryParameter(ge=0)]
+Before = Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)]
 
 
 @get("/paper-trading/api/portfolio/", sync_to_thread=True)

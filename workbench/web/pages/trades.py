@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,6 +19,7 @@ ROWS: Final = 50
 SORTED_AMONG: Final = 1000
 """How many of the newest trades are looked at to sort them by anything but time."""
 
+RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _KEYS: Final[dict[str, Callable[[TradeRow], Any]]] = {
     "token": lambda row: row.instrument.symbol.lower(),
     "side": lambda row: row.side,
@@ -39,8 +40,8 @@ class TradesQuery(Query, frozen=True):
         "-time", "time", "token", "-token", "side", "-side", "amount", "-amount", "costs", "-costs", "result", "-result",
         "reason", "-reason",
     ] = "-time"  # fmt: skip
-    before: int | None = None
-    since: int | None = None
+    before: RowId | None = None
+    since: RowId | None = None
 
 
 class Option(msgspec.Struct, frozen=True):
