@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from workbench.actions.import_dataset import import_dataset
     from workbench.actions.run_session import run_session
     from workbench.actions.send_command import send_command
+    from workbench.actions.start_program import start_program
     from workbench.actions.start_session import start_session
     from workbench.actions.stop_session import stop_session
     from workbench.actions.verify_session import verify_session
     from workbench.desk import open_desk
     from workbench.domain import commands
+    from workbench.engine import programs
+    from workbench.engine.programs.vwap import volume_curve
     from workbench.engine.series import BarSeries
     from workbench.notebook.tune import tune
     from workbench.research.backtest import backtest
@@ -41,15 +44,18 @@ _HOMES = {
     "read_bars": "workbench.sources.candle_file",
     "run_session": "workbench.actions.run_session",
     "simulate_bars": "workbench.sources.simulated",
+    "start_program": "workbench.actions.start_program",
     "start_session": "workbench.actions.start_session",
     "stop_session": "workbench.actions.stop_session",
     "tune": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
+    "volume_curve": "workbench.engine.programs.vwap",
 }
-_MODULES = {"commands": "workbench.domain.commands", "strategies": "workbench.strategies"}
+_MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "backtest", "bands", "commands", "import_dataset", "open_desk", "read_bars", "run_session", "send_command",
-    "simulate_bars", "start_session", "stop_session", "strategies", "tune", "verify_session",
+    "BarSeries", "backtest", "bands", "commands", "import_dataset", "open_desk", "programs",
+    "read_bars", "run_session", "send_command",
+    "simulate_bars", "start_program", "start_session", "stop_session", "strategies", "tune", "verify_session", "volume_curve",
 ]  # fmt: skip
 
 

@@ -231,21 +231,29 @@ def every_command(key):
         (5, c.PlaceOrder(key, Side.BUY, amount="250", stop_loss="0.02")),
         (9, c.PlaceOrder(key, Side.BUY, amount="10")),
         (9, lambda number: c.CancelOrder(number("market"))),
+        (12, c.StartProgram("dca", key, {"amount": 100, "interval_hours": 1})),
         (12, c.PlaceOrder(key, Side.BUY, amount="20", **limit)),
         (14, lambda number: c.AmendOrder(number("limit"), limit_price="0.6")),
         (16, lambda number: c.CancelOrder(number("limit"))),
         (17, lambda number: c.CancelOrder(number("stop"))),
         (18, c.PlaceOco(far, near)),
         (19, trail),
+        (17, c.StartProgram("twap", key, {"quantity": "0.02", "slices": 4, "window_hours": "0.01"})),
+        (19, c.PauseProgram(2)),
+        (20, c.ResumeProgram(2)),
+        (20, c.CancelProgram(1, sell=True)),
+        (20, c.PauseProgram(7)),
         (20, c.Pause()),
         (40, c.Resume()),
         (45, c.Resume()),
+        (50, c.StartProgram("spot", key, {"quantity": "0.01"})),
         (60, c.ForceExit()),
         (70, c.Withdraw("100")),
         (80, c.ChangeConfiguration(configuration)),
         (90, c.Halt()),
         (95, c.Resume()),
         (100, c.ResetBreaker("volatility")),
+        (105, c.StartProgram("grid", key, {"lower": "0.5", "upper": "90000", "levels": 3, "amount_per_level": 20})),
         (110, c.Stop("done", close_positions=True)),
     ]
 
@@ -292,10 +300,18 @@ def test_a_session_with_every_kind_of_command_refolds_to_the_same_digest(desk, c
         "BreakerClosed",
         "SessionHalted",
         "CommandRefused",
+        "ProgramStarted",
+        "ProgramAdvanced",
+        "ProgramPaused",
+        "ProgramResumed",
+        "ProgramEnded",
     } <= kinds
     verdict = verify_session(desk, row.id)
     assert verdict.identical, str(verdict)
     assert verdict.digest == ended.ledger_digest
+    with desk.store.read() as connection:
+        runs = [(run.run.program, run.run.status.value, run.run.fills) for run in reads.program_runs(connection, row.account)]
+    assert runs == [("grid", "CANCELLED", 0), ("spot", "COMPLETED", 1), ("twap", "COMPLETED", 4), ("dca", "CANCELLED", 0)]
     before = tables(desk)
     rebuild_projections(desk)
     assert tables(desk) == before
@@ -307,7 +323,7 @@ def test_projections_dropped_and_rebuilt_from_the_log_are_the_same(desk, clock):
     advance_session(desk, row.id)
     go(desk, clock, row.id, 30)
     before = tables(desk)
-    assert all(rows for name, rows in before.items() if name != "breakers")
+    assert all(rows for name, rows in before.items() if name not in ("breakers", "program_runs"))
     rebuild_projections(desk)
     assert tables(desk) == before
 

@@ -493,3 +493,19 @@ def test_random_orders_keep_the_identity_and_fill_inside_the_bar_plus_costs(inpu
                 assert fill.notional + in_price >= fill.quantity * low - D("2e-6")
         for event in tape.of(OrderReverted) + tape.of(OrderRejected):
             assert event.why
+
+
+def test_a_limit_rests_in_a_pool_until_its_price_with_the_impact_in_it_is_met():
+    # Half of 200 is on either side: buying for 100 doubles the price, so 50 must be reached to pay 100, and gone through.
+    pool = PoolCosts(fee_bps=0, liquidity=200, gas_units=0)
+    tape = Tape(state(costs=pool), held=False).bar(120).ask(buy("100", type=LIMIT, limit_price=100))
+    assert tape.bar(120, low=50).fills == []
+    tape.bar(120, low=49)
+    assert tape.fills == [("buy", 100, D(1))]
+    assert tape.of(OrderFilled)[0].impact_cost == 50
+    # There are 100 of the quote currency in it, so nothing takes 100 out; 45 come out at 163.64, for 90 a piece.
+    tape.ask(sell("1", type=LIMIT, limit_price=150)).bar(120, high=100_000)
+    assert len(tape.fills) == 1
+    tape.ask(CancelOrder(2)).ask(sell("0.5", type=LIMIT, limit_price=130)).bar(120, high=371)
+    assert len(tape.fills) == 1
+    assert tape.bar(120, high=372).fills[1:] == [("sell", 130, D("0.5"))]

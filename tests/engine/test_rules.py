@@ -337,6 +337,8 @@ BASE = {
     "costs": ExchangeCosts(fee_bps=10, volume_impact_bps=50, max_volume_pct=50), "failure_rate_pct": 10,
 }  # fmt: skip
 VOLATILITY, KELLY = {"sizing": "volatility", "sizing_lookback": 20}, {"sizing": "kelly", "sizing_lookback": 20}
+GRID = {"enable_grid": True, "grid_num_levels": 20, "parameters": {"fast": 3, "slow": 30}}
+LARGE = {"size_pct": 60, "large_trade_size": 1_000, "twap_window_hours": 8}
 GUARD, PROFIT = {"stoploss_guard": 2}, {"low_profit_trades": 2}
 CHANGES = {
     "intel_level": ({}, 10),
@@ -377,6 +379,17 @@ CHANGES = {
     "low_profit_trades": ({}, 2),
     "low_profit_pct": (PROFIT, 5),
     "breaker_minutes": ({"losing_streak": 1}, 6_000),
+    "enable_dca": ({}, True),
+    "enable_grid": ({}, True),
+    "enable_twap": (LARGE, True),
+    "enable_vwap": (LARGE, True),
+    "large_trade_size": ({**LARGE, "enable_twap": True}, 9_000),
+    "dca_num_intervals": ({"enable_dca": True}, 2),
+    "dca_interval_hours": ({"enable_dca": True}, 1),
+    "grid_num_levels": (GRID, 3),
+    "grid_profit_target_pct": (GRID, "0.1"),
+    "twap_num_slices": ({**LARGE, "enable_twap": True}, 3),
+    "twap_window_hours": ({**LARGE, "enable_vwap": True}, 12),
 }
 
 

@@ -12,9 +12,12 @@ from tests.research.test_backtest import GOLDEN
 from workbench.actions.start_session import start_session
 from workbench.actions.verify_session import verify_session
 from workbench.domain.config import StrategyConfiguration
-from workbench.domain.costs import ExchangeCosts
-from workbench.domain.sessions import SessionRequest
+from workbench.domain.costs import ExchangeCosts, PoolCosts
+from workbench.domain.sessions import ProgramRequest, SessionRequest
 from workbench.store import reads
+
+
+POOL = PoolCosts(fee_bps=30, max_depth_pct="0.05", spike_chance_pct=5, block_ms=12_000, tolerance_pct=2)
 
 
 def progress(desk, session):
@@ -62,6 +65,45 @@ def test_backtest_replay_and_the_real_worker_agree_on_every_real_file(name, home
         until(lambda: not progress(desk, there.id).is_active, seconds=180)
         assert progress(desk, there.id).ledger_digest == golden[name]["plain"]
         assert verify_session(desk, there.id).identical
+
+
+PROGRAMS = {
+    "dca": {"amount": 6000, "intervals": 600, "interval_hours": 14},
+    "grid": {"lower": 7000, "upper": 70_000, "levels": 60, "amount_per_level": 150, "stop_on_breakout": False},
+    "twap": {"amount": 8000, "slices": 900, "window_hours": 8000},
+    "vwap": {"amount": 8000, "slices": 900, "window_hours": 8000},
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_that_is_killed_in_the_middle_ends_like_one_that_never_was(name, home, start, market):
+    series = wb.read_bars(market / "btcusdt-1h-2017-2023.parquet", symbol="BTC/USDT", timeframe="1h")[20_000:30_000]
+    parameters = dict(PROGRAMS[name])
+    if name == "vwap":
+        parameters["curve"] = list(wb.volume_curve(series[:1000]))
+    undisturbed = wb.backtest(name, series[1000:], parameters=parameters, costs=POOL)
+    with wb.open_desk(home) as desk:
+        dataset = wb.import_dataset(desk, series[1000:])
+        asked = ProgramRequest(name, parameters=parameters)
+        request = SessionRequest(
+            mode="replay", dataset=dataset.id, costs=POOL, configuration=StrategyConfiguration(strategy="manual"), programs=(asked,)
+        )
+        row = start_session(desk, None, request)
+        for part in (0.3, 0.6):
+            worker = start("worker")
+            until(lambda part=part: progress(desk, row.id).steps > part * (len(series) - 1000))
+            worker.kill()
+            assert progress(desk, row.id).status == "RUNNING"
+        start("worker")
+        until(lambda: not progress(desk, row.id).is_active)
+        ended = progress(desk, row.id)
+        assert (ended.status, ended.steps, ended.ledger_digest) == ("COMPLETED", len(series) - 1000, undisturbed.digest)
+        assert verify_session(desk, row.id).identical
+        with desk.store.read() as connection:
+            (kept,) = reads.program_runs(connection, row.account)
+        (run,) = undisturbed.runs
+        assert kept.run == run
+        assert run.fills > 20
 
 
 def test_two_workers_never_trade_the_same_bar_twice(home, start, bars):

@@ -320,7 +320,7 @@ def _show_latest(connection: Connection, session: str, steps: Sequence[Stepped],
 def _worded(thought: Thought, reading: Any) -> Thought:
     if thought.reason or reading is None:
         return thought
-    reason = explain(thought.decision, thought.gates, thought.stopped_by, reading, thought.confidence)
+    reason = explain(thought.decision, thought.gates, thought.stopped_by, reading, thought.confidence, thought.execution)
     return msgspec.structs.replace(thought, reason=reason)
 
 

@@ -4,6 +4,8 @@ from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
+
 import workbench
 from workbench.domain.book import Book
 from workbench.domain.events import canonical, open_ledger_digest
@@ -19,7 +21,7 @@ def code_version() -> str:
     root = Path(workbench.__file__).parent
     digest = blake2b(digest_size=8)
     for package in _RULES:
-        for path in sorted((root / package).glob("*.py")):
+        for path in sorted((root / package).rglob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return f"{workbench.__version__}+{digest.hexdigest()}"
 
@@ -41,6 +43,7 @@ def fingerprint(
         "book": open_ledger_digest(book)[:16],
         "source": f"{request.source}:{request.dataset[:16]}",
         "seed": str(request.seed),
+        "programs": _short(msgspec.json.encode(request.programs)),
     }
 
 

@@ -4,8 +4,9 @@ import msgspec
 from sqlalchemy import update
 
 from workbench.desk import Desk
-from workbench.domain.commands import ChangeConfiguration, Command, Stop
+from workbench.domain.commands import ChangeConfiguration, Command, StartProgram, Stop
 from workbench.domain.events import Event, StopRequested
+from workbench.engine.programs import make_program
 from workbench.errors import Conflict, Invalid
 from workbench.store import reads
 from workbench.store.log import append
@@ -29,9 +30,11 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
     Invalid
         If a field of the command has the wrong type, or a parameter is out of bounds.
     """
-    body = _body(command)
+    body = command_body(command)
     if isinstance(command, ChangeConfiguration):
         make_strategy(command.configuration.strategy, command.configuration.parameters)
+    if isinstance(command, StartProgram):
+        make_program(command.program, command.parameters)
     with desk.store.write() as connection:
         found = reads.session(connection, session)
         if not found.is_active or found.status == "STOPPING":
@@ -46,7 +49,7 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
         return reads.session(connection, session)
 
 
-def _body(command: Command) -> str:
+def command_body(command: Command) -> str:
     """Return a command as its row holds it, once it is sure that it can be read back."""
     body = msgspec.json.encode(command)
     try:

@@ -7,7 +7,10 @@ from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from workbench.actions.open_account import open_account
+from workbench.actions.send_command import command_body
+from workbench.actions.start_program import ready
 from workbench.desk import Desk
+from workbench.domain.commands import StartProgram
 from workbench.domain.events import SessionRequested
 from workbench.domain.sessions import SessionRequest
 from workbench.errors import Conflict, NotFound
@@ -16,7 +19,7 @@ from workbench.store.datasets import find_dataset
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SessionRow
-from workbench.store.tables import cursors
+from workbench.store.tables import commands, cursors
 from workbench.strategies import make_strategy
 
 
@@ -42,6 +45,7 @@ def start_session(desk: Desk, account: str | None, request: SessionRequest, cash
         If the account has a session already.
     """
     request = checked(desk, request)
+    starts = _programs(desk, request)
     session = str(uuid4())
     if account is None:
         account = open_account(desk, request.name or f"{request.mode} {session[:8]}", cash)
@@ -57,9 +61,30 @@ def start_session(desk: Desk, account: str | None, request: SessionRequest, cash
                 cursors.insert(),
                 {"session": session, "turn": 0, "state": "", "input_digest": "", "due": desk.now(), "heartbeat": 0},
             )
+            rows = [
+                {"session": session, "at": desk.at, "by": "session", "body": command_body(command), "after_steps": None}
+                for command in starts
+            ]
+            if rows:
+                connection.execute(commands.insert(), rows)
             return reads.session(connection, session)
     except IntegrityError as error:
         raise Conflict("an account has one running session at most", "another one was started at the same moment") from error
+
+
+def _programs(desk: Desk, request: SessionRequest) -> list[StartProgram]:
+    """Return the commands that start the programs which are asked for, once it is sure that they can be."""
+    if not request.programs:
+        return []
+    if request.mode == "replay":
+        with desk.store.read() as connection:
+            dataset = find_dataset(connection, request.dataset)
+        instruments = {dataset.instrument.symbol: dataset.instrument}
+    else:
+        known = {instrument.symbol: instrument for instrument in desk.source(request.source).instruments()}
+        instruments = {symbol: known[symbol] for symbol in request.symbols}
+    found = [ready(desk, request.source, request.dataset, request.timeframe, instruments, asked) for asked in request.programs]
+    return [command for commands_of_one in found for command in commands_of_one]
 
 
 def checked(desk: Desk, request: SessionRequest) -> SessionRequest:

@@ -8,6 +8,8 @@ import polars as pl
 
 from workbench.domain.events import OrderFilled
 from workbench.domain.instruments import Instrument
+from workbench.domain.money import per_unit
+from workbench.domain.programs import ProgramRun
 from workbench.domain.trips import Trip
 
 TIME = pl.Datetime("ms", "UTC")
@@ -62,6 +64,26 @@ def trips_frame(trips: Sequence[Trip], instruments: Mapping[str, Instrument]) ->
              trip.invested, trip.gross, trip.costs, trip.result, 100 * trip.return_share, trip.exit_reason, trip.fills)
         )  # fmt: skip
     return _frame(rows, _trip_schema(instruments))
+
+
+def runs_frame(runs: Sequence[ProgramRun], instruments: Mapping[str, Instrument], marks: Mapping[str, Decimal]) -> pl.DataFrame:
+    """Return program runs, one row each, in order of ending; what one holds is taken at its mark."""
+    size, price = _scales(instruments)
+    schema: Schema = {
+        "run": pl.Int64, "program": pl.String, "symbol": pl.String, "status": pl.String, "started": TIME, "ended": TIME,
+        "done": pl.Int64, "steps": pl.Int64, "fills": pl.Int64, "failed": pl.Int64, "spent": _CASH, "received": _CASH,
+        "costs": _CASH, "held": size, "mean_price": price, "result": _CASH, "why": pl.String,
+    }  # fmt: skip
+    rows = []
+    for run in runs:
+        instrument = instruments[run.instrument]
+        mean = per_unit(run.spent, run.bought, instrument.price_decimals) if run.bought else None
+        rows.append(
+            (run.id, run.program, instrument.symbol, run.status.value, run.started, run.ended, run.done, run.steps, run.fills,
+             run.failed, run.spent, run.received, run.costs, run.held, mean,
+             run.result(marks.get(run.instrument, Decimal(0))), run.why)
+        )  # fmt: skip
+    return _frame(rows, schema)
 
 
 def equity_frame(ts: Sequence[int], equity: Sequence[Decimal]) -> pl.DataFrame:

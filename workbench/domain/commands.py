@@ -1,7 +1,7 @@
 """What may be asked of a running session; imperative, recorded as rows, applied before the next slice."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -111,6 +111,33 @@ class ChangeConfiguration(msgspec.Struct, frozen=True, tag_field="command", tag=
     configuration: StrategyConfiguration
 
 
+class StartProgram(msgspec.Struct, frozen=True, tag_field="command", tag=True, omit_defaults=True):
+    """Start a program in an instrument; which there are stands at `workbench.engine.programs`."""
+
+    program: str
+    instrument: str
+    parameters: dict[str, Any] = {}
+
+
+class PauseProgram(msgspec.Struct, frozen=True, tag_field="command", tag=True):
+    """Take back what a program run has resting, and place nothing more until it is resumed."""
+
+    run: int
+
+
+class ResumeProgram(msgspec.Struct, frozen=True, tag_field="command", tag=True):
+    """Let a paused program run go on; what came due meanwhile is made up for."""
+
+    run: int
+
+
+class CancelProgram(msgspec.Struct, frozen=True, tag_field="command", tag=True, omit_defaults=True):
+    """End a program run: what it has resting is taken back; what it bought stays unless it is to be sold."""
+
+    run: int
+    sell: bool = False
+
+
 class Deposit(_Numbers, frozen=True, tag_field="command", tag=True):
     """Put cash in."""
 
@@ -135,6 +162,10 @@ Command = (
     | ForceExit
     | ChangeConfiguration
     | ResetBreaker
+    | StartProgram
+    | PauseProgram
+    | ResumeProgram
+    | CancelProgram
     | Deposit
     | Withdraw
 )

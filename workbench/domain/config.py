@@ -91,6 +91,23 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
     blocked_tokens: tuple[str, ...] = ()
     on_hole: Literal["raise", "skip", "mark"] = "mark"
 
+    # --- how an entry is made: by which programs it may be, where the market suits one ---
+    enable_dca: bool = False
+    enable_grid: bool = False
+    enable_twap: bool = False
+    enable_vwap: bool = False
+    large_trade_size: Annotated[
+        Decimal, Param(0, 1e9, 100, "Large trade", "An entry of so much may be spread by TWAP or VWAP.", decimals=8)
+    ] = Decimal(5000)
+    dca_num_intervals: Annotated[int, Param(2, 20, 1, "DCA parts", "In how many parts DCA buys an entry.")] = 5
+    dca_interval_hours: Annotated[Decimal, Param(0.001, 168, 1, "DCA interval", "Between two of them.", "h")] = Decimal(2)
+    grid_num_levels: Annotated[int, Param(3, 20, 1, "Grid levels", "Cells of a grid.")] = 7
+    grid_profit_target_pct: Annotated[
+        Decimal, Param(0.1, 10, 0.1, "Grid target", "Of its amount; then the grid has done its work.", "%")
+    ] = Decimal(2)
+    twap_num_slices: Annotated[int, Param(3, 24, 1, "TWAP slices", "In how many slices TWAP and VWAP buy.")] = 8
+    twap_window_hours: Annotated[Decimal, Param(0.001, 24, 0.5, "TWAP window", "Over how long they do.", "h")] = Decimal(4)
+
     # --- breakers: when entries stop until it is safe again ---
     daily_loss_pct: (
         Annotated[Decimal, Param(0.01, 100, 0.5, "Daily loss", "Of the day's first equity; then no more entries.", "%")] | None
@@ -135,6 +152,11 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
         both = set(self.allowed_tokens) & set(self.blocked_tokens)
         if both:
             raise Invalid("blocked_tokens", "tokens that are not allowed as well", ", ".join(sorted(both)))
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether an entry may be made by a program."""
+        return self.enable_dca or self.enable_grid or self.enable_twap or self.enable_vwap
 
     @property
     def has_breakers(self) -> bool:

@@ -21,6 +21,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import CASH_DECIMALS, EXACT, NO_CASH, text, units
 from workbench.domain.orders import Order, Reason, Side
+from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Plan, SessionRequest
 from workbench.domain.thoughts import Thought
 
@@ -318,6 +319,36 @@ class OrderRejected(Event, frozen=True):
 
     order: int
     why: str
+
+
+class ProgramStarted(Event, frozen=True):
+    """A program began its work."""
+
+    run: ProgramRun
+
+
+class ProgramAdvanced(Event, frozen=True):
+    """A program run came further: an order of it was placed or traded, or what it waits for changed."""
+
+    run: ProgramRun
+
+
+class ProgramPaused(Event, frozen=True):
+    """A program run places nothing more until it is resumed."""
+
+    run: ProgramRun
+
+
+class ProgramResumed(Event, frozen=True):
+    """A program run goes on."""
+
+    run: ProgramRun
+
+
+class ProgramEnded(Event, frozen=True):
+    """A program run is over: completed, cancelled or failed, as its status says."""
+
+    run: ProgramRun
 
 
 class ThoughtRecorded(Event, frozen=True):

@@ -1,7 +1,7 @@
 """A trading session: what was asked for, what it goes by, and the moves its status may make."""
 
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -50,6 +50,17 @@ def move(found: Status, to: Status) -> Status:
     return to
 
 
+class ProgramRequest(msgspec.Struct, frozen=True):
+    """A program that a session is to start with: which, in which of its symbols, with which parameters.
+
+    An empty symbol means each of them.
+    """
+
+    program: str
+    symbol: str = ""
+    parameters: dict[str, Any] = {}
+
+
 class SessionRequest(msgspec.Struct, frozen=True):
     """What somebody asks for when they start a session.
 
@@ -71,6 +82,8 @@ class SessionRequest(msgspec.Struct, frozen=True):
         How long, on the clock; None for no limit.
     seed
         For whatever draws at random.
+    programs
+        Programs to start before the first bar, each in one of the symbols.
     """
 
     mode: Literal["live", "replay"] = "live"
@@ -87,6 +100,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     costs: CostModel = ExchangeCosts()
     realism: PaperTradingConfig = PaperTradingConfig()
     name: str = ""
+    programs: tuple[ProgramRequest, ...] = ()
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -72,6 +72,8 @@ class Thought(msgspec.Struct, frozen=True, omit_defaults=True):
         The whole of it in a sentence.
     sizing
         How an entry's size came about: the wish first, then every cap; the smallest of them is spent.
+    run, execution
+        Where programs may be picked for an entry: the run of the one that was, None where it is bought at once; and why.
     """
 
     ts: int
@@ -86,3 +88,5 @@ class Thought(msgspec.Struct, frozen=True, omit_defaults=True):
     order: int | None = None
     reason: str = ""
     sizing: tuple[Size, ...] = ()
+    run: int | None = None
+    execution: str = ""

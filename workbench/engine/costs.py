@@ -8,7 +8,18 @@ import msgspec
 from workbench.domain.bars import Bar, parse_timeframe
 from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import CASH_QUANTUM, EXACT, LEDGER, NO_CASH, exact_product, floor_quotient, product, rounded, share
+from workbench.domain.money import (
+    CASH_QUANTUM,
+    EXACT,
+    LEDGER,
+    NO_CASH,
+    exact_product,
+    floor_quotient,
+    product,
+    quantum,
+    rounded,
+    share,
+)
 from workbench.domain.orders import Side
 from workbench.domain.sessions import Plan
 from workbench.engine.chance import PARTS, draw, happens
@@ -152,6 +163,30 @@ def pool_reserve(costs: PoolCosts, bar: Bar) -> Decimal:
     """Return what a pool holds of the quote currency, deepened as the model says, in whole cents."""
     held = costs.liquidity if bar.liquidity is None else bar.liquidity
     return max(product(rounded(held, 2) / 2, costs.depth_multiplier, 2), Decimal("0.01"))
+
+
+def market_price_for(
+    plan: Plan, costs: PoolCosts, side: Side, limit: Decimal, size: Decimal, bar: Bar, instrument: Instrument
+) -> Decimal | None:
+    """Return the price that a pool must have for a swap of this size to be done at a limit; None where none would do.
+
+    It is the price at which what is really paid, impact included, just stays within the limit.
+    """
+    reserve, decimals = pool_reserve(costs, bar), instrument.price_decimals
+    step = quantum(decimals)
+    if side is Side.BUY:
+        at = share(limit, reserve, reserve + size, decimals)
+    else:
+        left = reserve - product(size, limit, 8)
+        if left <= 0:
+            return None
+        at, step = share(limit, reserve, left, decimals), -step
+    for _ in range(3):
+        price = quote(plan, side, at, size, bar, instrument, maker=True).price if at > 0 else NO_CASH
+        if price > 0 and (price <= limit if side is Side.BUY else price >= limit):
+            return at
+        at -= step
+    return None
 
 
 def capacity_of(plan: Plan, at: Decimal, bar: Bar, instrument: Instrument) -> Decimal | None:

@@ -8,6 +8,7 @@ from workbench.domain.events import ThoughtRecorded
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import NO_CASH, product, share
 from workbench.domain.orders import OrderType, Reason, Side
+from workbench.domain.programs import ProgramRun
 from workbench.domain.thoughts import Decision, Gate, Size, Thought
 from workbench.engine.breakers import blocking, probe_sent, probing
 from workbench.engine.costs import quote
@@ -17,6 +18,8 @@ from workbench.engine.gates import entry_gates, holding_gates, size_gates, stopp
 from workbench.engine.intel import Profile, profile_of
 from workbench.engine.matching import ForcedExit
 from workbench.engine.resting import sum_up
+from workbench.engine.running import leave_entry, start
+from workbench.engine.selecting import AT_ONCE, pick
 from workbench.engine.sizing import Room, entry_size
 from workbench.engine.strategy import Reading
 from workbench.engine.turn import Turn
@@ -31,7 +34,9 @@ _FORCED = {
 def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: int, last: bool, forced: ForcedExit | None) -> None:
     """Decide at the close, and say why."""
     key = instrument.key
+    runs = turn.runs_in(key) if turn.now.runs else []
     if forced is not None:
+        leave_entry(turn, runs, "its position was left")
         leaving, was = forced.exit, forced.holding
         gates = holding_gates(was, reading, float(leaving.price), bar.ts - was.entered, turn.config, leaving)
         _think(turn, instrument, reading, _FORCED[leaving.reason], gates, leaving.reason.value, forced.order)
@@ -44,16 +49,27 @@ def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: 
         too_long = held_too_long(holding, close_ts, turn.config)
         gates = holding_gates(holding, reading, float(bar.close), close_ts - holding.entered, turn.config, too_long=too_long)
         wants_out = reading.exit or too_long
-        if wants_out and Side.SELL not in going and not last:
+        others = [run for run in runs if not run.by_rule]
+        if wants_out and others:
+            _think(turn, instrument, reading, Decision.HOLD, (*gates, _at_work(others[0])), "program")
+        elif wants_out and Side.SELL not in going and not last:
             reason = Reason.EXIT_SIGNAL if reading.exit else Reason.MAX_HOLD
+            leave_entry(turn, runs, "the strategy wants out" if reading.exit else "it was held for as long as is allowed")
             order = turn.place(instrument, Side.SELL, OrderType.MARKET, reason, quantity=turn.now.book.quantity(key))
             _think(turn, instrument, reading, Decision.SELL, gates, stopped_by(gates), order.id)
         else:
             _think(turn, instrument, reading, Decision.HOLD, gates, stopped_by(gates) if wants_out else "")
+    elif runs:
+        _think(turn, instrument, reading, Decision.HOLD, (_at_work(runs[0]),), "program")
     elif going:
         _think(turn, instrument, reading, Decision.HOLD, (), "")
     else:
         _consider_entry(turn, instrument, bar, reading, gap, last)
+
+
+def _at_work(run: ProgramRun) -> Gate:
+    """Return the gate that a program run keeps shut: while it is at work, nothing else trades in its instrument."""
+    return Gate("program", run.id, None, None, False)
 
 
 def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: int, last: bool) -> None:
@@ -93,10 +109,17 @@ def _consider_entry(turn: Turn, instrument: Instrument, bar: Bar, reading: Readi
         if stopping:
             _think(turn, instrument, reading, Decision.SKIP, gates, stopping, sizing=sizing.steps)
             return
+    chosen = pick(turn, instrument, bar, reading, sizing.amount) if c.has_programs else AT_ONCE
+    if chosen.program is not None:
+        run = start(turn, chosen.program, key, by_rule=True, reason=chosen.reason)
+        if turn.now.breakers:
+            probe_sent(turn, key)
+        _think(turn, instrument, reading, Decision.BUY, gates, "", None, sizing.steps, run.id, chosen.reason)
+        return
     order = turn.place(instrument, Side.BUY, OrderType.MARKET, Reason.ENTRY_SIGNAL, amount=sizing.amount)
     if turn.now.breakers:
         probe_sent(turn, key)
-    _think(turn, instrument, reading, Decision.BUY, gates, "", order.id, sizing.steps)
+    _think(turn, instrument, reading, Decision.BUY, gates, "", order.id, sizing.steps, None, chosen.reason)
 
 
 def _is_capped(c: StrategyConfiguration, profile: Profile | None) -> bool:
@@ -132,10 +155,12 @@ def _think(
     stopping: str,
     order: int | None = None,
     sizing: tuple[Size, ...] = (),
+    run: int | None = None,
+    execution: str = "",
 ) -> None:
     """Keep the evaluation; record it, with its sentence, if something changed."""
     key = instrument.key
-    said = f"{decision}|{stopping}|{order or ''}"
+    said = f"{decision}|{stopping}|{order or run or ''}"
     changed = turn.now.said.get(key) != said
     thought = Thought(
         turn.now.ts,
@@ -148,8 +173,10 @@ def _think(
         gates,
         dict(zip(reading.names, reading.values, strict=True)),
         order,
-        explain(decision, gates, stopping, reading, reading.confidence) if changed else "",
+        explain(decision, gates, stopping, reading, reading.confidence, execution) if changed else "",
         sizing,
+        run,
+        execution,
     )
     turn.thoughts.append(thought)
     if changed:

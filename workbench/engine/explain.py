@@ -6,16 +6,23 @@ from workbench.domain.thoughts import Decision, Gate
 from workbench.engine.strategy import Reading, SignalStrategy
 
 
-def explain(decision: Decision, gates: tuple[Gate, ...], stopping: str, reading: Reading | None, confidence: float) -> str:
+def explain(
+    decision: Decision, gates: tuple[Gate, ...], stopping: str, reading: Reading | None, confidence: float, execution: str = ""
+) -> str:
     """Return why it was decided so, with the margin, in one sentence."""
     by_name = {gate.name: gate for gate in gates}
     rule = rule_state(reading)
     gate = by_name.get(stopping)
     match decision:
         case Decision.BUY:
-            return f"Buying at the next open: {rule}, confidence {confidence:.0f}, {len(gates)} of {len(gates)} gates passed."
+            passed = f"confidence {confidence:.0f}, {len(gates)} of {len(gates)} gates passed"
+            if execution.startswith("by "):
+                return f"Buying {execution}: {rule}, {passed}."
+            return f"Buying at the next open: {rule}, {passed}{'; ' if execution else ''}{execution}."
         case Decision.WAIT:
             return f"No entry: {rule}."
+        case Decision.HOLD if gate is not None and gate.name == "program":
+            return f"{_sentence(rule)}, but {blocked(gate)}."
         case Decision.SKIP if gate is not None:
             return f"{_sentence(rule)}, but {blocked(gate)}."
         case Decision.SELL if gate is not None and gate.name == "max_hold":
@@ -58,6 +65,8 @@ def blocked(gate: Gate) -> str:
             return "the session makes no entries now"
         case "allowed_token":
             return "this token is not one of those that may be traded"
+        case "program":
+            return f"program run {value} is at work here"
         case "cadence":
             return f"entries are considered at every {value} bars only, and this is none of them"
         case "trend":

@@ -12,7 +12,7 @@ from workbench.domain.money import NO_CASH, ZERO, product, quantum, text
 from workbench.domain.orders import Order, OrderType, Side, TimeInForce
 from workbench.domain.sessions import Plan
 from workbench.engine.chance import happens
-from workbench.engine.costs import Charges, Quote, after_delay, charges_of, in_bps, quote, tolerated
+from workbench.engine.costs import Charges, Quote, after_delay, charges_of, in_bps, market_price_for, quote, tolerated
 from workbench.engine.sizing import quantity_for
 
 Filled = OrderFilled | OrderRejected | OrderReverted
@@ -73,6 +73,12 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
         return _failed(order, bar, charges, book, plan, "the network failed")
     at = market.at if maker else after_delay(plan, side, market.at, bar, instrument)
     priced = quote(plan, side, at, size, bar, instrument, maker)
+    if maker and isinstance(plan.costs, PoolCosts) and order.limit_price is not None:
+        # A pool has no queue to rest in: the limit is met once the market has run so far that impact and all stay within it.
+        met = market_price_for(plan, plan.costs, side, order.limit_price, size, bar, instrument)
+        if met is None or (bar.low >= met if side is Side.BUY else bar.high <= met):
+            return None
+        market, priced = market._replace(at=met), quote(plan, side, met, size, bar, instrument, maker)
     price = priced.price
     if order.limit_price is not None:
         if price > order.limit_price if side is Side.BUY else price < order.limit_price:
@@ -88,7 +94,7 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
                 plan.realism.sandwich_pct, plan.seed, f"{instrument.key}#{order.id}", bar.ts, "sandwich"
             ):
                 price = worst
-    moved = maker is False and (isinstance(plan.costs, PoolCosts) or bool(plan.costs.volume_impact_bps) or at != market.at)
+    moved = isinstance(plan.costs, PoolCosts) or (not maker and (bool(plan.costs.volume_impact_bps) or at != market.at))
     terms = _Terms(order, market, priced, price, charges, moved)
     return _bought(terms, free, book, instrument) if side is Side.BUY else _sold(terms, size, book)
 

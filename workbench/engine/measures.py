@@ -37,7 +37,7 @@ def measures_of(configuration: StrategyConfiguration, timeframe: str) -> dict[st
         wanted["volatility_size"] = (c.sizing_lookback, float(c.volatility_target_pct) / 100 / bars_a_year**0.5)
     if c.sizing == "kelly":
         wanted["kelly_size"] = (c.sizing_lookback, float(c.kelly_fraction), float(c.kelly_cap_pct) / 100)
-    if c.intel_level is not None:
+    if c.intel_level is not None or c.has_programs:
         wanted["trend"] = TREND_BARS
         wanted["volatility"] = (c.sizing_lookback,)
     return wanted

@@ -8,6 +8,7 @@ from workbench.domain.book import Book
 from workbench.domain.breakers import Breaker, Outcome, TradingState
 from workbench.domain.events import open_ledger_digest
 from workbench.domain.money import NO_CASH, per_unit
+from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Plan
 from workbench.engine.exits import Holding, hold
 from workbench.errors import Refused
@@ -60,6 +61,10 @@ class State(msgspec.Struct):
         Losing round trips in a row.
     sent
         A letter for each of the last orders that were sent: `o` where it traded, `x` where it failed.
+    runs, next_run
+        The program runs that go on, by number; and the number of the next.
+    volumes
+        What was traded in each hour of the UTC day, by instrument key, in millionths; kept where VWAP may be picked.
     """
 
     plan: Plan
@@ -88,6 +93,9 @@ class State(msgspec.Struct):
     outcomes: tuple[Outcome, ...] = ()
     streak: int = 0
     sent: str = ""
+    runs: dict[int, ProgramRun] = {}
+    next_run: int = 1
+    volumes: dict[str, tuple[int, ...]] = {}
 
     @property
     def paused(self) -> bool:

@@ -3,8 +3,8 @@
 A session is a fold over recorded inputs. `step` is pure: the same state, input and readings give the same events and the
 same next state, in a backtest, in a replay and live.
 
-Order within a slice: resting orders and exits first, instrument by instrument in the plan's order; then the marks; then,
-again in order, what is decided at the close.
+Order within a slice: resting orders and exits first, instrument by instrument in the plan's order; then the marks; then
+the programs, in order of their numbers; then, again in the plan's order, what is decided at the close.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ from workbench.engine.breakers import probe_ended, watch_over
 from workbench.engine.commanding import obey
 from workbench.engine.deciding import decide
 from workbench.engine.matching import Forced, match_bar
+from workbench.engine.running import advance_programs, ended_with_session
+from workbench.engine.selecting import with_volume
 from workbench.engine.state import State
 from workbench.engine.strategy import Reading
 from workbench.engine.turn import Turn
@@ -117,6 +119,10 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
         probe_ended(turn, outcome)
     if now.breakers or turn.config.has_breakers:
         watch_over(turn, given)
+    if turn.config.enable_vwap:
+        now.volumes = with_volume(now.volumes, given, instruments)
+    if now.runs:
+        advance_programs(turn, given)
     for instrument, bar, reading, gap in zip(instruments, bars, readings, gaps, strict=True):
         if bar is not None and reading is not None:
             decide(turn, instrument, bar, reading, gap, given.last, forced.get(instrument.key))
@@ -147,9 +153,10 @@ def complete(state: State, reason: str) -> Stepped:
     """
     cancelled = tuple(OrderCancelled(order.id, "the session ended") for order in state.book.orders)
     book = msgspec.structs.replace(state.book, orders=())
-    after = msgspec.structs.replace(state, book=book, stopped=True)
+    ended = ended_with_session(state, "the session ended")
+    after = msgspec.structs.replace(state, book=book, stopped=True, runs={})
     done = SessionCompleted(reason, state.ts, state.equity, close_ledger_digest(state.digest, state.equity))
-    return Stepped(after, (*cancelled, done))
+    return Stepped(after, (*cancelled, *ended, done))
 
 
 def digest_of(state: State) -> str:

@@ -89,12 +89,15 @@ class SignalStrategy(msgspec.Struct, frozen=True):
         The block length of its windows in bars, a power of two; a bar's factors are computed on at least this many bars.
     edge_unit
         What `Signals.edge` is counted in.
+    is_silent
+        Whether it never signals, so that what is traded others place.
     """
 
     title: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     memory: ClassVar[int] = 2048
     edge_unit: ClassVar[str] = "bps"
+    is_silent: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -29,6 +29,7 @@ from workbench.domain.events import (
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import NO_CASH, ZERO, share
 from workbench.domain.orders import Order, OrderType, Reason, Side
+from workbench.domain.programs import ProgramRun, grown, sold_from
 from workbench.domain.thoughts import Thought
 from workbench.engine.costs import capacity_of
 from workbench.engine.exits import hold
@@ -178,6 +179,8 @@ class Turn:
             self.capacity[key] -= happened.quantity
         self._hold(happened, instrument)
         self._account(happened)
+        if self.now.runs:
+            self._credit(order, happened)
         self._follow(order, happened, instrument)
         return True
 
@@ -211,6 +214,29 @@ class Turn:
         self.now.outcomes = (*self.now.outcomes, outcome)[-OUTCOMES:]
         self.now.streak = 0 if flow > 0 else self.now.streak + 1
         self.ended.append(outcome)
+
+    def _credit(self, order: Order, filled: OrderFilled) -> None:
+        """Keep the books of the program runs: a run's own fills are its own, and so is what others sell of what it holds.
+
+        A sale that is no run's takes first what no run holds, and then from the runs, the oldest first.
+        """
+        runs = self.now.runs
+        if order.run is not None:
+            run = runs.get(order.run)
+            if run is not None:
+                self.now.runs = {**runs, run.id: grown(run, order.id, filled)}
+            return
+        if filled.side is Side.BUY:
+            return
+        mine = [run for run in runs.values() if run.instrument == filled.instrument and run.held > 0]
+        theirs = sum((run.held for run in mine), ZERO)
+        before = self.now.book.quantity(filled.instrument) + filled.quantity
+        wanted = filled.quantity - max(before - theirs, ZERO)
+        for run in mine:
+            taken = min(run.held, wanted)
+            if taken > 0:
+                self.now.runs = {**self.now.runs, run.id: sold_from(run, taken, filled)}
+                wanted -= taken
 
     def _hold(self, filled: OrderFilled, instrument: Instrument) -> None:
         key, held = instrument.key, self.now.book.positions.get(instrument.key)
@@ -260,6 +286,17 @@ class Turn:
                 self.place(
                     instrument, Side.SELL, kind, reason, quantity=filled.quantity, stop_price=price, group=order.id, run=order.run
                 )
+
+    # --- program runs ------------------------------------------------------------------------------------------------
+
+    def keep_run(self, run: ProgramRun) -> None:
+        """Go on with a run as this one; one that is over is kept no more."""
+        runs = {number: kept for number, kept in self.now.runs.items() if number != run.id}
+        self.now.runs = dict(sorted({**runs, run.id: run}.items())) if run.status.is_active else runs
+
+    def runs_in(self, key: str) -> list[ProgramRun]:
+        """Return the program runs in an instrument that go on, the oldest first."""
+        return [run for run in self.now.runs.values() if run.instrument == key]
 
     # --- what else may change ----------------------------------------------------------------------------------------
 

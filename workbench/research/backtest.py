@@ -5,29 +5,38 @@ from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
 from workbench.domain.book import open_book
+from workbench.domain.commands import StartProgram
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
-from workbench.domain.events import EquityMarked, OrderFilled, ThoughtRecorded
+from workbench.domain.events import CommandRefused, EquityMarked, OrderFilled, ProgramEnded, ThoughtRecorded
 from workbench.domain.money import opening_cash
 from workbench.domain.params import with_fields
+from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import Plan
 from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.fold import slices
 from workbench.engine.measures import measures_of
+from workbench.engine.program import ProgramStrategy
+from workbench.engine.programs import make_program
+from workbench.engine.programs import name_of as program_name
+from workbench.engine.programs import parameters_of as program_parameters
+from workbench.engine.programs import shelf as shelf_of_programs
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state
 from workbench.engine.step import complete, digest_of, step
 from workbench.engine.strategy import SignalStrategy
 from workbench.engine.windows import read_series
-from workbench.errors import Invalid
+from workbench.errors import Invalid, Refused
+from workbench.shelf import snake_case
 from workbench.strategies import make_strategy, name_of, parameters_of
 
 if TYPE_CHECKING:
@@ -49,6 +58,8 @@ class Backtest:
         The ledger digest: equal to that of any other run that traded the same.
     thoughts
         Those that were recorded: the decision, the stopping gate or an order had changed.
+    runs
+        The program runs, as they ended.
     """
 
     def __init__(
@@ -62,11 +73,12 @@ class Backtest:
         marks: Sequence[EquityMarked],
         thoughts: Sequence[Thought],
         held_bars: int,
+        runs: Sequence[ProgramRun] = (),
     ) -> None:
         self.strategy, self.bars, self.plan, self.cash, self.state = strategy, tuple(bars), plan, cash, state
         self.thoughts = tuple(thoughts)
         self._fills, self._marks = tuple(fills), tuple(marks)
-        self._held_bars = held_bars
+        self._held_bars, self.runs = held_bars, tuple(runs)
         self._instruments = {instrument.key: instrument for instrument in plan.instruments}
 
     @property
@@ -114,6 +126,11 @@ class Backtest:
         return frames.trips_frame(self.run.trips, self._instruments)
 
     @cached_property
+    def programs(self) -> pl.DataFrame:
+        """One row a program run: what it did, what it holds, and what it made with that at the last close."""
+        return frames.runs_frame(self.runs, self._instruments, self.state.marks)
+
+    @cached_property
     def equity(self) -> pl.DataFrame:
         """The equity line: ts (the bar's open time) and equity at its close."""
         return frames.equity_frame([mark.ts for mark in self._marks], [mark.equity for mark in self._marks])
@@ -140,6 +157,8 @@ class Backtest:
     def __repr__(self) -> str:
         s = self.stats
         name = f"{type(self.strategy).__name__}({', '.join(f'{k}={v:g}' for k, v in parameters_of(self.strategy).items())})"
+        if self.strategy.is_silent and self.runs:
+            name = ", ".join(dict.fromkeys(run.program.upper() for run in self.runs))
         symbols = ", ".join(instrument.symbol for instrument in self.plan.instruments)
         return (
             f"{name} on {symbols} {self.plan.timeframe}: {s['total_return_pct']:+.2f} % "
@@ -153,9 +172,10 @@ class Backtest:
 
 
 def backtest(
-    strategy: SignalStrategy | type[SignalStrategy] | str,
+    strategy: SignalStrategy | type[SignalStrategy] | ProgramStrategy | type[ProgramStrategy] | str,
     bars: Any,
     *,
+    programs: Sequence[ProgramStrategy] = (),
     cash: Any = 10_000,
     parameters: Mapping[str, Any] | None = None,
     configuration: StrategyConfiguration | None = None,
@@ -175,7 +195,9 @@ def backtest(
     Parameters
     ----------
     strategy
-        A strategy, its class, or the name of one on the shelf.
+        A strategy, its class, or the name of one on the shelf; or a program, which then trades alone.
+    programs
+        Programs to start before the first bar, beside the strategy; each runs once in every series.
     bars
         A `BarSeries`, a Polars or pandas frame with open times, or a list of these to trade several over shared cash.
     cash
@@ -208,24 +230,58 @@ def backtest(
     >>> result.stats["bars"]
     500
     """
-    if isinstance(strategy, type) and issubclass(strategy, SignalStrategy):
-        strategy = strategy()
+    chosen, programs = _chosen(strategy, parameters, programs)
+    many = as_series(bars, symbol, timeframe)
+    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
+    terms = base.changed(options if costs is None else {**options, "costs": costs})
+    rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
+    opening = opening_cash(cash)
+    plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
+    first = min(int(series.ts[0]) for series in many)
+    opened = msgspec.structs.replace(open_state(plan, open_book(opening)), ts=first - many[0].step)
+    state = _with_programs(opened, programs)
+    wanted = measures_of(rules, plan.timeframe)
+    readings = [read_series(chosen, series, wanted) for series in many]
+    return _run(chosen, many, plan, opening, state, readings, progress)
+
+
+def _chosen(
+    strategy: Any, parameters: Mapping[str, Any] | None, programs: Sequence[ProgramStrategy]
+) -> tuple[SignalStrategy, tuple[ProgramStrategy, ...]]:
+    """Return the strategy and the programs that are meant; a program alone goes with a strategy that gives no signal."""
+    if isinstance(strategy, type) and issubclass(strategy, (SignalStrategy, ProgramStrategy)):
+        name = program_name(strategy) if issubclass(strategy, ProgramStrategy) else ""
+        strategy = make_program(name, parameters) if name else strategy()
+        parameters = None if name else parameters
+    elif isinstance(strategy, str) and snake_case(strategy) in shelf_of_programs.names():
+        strategy, parameters = make_program(strategy, parameters), None
+    if isinstance(strategy, ProgramStrategy):
+        if parameters:
+            values = {name: getattr(strategy, name) for name in strategy.__struct_fields__}
+            strategy = make_program(program_name(strategy), {**values, **parameters})
+        return make_strategy("manual"), (strategy, *programs)
     if isinstance(strategy, str):
         strategy = make_strategy(strategy, parameters)
     elif not isinstance(strategy, SignalStrategy):
         raise Invalid("strategy", "a strategy or the name of one", strategy)
     elif parameters:
         strategy = make_strategy(name_of(strategy), {**parameters_of(strategy), **parameters})
-    many = as_series(bars, symbol, timeframe)
-    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
-    terms = base.changed(options if costs is None else {**options, "costs": costs})
-    rules = with_fields(terms.configuration, {"strategy": name_of(strategy), "parameters": parameters_of(strategy)})
-    opening = opening_cash(cash)
-    plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
-    state = open_state(plan, open_book(opening))
-    wanted = measures_of(rules, plan.timeframe)
-    readings = [read_series(strategy, series, wanted) for series in many]
-    return _run(strategy, many, plan, opening, state, readings, progress)
+    return strategy, tuple(programs)
+
+
+def _with_programs(state: State, programs: Sequence[ProgramStrategy]) -> State:
+    """Return the state once every program was started in every series; what a start would be refused for is refused here."""
+    for program in programs:
+        if not isinstance(program, ProgramStrategy):
+            raise Invalid("programs", "programs such as Dca(amount=1000)", program)
+        for instrument in state.plan.instruments:
+            command = StartProgram(program_name(program), instrument.key, program_parameters(program))
+            stepped = step(state, command)
+            for event in stepped.events:
+                if isinstance(event, CommandRefused):
+                    raise Refused(event.why)
+            state = stepped.state
+    return state
 
 
 def _run(
@@ -240,6 +296,7 @@ def _run(
     fills: list[OrderFilled] = []
     marks: list[EquityMarked] = []
     thoughts: list[Thought] = []
+    runs: list[ProgramRun] = []
     held, total = 0, max(len(series) for series in many)
     for given, said in slices(many, readings):
         stepped = step(state, given, said)
@@ -253,12 +310,18 @@ def _run(
                     fills.append(event)
                 case ThoughtRecorded(thought):
                     thoughts.append(thought)
+                case ProgramEnded(run):
+                    if run.status is RunStatus.FAILED and not run.memory:
+                        raise Refused(run.why)
+                    runs.append(run)
         if progress is not None and len(marks) % 2048 == 0:
             progress(len(marks), total)
-    state = complete(state, "the data ended").state
+    last = complete(state, "the data ended")
+    state = last.state
+    runs += [event.run for event in last.events if isinstance(event, ProgramEnded)]
     if progress is not None:
         progress(len(marks), len(marks))
-    return Backtest(strategy, many, plan, cash, state, fills, marks, thoughts, held)
+    return Backtest(strategy, many, plan, cash, state, fills, marks, thoughts, held, runs)
 
 
 def as_series(bars: Any, symbol: str = "TOKEN/USD", timeframe: str | None = None) -> list[BarSeries]:

@@ -24,6 +24,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, share
 from workbench.domain.orders import Order, Side
+from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import SessionRequest, Status
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
@@ -125,6 +126,20 @@ class TrippedBreaker(msgspec.Struct):
     why: str = ""
 
 
+class Run(msgspec.Struct):
+    """A program run's row in the making."""
+
+    session: str
+    number: int
+    id: int
+    account: str
+    instrument: Instrument
+    symbol: str
+    program: str
+    status: str
+    body: ProgramRun
+
+
 class OpenPosition(msgspec.Struct):
     """A position's row in the making."""
 
@@ -154,6 +169,7 @@ class Projector:
         self._rows: dict[Table, list[dict[str, Any]]] = {}
         self._orders: dict[tuple[str, int], PlacedOrder] = {}
         self._breakers: dict[tuple[str, str], TrippedBreaker] = {}
+        self._runs: dict[tuple[str, int], Run] = {}
 
     def take(self, rows: Iterable[LogRow]) -> None:
         """Grow the projections by these events."""
@@ -195,11 +211,13 @@ class Projector:
         self._replace(t.positions, positions)
         self._replace(t.orders, self._orders.values())
         self._replace(t.breakers, self._breakers.values())
+        self._replace(t.program_runs, self._runs.values())
         for table, rows in self._rows.items():
             self.connection.execute(table.insert(), rows)
         self._changed_positions.clear()
         self._orders.clear()
         self._breakers.clear()
+        self._runs.clear()
         self._rows.clear()
 
     def _replace(self, table: Table, rows: Iterable[msgspec.Struct]) -> None:
@@ -317,6 +335,25 @@ class Projector:
         return self._breakers[session, name]
 
     @_take.register
+    def _(self, event: e.ProgramStarted, row: LogRow) -> None:
+        run, account = event.run, self.session(row.stream).account
+        self.account(account)
+        instrument = self._instruments[row.stream][run.instrument]
+        self._runs[row.stream, run.id] = Run(
+            row.stream, run.id, row.id, account, instrument, instrument.symbol, run.program, run.status.value, run
+        )
+
+    @_take.register(e.ProgramAdvanced | e.ProgramPaused | e.ProgramResumed | e.ProgramEnded)
+    def _(self, event: e.ProgramAdvanced | e.ProgramPaused | e.ProgramResumed | e.ProgramEnded, row: LogRow) -> None:
+        key = row.stream, event.run.id
+        if key not in self._runs:
+            columns = t.program_runs.c
+            found = self.connection.execute(select(t.program_runs).where(columns.session == key[0], columns.number == key[1])).one()
+            self._runs[key] = Run(*found)
+        kept = self._runs[key]
+        kept.status, kept.body = event.run.status.value, event.run
+
+    @_take.register
     def _(self, event: e.SessionResumed, row: LogRow) -> None:
         self.session(row.stream).status = Status.RUNNING.value
 
@@ -341,6 +378,17 @@ class Projector:
         for order in account.book.orders:
             self._end_order(row.stream, order.id, "cancelled", "the session failed", session.cursor)
         account.book = msgspec.structs.replace(account.book, orders=())
+        self._fail_runs(row.stream, session.cursor)
+
+    def _fail_runs(self, session: str, ts: int | None) -> None:
+        """End the program runs of a session that broke: there was no step any more that could."""
+        columns = t.program_runs.c
+        active = columns.status.in_([status.value for status in RunStatus if status.is_active])
+        for found in self.connection.execute(select(t.program_runs).where(columns.session == session, active)):
+            run = Run(*found)
+            run.status = RunStatus.CANCELLED.value
+            run.body = msgspec.structs.replace(run.body, status=RunStatus.CANCELLED, why="the session failed", ended=ts)
+            self._runs[session, run.number] = run
 
     def _end(self, row: LogRow, status: Status, reason: str, equity: Decimal, digest: str) -> None:
         session = self.session(row.stream)

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
-from workbench.domain.money import EXACT, NO_CASH, product
+from workbench.domain.money import EXACT, NO_CASH, per_unit, product
+from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import ACTIVE, Status
 from workbench.domain.thoughts import Thought
 from workbench.engine.state import State
@@ -16,11 +17,12 @@ from workbench.errors import Invalid, NotFound
 from workbench.store import recorded
 from workbench.store import tables as t
 from workbench.store.log import LogRow, events_after, last_id
-from workbench.store.rows import EquityRow, Figures, PositionRow, Quote, SessionRow, ThoughtRow, TradeRow
+from workbench.store.rows import EquityRow, Figures, PositionRow, Quote, RunRow, SessionRow, ThoughtRow, TradeRow
 
 __all__ = [
     "LogRow", "account_book", "active_session", "closed_positions", "equity", "events_after", "figures", "hold_line",
-    "last_id", "latest_thoughts", "newest_price_ts", "positions", "quotes", "session", "sessions", "thoughts", "trades",
+    "last_id", "latest_thoughts", "newest_price_ts", "positions",
+    "program_run", "program_runs", "quotes", "session", "sessions", "thoughts", "trades",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -300,6 +302,63 @@ def _thought(id_: int, session: str, thought: Thought, latest: bool = False) -> 
         id_, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value, thought.stopped_by,
         thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session, latest,
     )  # fmt: skip
+
+
+# --- program runs --------------------------------------------------------------------------------------------------------
+
+
+def program_runs(
+    connection: Connection, account: str = "", session: str = "", active: bool = False, limit: int = 50, before: int | None = None
+) -> list[RunRow]:
+    """Return program runs, newest first; of all accounts and sessions where none is named, only those that go on if `active`.
+
+    What a run holds is taken at the newest price that is known.
+    """
+    columns = t.program_runs.c
+    query = select(t.program_runs).order_by(columns.id.desc()).limit(limit)
+    if account:
+        query = query.where(columns.account == account)
+    if session:
+        query = query.where(columns.session == session)
+    if active:
+        query = query.where(columns.status.in_([status.value for status in RunStatus if status.is_active]))
+    if before is not None:
+        query = query.where(columns.id < before)
+    return [_run(connection, row) for row in connection.execute(query).all()]
+
+
+def program_run(connection: Connection, id_: int) -> RunRow:
+    """Return a program run by the log id of its start.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first()
+    if row is None:
+        raise NotFound("program run", str(id_))
+    return _run(connection, row)
+
+
+def _run(connection: Connection, row: Row[Any]) -> RunRow:
+    run: ProgramRun = row.body
+    price = _price_of(connection, row.account, row.session, run.instrument)
+    result = run.result(price if price is not None else NO_CASH)
+    mean = per_unit(run.spent, run.bought, row.instrument.price_decimals) if run.bought else None
+    return RunRow(row.id, row.session, row.account, row.instrument, run, price, result, mean)
+
+
+def _price_of(connection: Connection, account: str, session: str, key: str) -> Decimal | None:
+    """Return the newest price that is known of an instrument: of the open position, else of the session's last trade in it."""
+    held = select(t.positions.c.price).where(t.positions.c.account == account, t.positions.c.is_open, t.positions.c.key == key)
+    found: Decimal | None = connection.execute(held).scalar()
+    if found is not None:
+        return found
+    columns = t.orders.c
+    mine = select(columns.number).where(columns.session == session, columns.key == key)
+    last = select(t.trades.c.price).where(t.trades.c.session == session, t.trades.c.order_number.in_(mine))
+    return connection.execute(last.order_by(t.trades.c.id.desc()).limit(1)).scalar()
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------------

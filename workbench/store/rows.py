@@ -11,6 +11,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
+from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Status
 from workbench.domain.thoughts import Gate
 
@@ -208,6 +209,31 @@ class SessionRow(msgspec.Struct, frozen=True):
     def is_active(self) -> bool:
         """Whether it is on its way, running or paused."""
         return self.status in ("STARTING", "RUNNING", "PAUSED", "STOPPING")
+
+
+class RunRow(msgspec.Struct, frozen=True):
+    """A program run, taken at the newest price that is known.
+
+    Parameters
+    ----------
+    id
+        The log id of its start.
+    price
+        The newest price of what it holds.
+    result
+        What it has made so far, or had made when it ended, after all costs, with what it holds at that price.
+    mean_price
+        What it paid for one on average, before costs; None where it has bought nothing.
+    """
+
+    id: int
+    session: str
+    account: str
+    instrument: Instrument
+    run: ProgramRun
+    price: Decimal | None
+    result: Decimal
+    mean_price: Decimal | None
 
 
 class DatasetRow(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from workbench.domain.breakers import Breaker
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
 from workbench.domain.orders import Order
+from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import ACTIVE, SessionRequest
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import Trip
@@ -225,6 +226,22 @@ breakers = Table(
     Column("why", String(40), nullable=False),
 )
 
+program_runs = Table(
+    "program_runs",
+    metadata,
+    Column("session", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    # The log id of its start: rises over all sessions, so pages can be cut by it.
+    Column("id", Integer, nullable=False, unique=True),
+    Column("account", String(40), nullable=False),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Column("program", String(40), nullable=False),
+    Column("status", String(12), nullable=False),
+    Column("body", Frozen(ProgramRun), nullable=False),
+    Index("ix_program_runs_account_id", "account", "id"),
+)
+
 trades = Table(
     "trades",
     metadata,
@@ -317,6 +334,6 @@ configurations = Table(
 )
 
 PROJECTIONS: Final = (
-    accounts, trading_sessions, orders, breakers, trades, positions, thoughts, equity_points, configurations,
+    accounts, trading_sessions, orders, breakers, program_runs, trades, positions, thoughts, equity_points, configurations,
 )  # fmt: skip
 """Those that the log alone decides."""

@@ -191,6 +191,21 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_open"),
     )
     op.create_table(
+        "program_runs",
+        sa.Column("session", sa.String(length=40), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account", sa.String(length=40), nullable=False),
+        sa.Column("instrument", sa.Text(), nullable=False),
+        sa.Column("symbol", sa.String(length=40), nullable=False),
+        sa.Column("program", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("session", "number", name=op.f("pk_program_runs")),
+        sa.UniqueConstraint("id", name=op.f("uq_program_runs_id")),
+    )
+    op.create_index("ix_program_runs_account_id", "program_runs", ["account", "id"], unique=False)
+    op.create_table(
         "series",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("source", sa.String(length=80), nullable=False),

@@ -1,0 +1,120 @@
+"""Start a program in a running session; pause, resume and cancel are commands of its run."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from workbench.actions.runner import fetch
+from workbench.actions.send_command import send_command
+from workbench.desk import Desk
+from workbench.domain.bars import UNITS, parse_timeframe
+from workbench.domain.commands import StartProgram
+from workbench.domain.instruments import Instrument
+from workbench.domain.sessions import ProgramRequest
+from workbench.engine.programs import make_program, name_of, parameters_of
+from workbench.engine.programs.vwap import Vwap, volume_curve
+from workbench.errors import Invalid, NotFound
+from workbench.store import reads, recorded
+from workbench.store.datasets import dataset_bars, find_dataset
+from workbench.store.rows import SessionRow
+
+CURVE_DAYS: Final = 7
+"""How many days before a start a volume curve looks back on."""
+
+
+def start_program(
+    desk: Desk, session: str, program: str, symbol: str, parameters: Mapping[str, Any] | None = None, by: str = "person"
+) -> SessionRow:
+    """Ask a running session to start a program in one of its tokens, and return the session.
+
+    A VWAP that is given no curve gets that of the bars stored by now.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session, program or parameter, or the session does not trade the token.
+    Invalid
+        If a parameter is out of bounds, or the program does not fit the session's bars.
+    Conflict
+        If the session has ended.
+    """
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+        instruments = _instruments(desk, row)
+        cursor = row.cursor
+    asked = ProgramRequest(program, symbol, dict(parameters or {}))
+    command = ready(desk, row.source, row.dataset, row.timeframe, instruments, asked, cursor)[0]
+    return send_command(desk, row.id, command, by)
+
+
+def ready(
+    desk: Desk,
+    source: str,
+    dataset: str,
+    timeframe: str,
+    instruments: Mapping[str, Instrument],
+    asked: ProgramRequest,
+    cursor: int | None = None,
+) -> list[StartProgram]:
+    """Return the commands that start a program as it was asked for, one for each instrument that is meant.
+
+    Parameters
+    ----------
+    instruments
+        Those of the session, by symbol.
+    cursor
+        Open time of the last bar that the session has seen, for what may be read of a dataset.
+
+    Raises
+    ------
+    NotFound, Invalid
+        Naming what there is not, or which bound stands against it.
+    """
+    program = make_program(asked.program, asked.parameters)
+    against = program.bounds(parse_timeframe(timeframe)) if not isinstance(program, Vwap) or program.curve else ""
+    if against:
+        raise Invalid("program", "one that fits the session", against)
+    known = {symbol.lower(): instrument for symbol, instrument in instruments.items()}
+    if asked.symbol and asked.symbol.lower() not in known:
+        raise NotFound("token of this session", asked.symbol, instruments, field="symbol")
+    meant = [known[asked.symbol.lower()]] if asked.symbol else list(instruments.values())
+    started = []
+    for instrument in meant:
+        parameters = parameters_of(program)
+        if isinstance(program, Vwap) and not program.curve:
+            parameters["curve"] = list(_curve(desk, source, dataset, instrument, cursor))
+            against = make_program(asked.program, parameters).bounds(parse_timeframe(timeframe))
+            if against:
+                raise Invalid("program", "one that fits the session", against)
+        started.append(StartProgram(name_of(program), instrument.key, parameters))
+    return started
+
+
+def _instruments(desk: Desk, row: SessionRow) -> dict[str, Instrument]:
+    """Return what a session trades, by symbol."""
+    if row.mode == "replay":
+        with desk.store.read() as connection:
+            instrument = find_dataset(connection, row.dataset).instrument
+        return {instrument.symbol: instrument}
+    known = {instrument.symbol: instrument for instrument in desk.source(row.source).instruments()}
+    return {symbol: known[symbol] for symbol in row.symbols}
+
+
+def _curve(desk: Desk, source: str, dataset: str, instrument: Instrument, cursor: int | None) -> tuple[int, ...]:
+    """Return the volume curve of the days before now; a replay knows what it has seen, and nothing that comes after."""
+    hour, look_back = UNITS["h"], CURVE_DAYS * UNITS["d"]
+    if dataset:
+        with desk.store.read() as connection:
+            whole = dataset_bars(connection, dataset)
+        seen = whole.between(0 if cursor is None else cursor + 1 - look_back, 0 if cursor is None else cursor + 1)
+        if len(seen) == 0 or int(seen.ts[-1]) - int(seen.ts[0]) < UNITS["d"] - hour:
+            raise Invalid("curve", "24 weights, because a replay has seen less than a day by now", "none")
+        return volume_curve(seen)
+    end = desk.now() // hour * hour
+    series = fetch(desk, source, instrument, "1h", end - look_back, end)
+    with desk.store.write(durable=False) as connection:
+        number = recorded.series_id(connection, source, instrument, "1h")
+        recorded.record(connection, number, series, desk.at)
+    curve = volume_curve(series)
+    if not curve:
+        raise Invalid("curve", f"24 weights, because {source} knows no volume of {instrument.symbol}", "none")
+    return curve
