@@ -7,6 +7,7 @@ from workbench.__main__ import main
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.params import param_fields
 from workbench.engine.intel import PROFILES
+from workbench.engine.programs import shelf as programs
 from workbench.strategies import shelf
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -22,6 +23,17 @@ def test_every_strategy_is_in_the_table_with_its_parameters_and_defaults():
         (row,) = re.findall(rf"^\| `{name}` \|.*$", README, re.MULTILINE)
         for field in param_fields(shelf.get(name)):
             assert f"`{field.name}` {field.default:g}".rstrip("0").rstrip(".") in row
+
+
+def test_every_program_is_in_the_table_with_its_parameters_and_defaults():
+    for name in programs.names():
+        (row,) = re.findall(rf"^\| `{name}` \|.*$", README, re.MULTILINE)
+        if name == "vwap":
+            assert "the same" in row
+            continue
+        for field in param_fields(programs.get(name)):
+            has_default = field.default is not None and field.default > 0
+            assert (f"`{field.name}` {field.default:g}" if has_default else f"`{field.name}`") in row
 
 
 def test_every_command_is_told():

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from workbench import strategies
+    from workbench.actions.activate_configuration import activate_configuration
+    from workbench.actions.delete_configuration import delete_configuration
     from workbench.actions.import_dataset import import_dataset
+    from workbench.actions.move_cash import deposit, withdraw
+    from workbench.actions.open_account import open_account
+    from workbench.actions.reset_account import reset_account
     from workbench.actions.run_session import run_session
+    from workbench.actions.save_configuration import save_configuration
+    from workbench.actions.save_paper_trading_config import save_paper_trading_config
     from workbench.actions.send_command import send_command
     from workbench.actions.start_program import start_program
     from workbench.actions.start_session import start_session
@@ -23,6 +30,9 @@ if TYPE_CHECKING:
     from workbench.actions.verify_session import verify_session
     from workbench.desk import open_desk
     from workbench.domain import commands
+    from workbench.domain.config import StrategyConfiguration
+    from workbench.domain.costs import PaperTradingConfig
+    from workbench.domain.presets import changes_between
     from workbench.engine import programs
     from workbench.engine.programs.vwap import volume_curve
     from workbench.engine.series import BarSeries
@@ -35,6 +45,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "PaperTradingConfig": "workbench.domain.costs",
+    "StrategyConfiguration": "workbench.domain.config",
+    "activate_configuration": "workbench.actions.activate_configuration",
+    "changes_between": "workbench.domain.presets",
+    "delete_configuration": "workbench.actions.delete_configuration",
+    "deposit": "workbench.actions.move_cash",
+    "open_account": "workbench.actions.open_account",
+    "reset_account": "workbench.actions.reset_account",
+    "save_configuration": "workbench.actions.save_configuration",
+    "save_paper_trading_config": "workbench.actions.save_paper_trading_config",
+    "withdraw": "workbench.actions.move_cash",
     "BarSeries": "workbench.engine.series",
     "backtest": "workbench.research.backtest",
     "bands": "workbench.research.bands",
@@ -53,9 +74,10 @@ _HOMES = {
 }
 _MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "backtest", "bands", "commands", "import_dataset", "open_desk", "programs",
-    "read_bars", "run_session", "send_command",
-    "simulate_bars", "start_program", "start_session", "stop_session", "strategies", "tune", "verify_session", "volume_curve",
+    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands", "changes_between",
+    "commands", "delete_configuration", "deposit", "import_dataset", "open_account", "open_desk", "programs", "read_bars",
+    "reset_account", "run_session", "save_configuration", "save_paper_trading_config", "send_command", "simulate_bars",
+    "start_program", "start_session", "stop_session", "strategies", "tune", "verify_session", "volume_curve", "withdraw",
 ]  # fmt: skip
 
 

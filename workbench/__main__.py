@@ -18,34 +18,23 @@ from typing import Any
 import click
 
 import workbench
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, StrategyConfiguration
-from workbench.domain.costs import MODELS, ExchangeCosts, PaperTradingConfig, PoolCosts
+from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS
 from workbench.domain.params import param_fields, with_fields
-from workbench.domain.presets import PRESETS
 from workbench.domain.terms import Terms
-from workbench.errors import Invalid, NotFound, Refused, WorkbenchError
+from workbench.errors import Invalid
+from workbench.terminal.accounts import account as account_words
+from workbench.terminal.configurations import config as config_words
+from workbench.terminal.options import (
+    Words,
+    account_of,
+    given_rules,
+    home_option,
+    read_settings,
+    rule_options,
+    strategy_options,
+)
 
 DEFAULT_PORT = 8000
-
-
-class Words(click.Group):
-    """A group of commands that names the nearest one when a word is wrong, and prints an error as its sentence."""
-
-    def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command, or say which one was meant."""
-        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
-            raise click.UsageError(str(NotFound("command", args[0], self.list_commands(context))), context)
-        return super().resolve_command(context, args)
-
-    def invoke(self, context: click.Context) -> Any:
-        """Run it; a refusal is a sentence and exit code 2, anything that is ours is exit code 1."""
-        try:
-            return super().invoke(context)
-        except WorkbenchError as problem:
-            click.echo(f"workbench: {problem}", err=True)
-            context.exit(2 if isinstance(problem, Refused) else 1)
-
-
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
@@ -58,68 +47,8 @@ def main() -> None:
     """
 
 
-home_option = click.option("--home", metavar="FOLDER", help="Data folder; WORKBENCH_HOME or the platform's own place without it.")
-
-
-def rule_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command one option for every field of the configuration, the cost models and the paper trading config."""
-    structs = (StrategyConfiguration, PoolCosts, ExchangeCosts, PaperTradingConfig)
-    fields = {field.name: field for struct in structs for field in param_fields(struct)}
-    for field in reversed(fields.values()):
-        unit = f", {field.param.unit}" if field.param.unit else ""
-        text = f"{field.label}{unit}. {field.param.help}"
-        command = click.option(f"--{field.name.replace('_', '-')}", field.name, metavar="N", help=text)(command)
-    switches = {"simulate_network_issues": "Let trades fail at the failure rate.", "simulate_mev": "Let swaps be sandwiched."}
-    for name, text in switches.items():
-        flag = name.replace("_", "-")
-        command = click.option(f"--{flag}/--no-{flag}", name, default=None, help=text)(command)
-    command = click.option("--seed", default=1, show_default=True, help="For whatever is drawn.")(command)
-    for name, text in (("allowed_tokens", "Trade these only, separated by commas."), ("blocked_tokens", "Never trade these.")):
-        command = click.option(f"--{name.replace('_', '-')}", name, metavar="A,B", help=text)(command)
-    modes = click.Choice(list(PRESETS), case_sensitive=False)
-    command = click.option("--trading-mode", type=modes, help="A preset of the rules; single options change it.")(command)
-    models = click.Choice(list(MODELS))
-    command = click.option("--costs", type=models, help="The cost model: an exchange, or a pool on a chain.")(command)
-    choices = {"sizing": ["percent", "fixed", "volatility", "kelly"], "on_hole": ["raise", "skip", "mark"]}
-    for name, values in choices.items():
-        text = {"sizing": "How an entry is sized.", "on_hole": "What to do where bars are missing."}[name]
-        command = click.option(f"--{name.replace('_', '-')}", name, type=click.Choice(values), help=text)(command)
-    return command
-
-
-def strategy_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that name a strategy, its parameters, its bars and its cash."""
-    for option in (
-        click.option("--timeframe", help="Length of a bar, such as 1h; found from the file where not given."),
-        click.option("--symbol", help="What the file holds, such as BTC/USDT."),
-        click.option("--cash", default="10000", show_default=True, metavar="N", help="To begin with."),
-        click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the strategy; repeatable."),
-        click.option("--strategy", default="sma_cross", show_default=True, help="A name from `workbench strategies`."),
-    ):
-        command = option(command)
-    return command
-
-
-def read_settings(settings: tuple[str, ...]) -> dict[str, str]:
-    """Return `--set` options as names and values.
-
-    Raises
-    ------
-    Invalid
-        If one is not NAME=VALUE.
-    """
-    read = {}
-    for given in settings:
-        name, equals, value = given.partition("=")
-        if not (name and equals and value):
-            raise Invalid("--set", "NAME=VALUE, such as fast=20", given)
-        read[name.strip()] = value.strip()
-    return read
-
-
-def given_rules(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the rule and cost options that were given."""
-    return {name: value for name, value in options.items() if value is not None}
+main.add_command(account_words)
+main.add_command(config_words)
 
 
 @main.command()
@@ -160,6 +89,8 @@ def _listener(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", port))
+        # Whoever comes before the server is ready waits for it instead of being turned away.
+        listener.listen(128)
     except OSError as problem:
         raise click.ClickException(
             f"Port {port} of 127.0.0.1 cannot be used ({problem.strerror}). Choose another: workbench up --port {port + 1}"
@@ -214,7 +145,7 @@ def worker(home: str | None, parent: int | None) -> None:
 @click.option("--bands", "in_bands", is_flag=True, help="Run under pessimistic, base and optimistic costs.")
 @rule_options
 def backtest(
-    strategy: str,
+    strategy: str | None,
     settings: tuple[str, ...],
     path: str | None,
     count: int,
@@ -232,9 +163,9 @@ def backtest(
     """
     from workbench.analytics.report import stat_lines
     from workbench.research import backtest as research
-    from workbench.strategies import make_strategy, parameters_of
 
-    chosen = make_strategy(strategy, read_settings(settings))
+    strategy = strategy or "sma_cross"
+    chosen, parameters = _named(strategy, settings)
     bars = _bars(path, symbol, timeframe, count)
     if in_bands:
         _print_bands(chosen, bars, as_json, cash=cash, seed=seed, **given_rules(options))
@@ -244,7 +175,7 @@ def backtest(
     if as_json:
         about = {
             "strategy": strategy,
-            "parameters": parameters_of(chosen),
+            "parameters": parameters,
             "symbol": bars.instrument.symbol,
             "timeframe": bars.timeframe,
         }
@@ -253,7 +184,37 @@ def backtest(
     click.echo(repr(bars)[10:-1] + "\n")
     for title, value, _ in stat_lines(result.stats):
         click.echo(f"{title:<18}{value:>16}")
+    for run in result.runs:
+        click.echo(f"Program {run.id} ({run.program}) {run.status.lower()}: {run.why}; {run.done} steps, {run.fills} fills")
     click.echo(f"\nLedger digest {result.digest}")
+
+
+def _named(name: str, settings: tuple[str, ...]) -> tuple[Any, dict[str, Any]]:
+    """Return the strategy or the program that has a name, and its parameters."""
+    from workbench import strategies
+    from workbench.engine import programs
+    from workbench.shelf import snake_case
+
+    if snake_case(name) in programs.shelf.names():
+        program = programs.make_program(name, read_settings(settings))
+        return program, programs.parameters_of(program)
+    strategy = strategies.make_strategy(name, read_settings(settings))
+    return strategy, strategies.parameters_of(strategy)
+
+
+def read_program(given: str) -> Any:
+    """Return what `--program dca:WETH,amount=500` asks for.
+
+    Raises
+    ------
+    Invalid
+        If it is not written so.
+    """
+    from workbench.domain.sessions import ProgramRequest
+
+    head, *settings = given.split(",")
+    name, _, symbol = head.partition(":")
+    return ProgramRequest(name.strip(), symbol.strip(), read_settings(tuple(settings)))
 
 
 def _print_bands(strategy: Any, bars: Any, as_json: bool, **options: Any) -> None:
@@ -295,6 +256,14 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 )
 @strategy_options
 @click.option("--bars", "path", metavar="FILE", help="Candles to replay; imported as a dataset.")
+@click.option(
+    "--program",
+    "programs",
+    multiple=True,
+    metavar="NAME[:TOKEN][,NAME=VALUE…]",
+    help="A program to start with, such as dca:WETH,amount=500,intervals=5; repeatable.",
+)
+@click.option("--account", metavar="NAME", help="Trade this account, by its own configuration, instead of one of its own.")
 @click.option("--tokens", help="In live mode, which tokens, separated by commas; all where not given.")
 @click.option("--speed", default=0.0, show_default=True, help="In a replay, times faster than the clock; 0 as fast as it goes.")
 @click.option("--minutes", type=float, help="How long; no limit without it.")
@@ -303,12 +272,14 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
 @rule_options
 def run(
     mode: str,
-    strategy: str,
+    strategy: str | None,
     settings: tuple[str, ...],
     path: str | None,
     symbol: str | None,
     timeframe: str | None,
     cash: str,
+    programs: tuple[str, ...],
+    account: str | None,
     tokens: str | None,
     speed: float,
     minutes: float | None,
@@ -320,21 +291,36 @@ def run(
     """Trade one session here, without a browser, in an account of its own; Ctrl-C stops it."""
     from workbench.actions.import_dataset import import_dataset
     from workbench.desk import open_desk
-    from workbench.domain.sessions import SessionRequest
+    from workbench.domain.sessions import ProgramRequest, SessionRequest
+    from workbench.engine.program import ProgramStrategy
     from workbench.sources.candle_file import read_bars
-    from workbench.strategies import make_strategy, name_of, parameters_of
+    from workbench.store import reads
+    from workbench.strategies import name_of
 
-    chosen = make_strategy(strategy, read_settings(settings))
     live = mode == "live"
-    base = Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS) if live else Terms()
-    terms = base.changed(given_rules(options))
-    rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
+    started = [read_program(given) for given in programs]
     if not live and path is None:
         raise Invalid("--bars", "a file with candles, because a replay needs data", "nothing")
     if live and (path is not None or symbol is not None):
         found = "--bars" if path is not None else "--symbol"
         raise Invalid("--mode", f"replay with {found}; a live session trades the --tokens of the simulated market", "live")
+    if not live and account is not None:
+        raise Invalid("--account", "nothing, for a replay trades in an account of its own", account)
     with open_desk(home) as desk:
+        base, whose = Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS) if live else Terms(), None
+        if account is not None:
+            whose = account_of(desk, account)
+            with desk.store.read() as connection:
+                base = reads.terms(connection, whose)
+        terms = base.changed(given_rules(options))
+        configuration = terms.configuration
+        if strategy is not None or settings:
+            chosen, parameters = _named(strategy or configuration.strategy, settings)
+            if isinstance(chosen, ProgramStrategy):
+                started.append(ProgramRequest(str(strategy), "", parameters))
+                configuration = with_fields(configuration, {"strategy": "manual", "parameters": {}})
+            else:
+                configuration = with_fields(configuration, {"strategy": name_of(chosen), "parameters": parameters})
         dataset = ""
         if not live:
             series = read_bars(str(path), symbol, timeframe)
@@ -342,12 +328,13 @@ def run(
         wanted = tuple(name.strip() for name in (tokens or "").split(",") if name.strip())
         request = SessionRequest(
             mode="live" if live else "replay", dataset=dataset, symbols=wanted, timeframe=timeframe or "5s", speed=speed,
-            runtime_minutes=minutes, configuration=rules, costs=terms.costs, realism=terms.realism, seed=seed,
+            runtime_minutes=minutes, configuration=configuration, costs=terms.costs, realism=terms.realism, seed=seed,
+            programs=tuple(started),
         )  # fmt: skip
-        _run_and_tell(desk, request, cash, as_json)
+        _run_and_tell(desk, request, cash, whose, as_json)
 
 
-def _run_and_tell(desk: Any, request: Any, cash: str, as_json: bool) -> None:
+def _run_and_tell(desk: Any, request: Any, cash: str, account: str | None, as_json: bool) -> None:
     from workbench.actions.run_session import run_session
     from workbench.actions.send_command import send_command
     from workbench.domain.commands import Stop
@@ -370,7 +357,7 @@ def _run_and_tell(desk: Any, request: Any, cash: str, as_json: bool) -> None:
                     send_command(desk, row.id, Stop("Ctrl-C"), by="command line")
                 return True
 
-            row = run_session(desk, request, cash, watch=watch)
+            row = run_session(desk, request, cash, account, watch=watch)
     finally:
         signal.signal(signal.SIGINT, before)
     _summary(row, missing, as_json)
@@ -448,13 +435,15 @@ def sessions(home: str | None, limit: int) -> None:
 
 @main.command()
 def strategies() -> None:
-    """List the strategies on the shelf and their parameters."""
+    """List the strategies and the programs on their shelves, and their parameters."""
+    from workbench.engine.programs import shelf as programs
     from workbench.strategies import shelf
 
-    for name, found in zip(shelf.names(), shelf, strict=True):
+    both: list[tuple[str, Any]] = [*zip(shelf.names(), shelf, strict=True), *zip(programs.names(), programs, strict=True)]
+    for name, found in both:
         click.echo(f"{name}\n  {found.summary}")
         for field in param_fields(found):
-            click.echo(f"    {field.name:<12}{field.default!s:<8}{field.expected}. {field.param.help}")
+            click.echo(f"    {field.name:<17}{field.default!s:<8}{field.expected}. {field.param.help}")
 
 
 @main.command()

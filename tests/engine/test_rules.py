@@ -14,7 +14,7 @@ from tests.make import HOUR, START, Scripted, bar, state, wandering
 from tests.make import given as slice_of
 from workbench.domain.bars import Bar
 from workbench.domain.breakers import TradingState
-from workbench.domain.commands import Deposit, Halt, Pause, PlaceOrder, ResetBreaker, Resume, Withdraw
+from workbench.domain.commands import CancelOrder, Deposit, Halt, Pause, PlaceOrder, ResetBreaker, Resume, Withdraw
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts, PaperTradingConfig
 from workbench.domain.events import (
@@ -260,11 +260,46 @@ def test_a_breaker_half_opens_lets_one_entry_through_at_half_its_size_and_a_win_
     equity = run.state.equity
     run.bars(100, signals="e")
     assert run.spent[-1] == round(round(equity / 10, 8) / 2, 8)
-    assert run.bars(100, 110, signals=" x").state.breakers["losing_streak"].probe
+    assert run.bars(100, 110, signals=" x").state.breakers["losing_streak"].probe == BTC
     run.bars(110)
     assert run.state.breakers == {}
     assert [event.why for event in run.of(BreakerClosed)] == ["a win"]
     assert run.win().spent[-1] > 900
+
+
+def test_a_probe_that_never_comes_to_be_lets_another_be_tried():
+    run = Run(losing_streak=1, breaker_minutes=60, size_pct=50).lose()
+    run.bars(90, 90)
+    assert run.state.breakers["losing_streak"].half_open
+    run.bars(90, signals="e")
+    assert run.state.breakers["losing_streak"].probe == BTC
+    run.ask(CancelOrder(run.of(OrderPlaced)[-1].order.id)).bars(90)
+    assert run.state.breakers["losing_streak"].probe == ""
+    run.bars(90, 90, 95, 95, signals="e x ")
+    assert run.state.breakers == {}
+
+
+def test_a_position_from_before_does_not_decide_for_the_probe():
+    other = pair("ETH/USDT")
+    start = state(instruments=[pair("BTC/USDT"), other], losing_streak=1, breaker_minutes=60, size_pct=10)
+    now, i = start, 0
+    closed = []
+    for btc, eth, wishes in (
+        (100, 10, "ee"),
+        (100, 10, "  "),
+        (90, 10, "x "),
+        (90, 10, "  "),
+        (90, 10, "  "),
+        (90, 10, "e "),
+        (90, 11, " x"),
+        (90, 11, "  "),
+    ):
+        said_of = [said(w == "e", w == "x") for w in wishes]
+        stepped = step(now, slice_of(bar(START + i * HOUR, btc), bar(START + i * HOUR, eth)), said_of)
+        now, i, closed = stepped.state, i + 1, closed + [e for e in stepped.events if isinstance(e, BreakerClosed)]
+    assert other.key not in now.book.positions
+    assert closed == []
+    assert now.breakers["losing_streak"].probe == BTC
 
 
 def test_a_probe_that_loses_trips_the_breaker_again():

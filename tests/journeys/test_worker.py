@@ -16,7 +16,6 @@ from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.sessions import ProgramRequest, SessionRequest
 from workbench.store import reads
 
-
 POOL = PoolCosts(fee_bps=30, max_depth_pct="0.05", spike_chance_pct=5, block_ms=12_000, tolerance_pct=2)
 
 

@@ -25,7 +25,7 @@ from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Plan
 from workbench.domain.thoughts import Thought
 from workbench.engine.explain import explain
-from workbench.engine.state import State, open_state
+from workbench.engine.state import State, carried_from, open_state
 from workbench.engine.step import Stepped, complete, step
 from workbench.errors import NotFound, TryLater, WorkbenchError
 from workbench.store import reads
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 REPLAY_SLICES: Final = 512
 LIVE_SLICES: Final = 256
 RETRY_MS: Final = 2_000
+TOO_LATE: Final = -1
+"""Stands for the steps after which a command was applied, where its session had ended before it could be."""
 EMPTY_MS: Final = 100
 """How long to wait where a bar should have come and has not."""
 
@@ -168,7 +170,10 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
             length = parse_timeframe(request.timeframe)
             before = (desk.now() // length - 1) * length
     plan = Plan(instruments, request.timeframe, request.configuration, request.costs, request.realism, request.seed)
-    state = msgspec.structs.replace(open_state(plan, book, marks), ts=before)
+    with desk.store.read() as connection:
+        last = reads.last_state(connection, session.account)
+    carried = carried_from(last, book.put_in) if last else None
+    state = msgspec.structs.replace(open_state(plan, book, marks, carried), ts=before)
     runner = _kind(session)(desk, session, 0, state, "")
     # A replay begins with its data: nothing is at hand before the first bar.
     had = (
@@ -177,8 +182,8 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
         else Opening(before, {instruments[0].key: 0}, {})
     )
     found = msgspec.structs.replace(book, orders=())
-    prints = fingerprint(plan, request, runner.strategy, found, had.history)
-    started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals)
+    prints = fingerprint(plan, request, runner.strategy, found, had.history, carried)
+    started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals, carried)
     _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
     with desk.store.read() as connection:
         runner.session = reads.session(connection, session.id)
@@ -300,6 +305,10 @@ def _commit(
             taken = t.commands.c.id.in_(commands)
             connection.execute(update(t.commands).where(taken).values(after_steps=state.steps))
         hurried = _hurry(connection, desk, runner.session.id)
+        if state.stopped:
+            # What was asked while it ended came too late: no refolding applies it.
+            late = (t.commands.c.session == runner.session.id, t.commands.c.after_steps.is_(None))
+            connection.execute(update(t.commands).where(*late).values(after_steps=TOO_LATE))
         _show_latest(connection, runner.session.id, steps, readings)
     runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
     return desk.now() if hurried and due is not None else due

@@ -9,7 +9,7 @@ import msgspec
 import workbench
 from workbench.domain.book import Book
 from workbench.domain.events import canonical, open_ledger_digest
-from workbench.domain.sessions import Plan, SessionRequest
+from workbench.domain.sessions import Carried, Plan, SessionRequest
 from workbench.engine.strategy import SignalStrategy
 
 _RULES = ("domain", "engine", "strategies")
@@ -27,7 +27,7 @@ def code_version() -> str:
 
 
 def fingerprint(
-    plan: Plan, request: SessionRequest, strategy: SignalStrategy, book: Book, history: dict[str, int]
+    plan: Plan, request: SessionRequest, strategy: SignalStrategy, book: Book, history: dict[str, int], carried: Carried | None
 ) -> dict[str, str]:
     """Return what decides a session, part by part."""
     return {
@@ -43,6 +43,7 @@ def fingerprint(
         "book": open_ledger_digest(book)[:16],
         "source": f"{request.source}:{request.dataset[:16]}",
         "seed": str(request.seed),
+        "carried": _short(canonical(carried)) if carried else "",
         "programs": _short(msgspec.json.encode(request.programs)),
     }
 

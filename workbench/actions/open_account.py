@@ -10,6 +10,7 @@ from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
 from workbench.domain.money import opening_cash
+from workbench.errors import Invalid
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.tables import accounts
@@ -18,7 +19,7 @@ DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(10_000)
 
 
-def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | None = None) -> str:
+def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | None = None, unique: bool = False) -> str:
     """Open an account with some cash and return its id.
 
     Parameters
@@ -29,15 +30,19 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
         To begin with, in USD.
     id_
         A fixed id; made up where None. Opening an account that is there already changes nothing.
+    unique
+        Refuse a name that another account has, so that this one can be found by it.
 
     Raises
     ------
     Invalid
-        If the cash is not an amount above zero.
+        If the cash is not an amount above zero, or the name is taken and was to be unique.
     """
     amount = opening_cash(cash)
     account = id_ or uuid4().hex[:12]
     with desk.store.write() as connection:
+        if unique and connection.execute(select(accounts.c.id).where((accounts.c.name == name) | (accounts.c.id == name))).first():
+            raise Invalid("name", "one that no account has yet", name)
         if connection.execute(select(accounts.c.id).where(accounts.c.id == account)).scalar() is None:
             events = [
                 AccountOpened(account, name, amount),

@@ -30,7 +30,7 @@ class Breaker(msgspec.Struct, frozen=True):
     half_open
         Whether that time has come: the next entry is made at half its size, and its outcome decides.
     probe
-        Whether that entry was made.
+        The key of the token in which that entry was made; empty as long as none was.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Breaker(msgspec.Struct, frozen=True):
     since: int
     until: int | None
     half_open: bool = False
-    probe: bool = False
+    probe: str = ""
 
     @property
     def token(self) -> str:

@@ -18,11 +18,12 @@ from workbench.domain.book import Book
 from workbench.domain.breakers import Breaker
 from workbench.domain.commands import Command
 from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import CASH_DECIMALS, EXACT, NO_CASH, text, units
 from workbench.domain.orders import Order, Reason, Side
 from workbench.domain.programs import ProgramRun
-from workbench.domain.sessions import Plan, SessionRequest
+from workbench.domain.sessions import Carried, Plan, SessionRequest
 from workbench.domain.thoughts import Thought
 
 
@@ -60,10 +61,36 @@ class PositionsRevalued(Event, frozen=True):
     ts: int
 
 
+class AccountReset(Event, frozen=True):
+    """A new epoch of an account began, with fresh cash and nothing held; what came before stays as it is."""
+
+    cash: Decimal
+    epoch: int
+
+
 class ConfigurationSaved(Event, frozen=True):
-    """A strategy configuration was written down under its name."""
+    """A new version of a strategy configuration was written down under its name, and is the active one from here on."""
 
     configuration: StrategyConfiguration
+
+
+class ConfigurationActivated(Event, frozen=True):
+    """A version that was saved before is the active one from here on."""
+
+    name: str
+    version: int
+
+
+class ConfigurationDeleted(Event, frozen=True):
+    """Every version of a configuration is offered no more; sessions keep the one that they began with."""
+
+    name: str
+
+
+class PaperTradingConfigSaved(Event, frozen=True):
+    """How real an account's simulation is from its next session on."""
+
+    config: PaperTradingConfig
 
 
 class SessionRequested(Event, frozen=True):
@@ -91,6 +118,8 @@ class SessionStarted(Event, frozen=True):
         Bars at hand before its first, by instrument key.
     arrivals
         Writes that had brought bars of each instrument when it began: what fills a hole of its history later is not of it.
+    carried
+        What it takes over from its account's last session.
     """
 
     session: str
@@ -101,6 +130,7 @@ class SessionStarted(Event, frozen=True):
     fingerprint: dict[str, str]
     history: dict[str, int]
     arrivals: dict[str, int] = {}
+    carried: Carried | None = None
 
 
 class StopRequested(Event, frozen=True):

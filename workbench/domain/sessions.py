@@ -1,10 +1,12 @@
 """A trading session: what was asked for, what it goes by, and the moves its status may make."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from workbench.domain.breakers import Breaker, Outcome
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, ExchangeCosts, PaperTradingConfig
 from workbench.domain.instruments import Instrument
@@ -104,6 +106,37 @@ class SessionRequest(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         check_fields(self)
+
+
+class Carried(msgspec.Struct, frozen=True):
+    """What an account's next session takes over from its last one, so that a restart is no way around a rule.
+
+    Parameters
+    ----------
+    day, trades_today, day_equity
+        The UTC day of bar time, the fills in it, and the equity that it began with.
+    peak
+        The highest equity.
+    left, stopped_out
+        When each token was last left, and which of them by a stop.
+    breakers, outcomes, streak, sent
+        What has tripped, how the newest round trips ended, losses in a row, and how the last orders fared.
+    flows, entries
+        Of what is still held: cash that went in and came out; when and at what price it was entered, and the highest since.
+    """
+
+    day: int
+    trades_today: int
+    day_equity: Decimal
+    peak: Decimal
+    left: dict[str, int] = {}
+    stopped_out: tuple[str, ...] = ()
+    breakers: dict[str, Breaker] = {}
+    outcomes: tuple[Outcome, ...] = ()
+    streak: int = 0
+    sent: str = ""
+    flows: dict[str, Decimal] = {}
+    entries: dict[str, tuple[int, Decimal, Decimal]] = {}
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -57,6 +57,23 @@ class Terms(msgspec.Struct, frozen=True):
             with_fields(self.realism, _only(options, REALISM)),
         )
 
+    def renamed(self, given: Mapping[str, Any]) -> "Terms":
+        """Return the terms with options changed and, where they are given, another name, strategy and parameters.
+
+        Raises
+        ------
+        NotFound, Invalid
+            As for `changed`; or if the name or the strategy is no text, or the parameters are no mapping.
+        """
+        own = {name: given[name] for name in ("name", "strategy", "parameters") if given.get(name) is not None}
+        for name, value in own.items():
+            if not isinstance(value, Mapping if name == "parameters" else str):
+                raise Invalid(name, "an object of names and numbers" if name == "parameters" else "a text", value)
+        changed = self.changed({name: value for name, value in given.items() if name not in ("name", "strategy", "parameters")})
+        if "strategy" in own and own["strategy"] != self.configuration.strategy:
+            own.setdefault("parameters", {})
+        return Terms(with_fields(changed.configuration, own), changed.costs, changed.realism)
+
 
 def model_name(costs: CostModel) -> str:
     """Return the name of a cost model: `"exchange"` or `"pool"`."""

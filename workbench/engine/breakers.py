@@ -27,6 +27,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.events import BreakerClosed, BreakerHalfOpened, BreakerTripped
 from workbench.domain.money import LEDGER, share
 from workbench.domain.orders import Reason
+from workbench.engine.resting import sum_up
 from workbench.engine.turn import Turn
 
 _STOPS: Final = (Reason.STOP_LOSS.value, Reason.TRAILING_STOP.value)
@@ -42,6 +43,7 @@ def watch_over(turn: Turn, given: Slice) -> None:
     c = turn.config
     if turn.now.breakers:
         _half_open(turn)
+        _forget_lost_probes(turn)
     if not c.has_breakers:
         return
     for name, value, limit in _found(turn, c, given):
@@ -126,6 +128,14 @@ def _half_open(turn: Turn) -> None:
             turn.events.append(BreakerHalfOpened(name, turn.now.ts))
 
 
+def _forget_lost_probes(turn: Turn) -> None:
+    """Let another entry be tried where the one that was let through never came to be: rejected, reverted or taken back."""
+    for name, breaker in turn.now.breakers.items():
+        key = breaker.probe
+        if key and key not in turn.now.book.positions and key not in sum_up(turn.now.book.orders).buying and not turn.runs_in(key):
+            turn.now.breakers = {**turn.now.breakers, name: replace(breaker, probe="")}
+
+
 def close_breaker(turn: Turn, name: str, why: str) -> None:
     """Close a breaker: what it watches begins anew from here."""
     breaker = turn.now.breakers[name]
@@ -149,13 +159,13 @@ def close_breaker(turn: Turn, name: str, why: str) -> None:
 def probe_ended(turn: Turn, outcome: Outcome) -> None:
     """Let the outcome of the entry that a half-open breaker let through decide: a win closes it, a loss trips it again."""
     for name, breaker in tuple(turn.now.breakers.items()):
-        if breaker.probe and breaker.token in ("", outcome.instrument):
+        if breaker.probe == outcome.instrument:
             if outcome.result > 0:
                 close_breaker(turn, name, "a win")
             else:
                 minutes = turn.config.breaker_minutes
                 until = None if minutes is None else turn.now.ts + int(minutes * _MINUTE)
-                _trip(turn, replace(breaker, since=turn.now.ts, until=until, half_open=False, probe=False))
+                _trip(turn, replace(breaker, since=turn.now.ts, until=until, half_open=False, probe=""))
 
 
 def blocking(turn: Turn, key: str) -> Breaker | None:
@@ -174,6 +184,6 @@ def probing(turn: Turn, key: str) -> bool:
 def probe_sent(turn: Turn, key: str) -> None:
     """Remember that the one entry was made."""
     turn.now.breakers = {
-        name: replace(breaker, probe=True) if breaker.half_open and breaker.token in ("", key) else breaker
+        name: replace(breaker, probe=key) if breaker.half_open and breaker.token in ("", key) else breaker
         for name, breaker in turn.now.breakers.items()
     }

@@ -75,6 +75,13 @@ def _any_awake(orders: tuple[Order, ...], key: str, bar: Bar) -> bool:
     return False
 
 
+def expire(turn: Turn, key: str, ts: int) -> None:
+    """End the orders whose time is over in an instrument that has no bar now."""
+    for order in _resting(turn, key):
+        if order.expires is not None and ts >= order.expires and turn.now.book.order(order.id) is not None:
+            turn.expire(order, ts)
+
+
 def leave_inside(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> None:
     """Sell the position where the bar reaches its stop, its trail or its target."""
     holding = turn.now.holdings.get(instrument.key)

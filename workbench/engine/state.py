@@ -1,15 +1,15 @@
 """The state of a session between two inputs: everything that the next step depends on."""
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import msgspec
 
 from workbench.domain.book import Book
 from workbench.domain.breakers import Breaker, Outcome, TradingState
 from workbench.domain.events import open_ledger_digest
-from workbench.domain.money import NO_CASH, per_unit
+from workbench.domain.money import EXACT, NO_CASH, per_unit, share
 from workbench.domain.programs import ProgramRun
-from workbench.domain.sessions import Plan
+from workbench.domain.sessions import Carried, Plan
 from workbench.engine.exits import Holding, hold
 from workbench.errors import Refused
 
@@ -103,7 +103,7 @@ class State(msgspec.Struct):
         return self.trading is not TradingState.ACTIVE
 
 
-def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None) -> State:
+def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None, carried: Carried | None = None) -> State:
     """Return the state before the first slice.
 
     Parameters
@@ -114,6 +114,8 @@ def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None) 
         The book that it finds.
     marks
         The newest known price of each open position, by instrument key; a position's own cost where none is known.
+    carried
+        What it takes over from its account's last session.
 
     Raises
     ------
@@ -130,14 +132,48 @@ def open_state(plan: Plan, book: Book, marks: dict[str, Decimal] | None = None) 
         mean = mean_price(held.cost, held.quantity, decimals.get(key, 8))
         known.setdefault(key, mean)
         if key in decimals:
-            holdings[key] = hold(held.lots[0].ts, mean, mean, plan.configuration, decimals[key])
+            entry = (carried.entries if carried else {}).get(key, (held.lots[0].ts, mean, mean))
+            holdings[key] = hold(*entry, plan.configuration, decimals[key])
     clean = msgspec.structs.replace(book, orders=())
     equity = clean.equity(known)
     flows = {key: -held.cost for key, held in book.positions.items()}
-    return State(
+    state = State(
         plan, clean, known, holdings=holdings, equity=equity, digest=open_ledger_digest(clean), day_equity=equity, peak=equity,
         flows=flows,
     )  # fmt: skip
+    return _taken_over(state, carried) if carried else state
+
+
+def _taken_over(state: State, carried: Carried) -> State:
+    return msgspec.structs.replace(
+        state, day=carried.day, trades_today=carried.trades_today, day_equity=carried.day_equity,
+        peak=max(carried.peak, state.equity), left=carried.left, stopped_out=frozenset(carried.stopped_out),
+        breakers=carried.breakers, outcomes=carried.outcomes, streak=carried.streak, sent=carried.sent,
+        flows={key: carried.flows.get(key, flow) for key, flow in state.flows.items()},
+    )  # fmt: skip
+
+
+def carried_from(state: State, put_in: Decimal) -> Carried:
+    """Return what the next session of an account takes over from the state in which its last one ended.
+
+    Parameters
+    ----------
+    put_in
+        What came into the account less what went out, by now: cash that was moved meanwhile is no result of the day.
+    """
+    with localcontext(EXACT):
+        moved = put_in - state.book.put_in
+        after = state.equity + moved
+        peak = share(state.peak, after, state.equity) if state.equity > 0 and after > 0 else max(after, NO_CASH)
+        return Carried(
+            state.day, state.trades_today, state.day_equity + moved, peak, state.left, tuple(sorted(state.stopped_out)),
+            # A probe that never came to be dies with its session.
+            {name: tripped if tripped.probe in state.book.positions else msgspec.structs.replace(tripped, probe="")
+             for name, tripped in state.breakers.items()},
+            state.outcomes, state.streak, state.sent,
+            {key: flow for key, flow in state.flows.items() if key in state.book.positions},
+            {key: (holding.entered, holding.price, holding.high) for key, holding in state.holdings.items()},
+        )  # fmt: skip
 
 
 def mean_price(cost: Decimal, quantity: Decimal, decimals: int) -> Decimal:

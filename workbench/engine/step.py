@@ -20,7 +20,7 @@ from workbench.domain.thoughts import Thought
 from workbench.engine.breakers import probe_ended, watch_over
 from workbench.engine.commanding import obey
 from workbench.engine.deciding import decide
-from workbench.engine.matching import Forced, match_bar
+from workbench.engine.matching import Forced, expire, match_bar
 from workbench.engine.running import advance_programs, ended_with_session
 from workbench.engine.selecting import with_volume
 from workbench.engine.state import State
@@ -96,6 +96,8 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
     for instrument, bar in zip(instruments, bars, strict=True):
         if bar is not None:
             match_bar(turn, instrument, bar, forced)
+        elif now.book.orders:
+            expire(turn, instrument.key, given.ts)
     marks, seen = now.marks.copy(), now.seen.copy()
     absent: tuple[int, ...] = ()
     for place, bar in enumerate(bars):

@@ -85,7 +85,7 @@ def refold(started: SessionStarted, inputs: Iterable[Input], ending: str) -> Ite
     ending
         The reason that the session completed with; empty if it did not.
     """
-    state = msgspec.structs.replace(open_state(started.plan, started.book, started.marks), ts=started.after)
+    state = msgspec.structs.replace(open_state(started.plan, started.book, started.marks, started.carried), ts=started.after)
     for given, readings in inputs:
         stepped = step(state, given, readings) if isinstance(given, Slice) else step(state, given)
         state = stepped.state

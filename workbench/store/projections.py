@@ -66,6 +66,8 @@ class Account(msgspec.Struct):
     peak: Decimal = NO_CASH
     worst_drawdown: float = 0.0
     last_ts: int = -1
+    epoch: int = 1
+    since: int = 0
 
 
 class Session(msgspec.Struct):
@@ -74,6 +76,7 @@ class Session(msgspec.Struct):
     id: str
     number: int
     account: str
+    epoch: int
     name: str
     status: str
     request: SessionRequest
@@ -237,7 +240,36 @@ class Projector:
     @_take.register
     def _(self, event: e.AccountOpened, row: LogRow) -> None:
         book = Book().deposited(event.cash)
-        self._accounts[event.account] = Account(event.account, event.name, as_datetime(row.at), book, event.cash, peak=event.cash)
+        opened = as_datetime(row.at)
+        self._accounts[event.account] = Account(event.account, event.name, opened, book, event.cash, peak=event.cash, since=row.id)
+        self._begin_epoch(event.account, row, 1, event.cash)
+
+    @_take.register
+    def _(self, event: e.AccountReset, row: LogRow) -> None:
+        was = self.account(row.stream)
+        columns = t.epochs.c
+        self.connection.execute(
+            update(t.epochs)
+            .where(columns.account == was.id, columns.number == was.epoch)
+            .values(
+                ended=as_datetime(row.at), until=row.id, equity=was.equity, put_in=was.book.put_in, costs=was.book.costs,
+                trades=was.trades, closed=was.closed, wins=was.wins, worst_drawdown=was.worst_drawdown,
+            )
+        )  # fmt: skip
+        book = Book().deposited(event.cash)
+        self._accounts[was.id] = Account(
+            was.id, was.name, was.opened, book, event.cash, peak=event.cash, epoch=event.epoch, since=row.id
+        )
+        self._begin_epoch(was.id, row, event.epoch, event.cash)
+
+    def _begin_epoch(self, account: str, row: LogRow, number: int, cash: Decimal) -> None:
+        self.connection.execute(
+            t.epochs.insert(),
+            {
+                "account": account, "number": number, "began": as_datetime(row.at), "since": row.id, "cash": cash, "equity": cash,
+                "put_in": cash, "costs": NO_CASH, "trades": 0, "closed": 0, "wins": 0, "worst_drawdown": 0.0,
+            },
+        )  # fmt: skip
 
     @_take.register
     def _(self, event: e.Deposited, row: LogRow) -> None:
@@ -279,12 +311,40 @@ class Projector:
         )  # fmt: skip
 
     @_take.register
+    def _(self, event: e.ConfigurationActivated, row: LogRow) -> None:
+        columns = t.configurations.c
+        mine = columns.account == row.stream
+        self.connection.execute(update(t.configurations).where(mine).values(is_active=False))
+        chosen = (mine, columns.name == event.name, columns.version == event.version)
+        self.connection.execute(update(t.configurations).where(*chosen).values(is_active=True))
+
+    @_take.register
+    def _(self, event: e.ConfigurationDeleted, row: LogRow) -> None:
+        columns = t.configurations.c
+        self.connection.execute(t.configurations.delete().where(columns.account == row.stream, columns.name == event.name))
+
+    @_take.register
+    def _(self, event: e.PaperTradingConfigSaved, row: LogRow) -> None:
+        columns = t.paper_trading_configs.c
+        mine = columns.account == row.stream
+        version = self.connection.execute(select(func.coalesce(func.max(columns.version), 0)).where(mine)).scalar_one() + 1
+        self.connection.execute(update(t.paper_trading_configs).where(mine).values(is_active=False))
+        self.connection.execute(
+            t.paper_trading_configs.insert(),
+            {
+                "id": row.id, "account": row.stream, "version": version, "is_active": True, "saved": as_datetime(row.at),
+                "config": event.config,
+            },
+        )  # fmt: skip
+
+    @_take.register
     def _(self, event: e.SessionRequested, row: LogRow) -> None:
         count = self.connection.execute(select(func.count()).select_from(t.trading_sessions)).scalar_one()
         number = max([count, *(s.number for s in self._sessions.values())]) + 1
         request = event.request
         self._sessions[event.session] = Session(
-            event.session, number, event.account, request.name or f"Session {number}", Status.STARTING.value, request,
+            event.session, number, event.account, self.account(event.account).epoch, request.name or f"Session {number}",
+            Status.STARTING.value, request,
             request.configuration, " ".join(request.symbols), as_datetime(row.at),
         )  # fmt: skip
 

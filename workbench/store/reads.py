@@ -8,21 +8,38 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
+from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
+from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.money import EXACT, NO_CASH, per_unit, product
+from workbench.domain.presets import mode_of
 from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import ACTIVE, Status
+from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.engine.state import State
 from workbench.errors import Invalid, NotFound
 from workbench.store import recorded
 from workbench.store import tables as t
 from workbench.store.log import LogRow, events_after, last_id
-from workbench.store.rows import EquityRow, Figures, PositionRow, Quote, RunRow, SessionRow, ThoughtRow, TradeRow
+from workbench.store.rows import (
+    AccountRow,
+    ConfigurationRow,
+    EpochRow,
+    EquityRow,
+    Figures,
+    PositionRow,
+    Quote,
+    RunRow,
+    SessionRow,
+    ThoughtRow,
+    TradeRow,
+)
 
 __all__ = [
-    "LogRow", "account_book", "active_session", "closed_positions", "equity", "events_after", "figures", "hold_line",
-    "last_id", "latest_thoughts", "newest_price_ts", "positions",
-    "program_run", "program_runs", "quotes", "session", "sessions", "thoughts", "trades",
+    "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
+    "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
+    "last_id", "last_state", "latest_thoughts", "newest_price_ts", "paper_trading_config", "positions", "program_run",
+    "program_runs", "quotes", "session", "sessions", "terms", "thoughts", "trades",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -74,6 +91,127 @@ def account_book(connection: Connection, account: str) -> tuple[Book, dict[str, 
     return book, {row.key: row.price for row in held}
 
 
+def accounts(connection: Connection, limit: int = 100) -> list[AccountRow]:
+    """Return the accounts, the newest first."""
+    rows = connection.execute(select(t.accounts).order_by(t.accounts.c.since.desc()).limit(limit)).all()
+    columns = t.trading_sessions.c
+    going = select(columns.account, columns.id).where(columns.status.in_([status.value for status in ACTIVE]))
+    active = {row.account: row.id for row in connection.execute(going)}
+    return [_account(row, active.get(row.id)) for row in rows]
+
+
+def _account(row: Row[Any], session: str | None) -> AccountRow:
+    book: Book = row.book
+    return AccountRow(row.id, row.name, as_ts(row.opened), row.epoch, row.equity, book.cash, book.put_in, row.trades, session)
+
+
+def account(connection: Connection, id_: str) -> AccountRow:
+    """Return an account by its id.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    going = active_session(connection, id_)
+    return _account(account_row(connection, id_), going.id if going else None)
+
+
+def find_account(connection: Connection, name: str) -> str:
+    """Return the id of the account that has an id, or a name that no other has.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or several are called so.
+    """
+    columns = t.accounts.c
+    found = connection.execute(select(columns.id).where((columns.id == name) | (columns.name == name)).limit(2)).scalars().all()
+    if len(found) != 1:
+        known = connection.execute(select(columns.name).order_by(columns.since.desc()).limit(8)).scalars().all()
+        raise NotFound("account", name, known, field="account")
+    return str(found[0])
+
+
+def epochs(connection: Connection, account: str) -> list[EpochRow]:
+    """Return the epochs of an account, the newest first; the one that goes on with its figures as they are now."""
+    now = account_row(connection, account)
+    rows = connection.execute(select(t.epochs).where(t.epochs.c.account == account).order_by(t.epochs.c.number.desc())).all()
+    found = []
+    for row in rows:
+        goes_on = row.number == now.epoch
+        source = now if goes_on else row
+        put_in, costs = (now.book.put_in, now.book.costs) if goes_on else (row.put_in, row.costs)
+        with localcontext(EXACT):
+            result = source.equity - put_in
+        found.append(
+            EpochRow(
+                row.number, as_ts(row.began), None if row.ended is None else as_ts(row.ended), row.cash, source.equity, result,
+                _ratio(result, put_in), costs, source.trades, source.closed, source.wins, source.worst_drawdown,
+            )
+        )  # fmt: skip
+    return found
+
+
+def configurations(connection: Connection, account: str, name: str = "") -> list[ConfigurationRow]:
+    """Return an account's saved configurations: the newest version of each, or every version of one, newest first."""
+    columns = t.configurations.c
+    query = select(t.configurations).where(columns.account == account).order_by(columns.id.desc())
+    rows = connection.execute(query.where(columns.name == name) if name else query).all()
+    if name and not rows:
+        known = connection.execute(select(columns.name).where(columns.account == account).distinct()).scalars().all()
+        raise NotFound("configuration", name, known, field="name")
+    newest: dict[str, Row[Any]] = {}
+    for row in rows:
+        # The active version stands for its name even where a newer one was saved.
+        if row.name not in newest or row.is_active:
+            newest[row.name] = row
+    return [_configuration(row) for row in (rows if name else newest.values())]
+
+
+def configuration_version(connection: Connection, account: str, which: str) -> ConfigurationRow:
+    """Return a saved configuration by its name, or one version of it, written `Default@2`.
+
+    Raises
+    ------
+    NotFound
+        If nothing was saved under that name, or not that version.
+    """
+    name, at, version = which.rpartition("@")
+    if not at:
+        return configurations(connection, account, which)[0]
+    versions = configurations(connection, account, name)
+    for row in versions:
+        if str(row.version) == version:
+            return row
+    raise NotFound(f"version of {name}", version, [str(row.version) for row in versions], field="version")
+
+
+def active_configuration(connection: Connection, account: str) -> ConfigurationRow:
+    """Return the configuration that an account's next session goes by."""
+    columns = t.configurations.c
+    query = select(t.configurations).where(columns.account == account, columns.is_active)
+    return _configuration(connection.execute(query).one())
+
+
+def _configuration(row: Row[Any]) -> ConfigurationRow:
+    made: StrategyConfiguration = row.configuration
+    return ConfigurationRow(row.id, row.name, row.version, row.is_active, as_ts(row.saved), mode_of(made), made)
+
+
+def paper_trading_config(connection: Connection, account: str) -> PaperTradingConfig:
+    """Return how real an account's simulation is; without frictions where nothing was saved."""
+    columns = t.paper_trading_configs.c
+    found = connection.execute(select(columns.config).where(columns.account == account, columns.is_active)).scalar()
+    return found or PaperTradingConfig()
+
+
+def terms(connection: Connection, account: str) -> Terms:
+    """Return what an account's next session goes by where nothing else is said."""
+    configuration = active_configuration(connection, account).configuration
+    return Terms(configuration, DEFAULT_COSTS, paper_trading_config(connection, account))
+
+
 def figures(connection: Connection, account: str, now: int) -> Figures:
     """Return the six figures of an account and what they rest on."""
     row = account_row(connection, account)
@@ -82,7 +220,7 @@ def figures(connection: Connection, account: str, now: int) -> Figures:
     points = t.equity_points.c
     before = (
         select(points.equity, points.put_in)
-        .where(points.account == account, points.ts < since)
+        .where(points.account == account, points.ts < since, points.id > row.since)
         .order_by(points.ts.desc(), points.id.desc())
     )
     yesterday = connection.execute(before.limit(1)).first()
@@ -115,7 +253,9 @@ def equity(connection: Connection, account: str, since: int | None = None, limit
         Only this session's points.
     """
     points = t.equity_points.c
-    mine = [points.session == session if session else points.account == account]
+    # What an account was worth before its last reset is another story.
+    epoch = select(t.accounts.c.since).where(t.accounts.c.id == account).scalar_subquery()
+    mine = [points.session == session] if session else [points.account == account, points.id > epoch]
     if since is not None:
         mine.append(points.ts >= since)
     count, first, last = connection.execute(select(func.count(), func.min(points.ts), func.max(points.ts)).where(*mine)).one()
@@ -193,6 +333,17 @@ def closed_positions(connection: Connection, account: str, limit: int = 100, bef
 def _running_state(connection: Connection, account: str) -> State | None:
     going = active_session(connection, account)
     body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == going.id)).scalar() if going else None
+    return msgspec.json.decode(body, type=State) if body else None
+
+
+def last_state(connection: Connection, account: str) -> State | None:
+    """Return the state in which the last session of an account's epoch ended; None where it is its first."""
+    columns = t.trading_sessions.c
+    epoch = account_row(connection, account).epoch
+    ended = columns.status.not_in([status.value for status in ACTIVE])
+    mine = select(columns.id).where(columns.account == account, columns.epoch == epoch, ended, columns.started.is_not(None))
+    last = connection.execute(mine.order_by(columns.number.desc()).limit(1)).scalar()
+    body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == last)).scalar() if last else None
     return msgspec.json.decode(body, type=State) if body else None
 
 

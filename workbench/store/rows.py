@@ -236,6 +236,49 @@ class RunRow(msgspec.Struct, frozen=True):
     mean_price: Decimal | None
 
 
+class AccountRow(msgspec.Struct, frozen=True):
+    """An account as it stands: its epoch, its worth, and the session that it has on its way."""
+
+    id: str
+    name: str
+    opened: int
+    epoch: int
+    equity: Decimal
+    cash: Decimal
+    put_in: Decimal
+    trades: int
+    session: str | None
+
+
+class EpochRow(msgspec.Struct, frozen=True):
+    """A stretch of an account's life between two resets; `ended` is None while it goes on."""
+
+    number: int
+    began: int
+    ended: int | None
+    cash: Decimal
+    equity: Decimal
+    result: Decimal
+    result_share: float
+    costs: Decimal
+    trades: int
+    closed: int
+    wins: int
+    worst_drawdown: float
+
+
+class ConfigurationRow(msgspec.Struct, frozen=True):
+    """A saved version of a strategy configuration; `mode` is the preset whose values it has, or CUSTOM."""
+
+    id: int
+    name: str
+    version: int
+    is_active: bool
+    saved: int
+    mode: str
+    configuration: StrategyConfiguration
+
+
 class DatasetRow(msgspec.Struct, frozen=True):
     """An imported candle file."""
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from workbench.domain.book import Book
 from workbench.domain.breakers import Breaker
 from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.instruments import Instrument
 from workbench.domain.orders import Order
 from workbench.domain.programs import ProgramRun
@@ -65,7 +66,7 @@ commands = Table(
     Column("at", AwareTime, nullable=False),
     Column("by", String(40), nullable=False),
     Column("body", Text, nullable=False),
-    # Slices stepped before it was applied; null while it waits.
+    # Slices stepped before it was applied; null while it waits, -1 where the session ended before it could be.
     Column("after_steps", Integer),
     Index("ix_commands_waiting", "session", "after_steps"),
     sqlite_autoincrement=True,
@@ -162,6 +163,29 @@ accounts = Table(
     Column("peak", Exact, nullable=False),
     Column("worst_drawdown", Float, nullable=False),
     Column("last_ts", BigInteger, nullable=False),
+    # Counts the resets; the log id at which this epoch began.
+    Column("epoch", Integer, nullable=False, server_default="1"),
+    Column("since", Integer, nullable=False, server_default="0"),
+)
+
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("account", String(40), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("began", AwareTime, nullable=False),
+    Column("ended", AwareTime),
+    Column("since", Integer, nullable=False),
+    Column("until", Integer),
+    # As it began and as it ended; while it goes on, the account has the newer figures.
+    Column("cash", Exact, nullable=False),
+    Column("equity", Exact, nullable=False),
+    Column("put_in", Exact, nullable=False),
+    Column("costs", Exact, nullable=False),
+    Column("trades", Integer, nullable=False),
+    Column("closed", Integer, nullable=False),
+    Column("wins", Integer, nullable=False),
+    Column("worst_drawdown", Float, nullable=False),
 )
 
 trading_sessions = Table(
@@ -170,6 +194,7 @@ trading_sessions = Table(
     Column("id", String(40), primary_key=True),
     Column("number", Integer, nullable=False),
     Column("account", String(40), nullable=False, index=True),
+    Column("epoch", Integer, nullable=False, server_default="1"),
     Column("name", String(120), nullable=False),
     Column("status", String(12), nullable=False),
     Column("request", Frozen(SessionRequest), nullable=False),
@@ -333,7 +358,24 @@ configurations = Table(
     ),
 )
 
+paper_trading_configs = Table(
+    "paper_trading_configs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("account", String(40), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("saved", AwareTime, nullable=False),
+    Column("config", Frozen(PaperTradingConfig), nullable=False),
+    UniqueConstraint("account", "version"),
+    Index(
+        "uq_one_active_paper_trading_config", "account", unique=True, sqlite_where=text("is_active"),
+        postgresql_where=text("is_active"),
+    ),
+)  # fmt: skip
+
 PROJECTIONS: Final = (
-    accounts, trading_sessions, orders, breakers, program_runs, trades, positions, thoughts, equity_points, configurations,
+    accounts, epochs, configurations, paper_trading_configs, trading_sessions, orders, breakers, program_runs, trades, positions,
+    thoughts, equity_points,
 )  # fmt: skip
 """Those that the log alone decides."""

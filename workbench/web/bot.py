@@ -8,10 +8,11 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import in_words
 from workbench.domain.params import Field, param_fields
 from workbench.domain.sessions import SessionRequest, Status
+from workbench.domain.terms import Terms
 from workbench.engine.exits import exits_of
 from workbench.engine.intel import Profile, profile_of
 from workbench.engine.strategy import SignalStrategy
@@ -96,7 +97,7 @@ class BotView(msgspec.Struct, frozen=True):
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
     """Return the bot as it is."""
-    wanted = asking.query.strategy or DEFAULT_CONFIGURATION.strategy
+    wanted = asking.query.strategy or reads.active_configuration(connection, asking.account).configuration.strategy
     shelf.get(wanted, "strategy")
     view = bot_view(connection, asking.account, asking.now, {"strategy": wanted})
     if view.session is None:
@@ -119,11 +120,11 @@ def bot_view(
     if going is not None:
         return BotView(going, None, None, settings_of(going), now, said)
     newest = reads.sessions(connection, account, limit=1)
-    return BotView(None, newest[0] if newest else None, bot_form(values, problem), (), now, said)
+    return BotView(None, newest[0] if newest else None, bot_form(values, problem, reads.terms(connection, account)), (), now, said)
 
 
-def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotForm:
-    """Return the form with values in it; what is not given is as for a bare start.
+def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -> BotForm:
+    """Return the form with values in it; what is not given is as the terms say.
 
     Raises
     ------
@@ -131,10 +132,12 @@ def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotFo
         If there is no such strategy.
     """
     offers = tuple(Offer(name, shelf.get(name).title, shelf.get(name).summary) for name in shelf.names())
-    name = values.get("strategy") or DEFAULT_CONFIGURATION.strategy
+    configuration = terms.configuration
+    name = values.get("strategy") or configuration.strategy
     wrong = _field_of(problem, name)
     if name not in shelf.names():
-        name = DEFAULT_CONFIGURATION.strategy
+        name = configuration.strategy
+    kept = configuration.parameters if name == configuration.strategy else {}
     strategy = shelf.get(name, "strategy")
     known = {field.name: field for field in param_fields(StrategyConfiguration)}
     minutes = next(field for field in param_fields(SessionRequest) if field.name == "runtime_minutes")
@@ -152,13 +155,13 @@ def bot_form(values: Mapping[str, str], problem: Refused | None = None) -> BotFo
     return BotForm(
         offers=offers,
         chosen=next(offer for offer in offers if offer.name == name),
-        parameters=tuple(shown(field, PREFIX + field.name, field.default) for field in param_fields(strategy)),
-        rules=tuple(shown(known[key], key, getattr(DEFAULT_CONFIGURATION, key)) for key in _SLIDERS),
-        limits=tuple(shown(known[key], key, getattr(DEFAULT_CONFIGURATION, key)) for key in _OPTIONAL),
+        parameters=tuple(shown(own, PREFIX + own.name, kept.get(own.name, own.default)) for own in param_fields(strategy)),
+        rules=tuple(shown(known[key], key, getattr(configuration, key)) for key in _SLIDERS),
+        limits=tuple(shown(known[key], key, getattr(configuration, key)) for key in _OPTIONAL),
         timeframes=TIMEFRAMES,
         timeframe=values.get("timeframe", TIMEFRAMES[0]),
         runtime=shown(minutes, "runtime_minutes", None, "Runtime"),
-        costs=in_words(DEFAULT_COSTS),
+        costs=in_words(terms.costs),
     )
 
 
@@ -175,8 +178,8 @@ def _field_of(problem: Refused | None, strategy: str) -> str:
     return PREFIX + field if field in own else field
 
 
-def read_form(values: Mapping[str, str]) -> SessionRequest:
-    """Return the request for a session that the form describes.
+def read_form(values: Mapping[str, str], terms: Terms) -> SessionRequest:
+    """Return the request for a session that the form describes; what is not in the form is as the terms say.
 
     Raises
     ------
@@ -185,7 +188,7 @@ def read_form(values: Mapping[str, str]) -> SessionRequest:
     Invalid
         If a value is missing or out of bounds.
     """
-    name = values.get("strategy") or DEFAULT_CONFIGURATION.strategy
+    name = values.get("strategy") or terms.configuration.strategy
     strategy = shelf.get(name, "strategy")
     own = {field.name: field for field in param_fields(strategy)}
     parameters = {field.name: field.check(values[PREFIX + field.name]) for field in own.values() if PREFIX + field.name in values}
@@ -200,12 +203,13 @@ def read_form(values: Mapping[str, str]) -> SessionRequest:
     if timeframe not in TIMEFRAMES:
         raise Invalid("timeframe", "one of " + ", ".join(TIMEFRAMES), timeframe)
     minutes = next(field for field in param_fields(SessionRequest) if field.name == "runtime_minutes")
-    configuration = replace(DEFAULT_CONFIGURATION, strategy=name, parameters=parameters, **rules)
+    configuration = replace(terms.configuration, strategy=name, parameters=parameters, **rules)
     return SessionRequest(
         timeframe=timeframe,
         runtime_minutes=minutes.check(values.get("runtime_minutes", "").strip()),
         configuration=configuration,
-        costs=DEFAULT_COSTS,
+        costs=terms.costs,
+        realism=terms.realism,
     )
 
 

@@ -18,7 +18,9 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
+from workbench.domain.terms import Terms
 from workbench.errors import NotFound, Refused
+from workbench.store import reads
 from workbench.web.bot import BOT, STARTED, STOPPED, Said, bot_form, bot_view, read_form
 from workbench.web.page import draw, draw_view
 from workbench.web.pages import PAGES, WebRequest, dashboard, html
@@ -46,7 +48,9 @@ async def start(request: WebRequest, state: State, answer: FromQuery[Answer] = "
 def _start(desk: Desk, values: dict[str, str], answer: Answer) -> Response[Any]:
     account = default_account(desk)
     try:
-        row = start_session(desk, account, read_form(values))
+        with desk.store.read() as connection:
+            terms = reads.terms(connection, account)
+        row = start_session(desk, account, read_form(values, terms))
     except Refused as problem:
         return _answer(desk, account, answer, values, problem)
     jobs.hasten(row.id)
@@ -94,7 +98,7 @@ def _answer(
 
 def _told(problem: Refused, values: dict[str, str]) -> Said:
     """Return a refusal with the field's name as the form writes it."""
-    form = bot_form(values, problem)
+    form = bot_form(values, problem, Terms())
     wrong = [field for field in (*form.parameters, *form.rules, *form.limits, form.runtime) if field.problem]
     return Said(f"{wrong[0].label}: {wrong[0].problem[:1].lower()}{wrong[0].problem[1:]}" if wrong else str(problem), is_bad=True)
 

@@ -50,11 +50,12 @@ class Run(msgspec.Struct, frozen=True):
     ambiguous: int = 0
 
     def day_ends(self) -> NDArray[np.float64]:
-        """Return equity at the last bar of each UTC day of bar time."""
+        """Return equity at the end of each UTC day of bar time; a day without a bar ends as the one before it."""
         if not len(self.ts):
             return self.equity
         days = self.ts // DAY
-        rows: NDArray[np.float64] = self.equity[np.append(np.flatnonzero(np.diff(days)), len(days) - 1)]
+        last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
+        rows: NDArray[np.float64] = np.repeat(self.equity[last], np.append(np.diff(days[last]), 1))
         return rows
 
     def daily_returns(self) -> NDArray[np.float64]:

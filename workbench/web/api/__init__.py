@@ -2,6 +2,6 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from workbench.web.api import bot, data
+from workbench.web.api import account, bot, configuration, data
 
-handlers: list[HTTPRouteHandler] = [*bot.handlers, *data.handlers]
+handlers: list[HTTPRouteHandler] = [*bot.handlers, *data.handlers, *configuration.handlers, *account.handlers]

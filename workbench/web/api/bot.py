@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
@@ -12,7 +13,6 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
-from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS
 from workbench.domain.params import with_fields
 from workbench.domain.sessions import SessionRequest
 from workbench.domain.terms import OPTIONS, Terms
@@ -21,7 +21,7 @@ from workbench.store import reads
 from workbench.web.api.envelope import Json, answer, read_body, session_shape
 
 _REQUEST_FIELDS: Final = ("mode", "source", "dataset", "symbols", "timeframe", "speed", "runtime_minutes", "seed")
-START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "strategy", "parameters", "cash", *OPTIONS)
+START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "account", "configuration", "strategy", "parameters", "cash", *OPTIONS)
 STOP_FIELDS: Final = ("reason", "close_positions")
 
 
@@ -33,8 +33,8 @@ async def start(request: Request[Any, Any, State], state: State) -> Response[byt
 
 
 def _start(desk: Desk, body: Json) -> Response[bytes]:
-    asked = read_start(body)
-    account = None if asked.mode == "replay" else default_account(desk)
+    account, terms = _whose(desk, body)
+    asked = read_start(body, terms)
     row = start_session(desk, account, asked, body.get("cash", 10_000))
     jobs.hasten(row.id)
     with desk.store.read() as connection:
@@ -43,8 +43,24 @@ def _start(desk: Desk, body: Json) -> Response[bytes]:
     return answer({**told, "message": f"{row.name} is starting.", "account_balance": balance})
 
 
-def read_start(body: Json) -> SessionRequest:
-    """Return the request for a session that a body describes; what it leaves out is as for a bare start.
+def _whose(desk: Desk, body: Json) -> tuple[str | None, Terms]:
+    """Return the account that a session is for, None for one of its own, and the terms that the body changes."""
+    if body.get("mode") == "replay":
+        return None, Terms()
+    name, saved = _text(body, "account", ""), _text(body, "configuration", "")
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        if name:
+            account = reads.find_account(connection, name)
+        terms = reads.terms(connection, account)
+        if saved:
+            chosen = reads.configuration_version(connection, account, saved)
+            terms = msgspec.structs.replace(terms, configuration=chosen.configuration)
+    return account, terms
+
+
+def read_start(body: Json, base: Terms) -> SessionRequest:
+    """Return the request for a session that a body describes; what it leaves out is as the terms say.
 
     Raises
     ------
@@ -56,20 +72,23 @@ def read_start(body: Json) -> SessionRequest:
     for name in body:
         if name not in START_FIELDS:
             raise NotFound("field", name, START_FIELDS, field=name)
-    strategy = _text(body, "strategy", DEFAULT_CONFIGURATION.strategy)
-    parameters = {} if body.get("parameters") is None else body["parameters"]
+    strategy = _text(body, "strategy", base.configuration.strategy)
+    same = strategy == base.configuration.strategy
+    parameters = (base.configuration.parameters if same else {}) if body.get("parameters") is None else body["parameters"]
     if not isinstance(parameters, dict):
         raise Invalid("parameters", "an object of names and numbers", parameters)
     for name, value in parameters.items():
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise Invalid(name, "a number", value)
     replay = body.get("mode") == "replay"
+    for name in ("account", "configuration"):
+        if replay and body.get(name) is not None:
+            raise Invalid(name, "nothing, for a replay trades in an account of its own", body[name])
     for name in ("dataset", "cash"):
         if not replay and body.get(name) is not None:
             raise Invalid(name, 'nothing, for only a session with "mode": "replay" takes one', body[name])
     if replay and not body.get("dataset"):
         raise Invalid("dataset", "the id of a dataset, as `workbench import FILE` prints it", body.get("dataset"))
-    base = Terms() if replay else Terms(DEFAULT_CONFIGURATION, DEFAULT_COSTS)
     terms = base.changed({name: value for name, value in body.items() if name in OPTIONS})
     configuration = with_fields(terms.configuration, {"strategy": strategy, "parameters": parameters})
     fields = {name: body[name] for name in _REQUEST_FIELDS if name in body}

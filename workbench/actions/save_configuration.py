@@ -1,0 +1,36 @@
+"""Save a strategy configuration under its name, as a new version, and make it the active one."""
+
+from workbench.desk import Desk
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.events import ConfigurationActivated, ConfigurationSaved, Event
+from workbench.store import reads
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.rows import ConfigurationRow
+from workbench.strategies import make_strategy
+
+
+def save_configuration(desk: Desk, account: str, configuration: StrategyConfiguration) -> ConfigurationRow:
+    """Save a configuration and return it; one that differs in nothing from its newest version is only made active.
+
+    A session that runs keeps the version it began with; `ChangeConfiguration` brings it another.
+
+    Raises
+    ------
+    NotFound
+        If there is no such account, strategy or parameter.
+    Invalid
+        If a parameter is out of bounds.
+    """
+    make_strategy(configuration.strategy, configuration.parameters)
+    with desk.store.write() as connection:
+        reads.account_row(connection, account)
+        saved = {row.name for row in reads.configurations(connection, account)}
+        newest = reads.configurations(connection, account, configuration.name)[0] if configuration.name in saved else None
+        event: Event = ConfigurationSaved(configuration)
+        if newest is not None and newest.configuration == configuration:
+            event = ConfigurationActivated(newest.name, newest.version)
+        projector = Projector(connection)
+        projector.take(append(connection, account, [event], desk.at))
+        projector.flush()
+        return reads.active_configuration(connection, account)

@@ -1,0 +1,133 @@
+"""Accounts: which there are, a new one, cash in and out, a reset, and what each epoch made."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+
+from workbench import jobs
+from workbench.actions.move_cash import deposit, withdraw
+from workbench.actions.open_account import default_account, open_account
+from workbench.actions.reset_account import reset_account
+from workbench.desk import Desk
+from workbench.domain.money import to_decimal
+from workbench.errors import Invalid, NotFound
+from workbench.store import reads
+from workbench.store.rows import AccountRow, EpochRow
+from workbench.web.api.envelope import Json, answer, iso, listed, read_body
+
+
+def account_shape(row: AccountRow) -> Json:
+    """Return an account as answers carry it."""
+    return {
+        "account_id": row.id, "name": row.name, "opened_at": iso(row.opened), "epoch": row.epoch, "total_value": row.equity,
+        "cash_balance": row.cash, "total_pnl": row.equity - row.put_in, "total_trades": row.trades, "session_id": row.session,
+    }  # fmt: skip
+
+
+def epoch_shape(row: EpochRow) -> Json:
+    """Return an epoch as answers carry it."""
+    return {
+        "epoch": row.number, "began_at": iso(row.began), "ended_at": iso(row.ended), "starting_balance": row.cash,
+        "total_value": row.equity, "total_pnl": row.result, "roi": round(100 * row.result_share, 4), "costs_paid": row.costs,
+        "total_trades": row.trades, "closed_trades": row.closed, "winning_trades": row.wins,
+        "max_drawdown_percent": round(100 * row.worst_drawdown, 4),
+    }  # fmt: skip
+
+
+@get("/paper-trading/api/accounts/", sync_to_thread=True)
+def every(state: State) -> Response[bytes]:
+    """List the accounts, the newest first."""
+    desk: Desk = state.desk
+    default_account(desk)
+    with desk.store.read() as connection:
+        rows = reads.accounts(connection)
+    return answer(listed([account_shape(row) for row in rows], None))
+
+
+@post("/paper-trading/api/accounts/", status_code=200)
+async def opened(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Open an account, with its `name` and its `cash`."""
+    body = await read_body(request)
+    return await sync_to_thread(_opened, state.desk, body)
+
+
+def _opened(desk: Desk, body: Json) -> Response[bytes]:
+    _know(body, ("name", "cash"))
+    name = body.get("name")
+    if not isinstance(name, str) or not name.strip():
+        raise Invalid("name", "a name", name)
+    account = open_account(desk, name.strip()[:120], body.get("cash", 10_000), unique=True)
+    with desk.store.read() as connection:
+        row = reads.account(connection, account)
+    return answer({"account": account_shape(row), "message": f"{row.name} was opened."})
+
+
+@post("/paper-trading/api/account/reset/", status_code=200)
+async def reset(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Sell what is held and begin a new epoch with `amount` of cash, 100 to 1,000,000; what came before stays."""
+    body = await read_body(request)
+    return await sync_to_thread(_reset, state.desk, body)
+
+
+def _reset(desk: Desk, body: Json) -> Response[bytes]:
+    _know(body, ("amount", "account"))
+    account, amount = _whose(desk, body), to_decimal(body.get("amount"), "amount")
+    if not 100 <= amount <= 1_000_000:
+        raise Invalid("amount", "a number from 100 to 1000000", body.get("amount"))
+    with desk.store.read() as connection:
+        held = len(reads.account_book(connection, account)[0].positions)
+    epoch = reset_account(desk, account, amount)
+    with desk.store.read() as connection:
+        before = reads.epochs(connection, account)[1]
+    return answer(
+        {
+            "account_id": account, "new_balance": epoch.cash, "positions_closed": held, "epoch": epoch.number,
+            "ended": epoch_shape(before), "message": f"Epoch {epoch.number} begins; epoch {before.number} stays for comparison.",
+        }
+    )  # fmt: skip
+
+
+@post(["/paper-trading/api/account/deposit/", "/paper-trading/api/account/withdraw/"], status_code=200)
+async def moved(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Put cash in, or take it out; a running session does so before its next bar."""
+    body, comes_in = await read_body(request), "deposit" in request.url.path
+    return await sync_to_thread(_moved, state.desk, body, comes_in)
+
+
+def _moved(desk: Desk, body: Json, comes_in: bool) -> Response[bytes]:
+    _know(body, ("amount", "account"))
+    row = (deposit if comes_in else withdraw)(desk, _whose(desk, body), body.get("amount"), by="api")
+    if row.session is not None:
+        jobs.hasten(row.session)
+    return answer({"account": account_shape(row)})
+
+
+@get("/paper-trading/api/account/epochs/", sync_to_thread=True)
+def epochs(state: State) -> Response[bytes]:
+    """List the epochs of the account, the newest first."""
+    desk: Desk = state.desk
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        rows = reads.epochs(connection, account)
+    return answer(listed([epoch_shape(row) for row in rows], None))
+
+
+def _know(body: Json, names: tuple[str, ...]) -> None:
+    for name in body:
+        if name not in names:
+            raise NotFound("field", name, names, field=name)
+
+
+def _whose(desk: Desk, body: Json) -> str:
+    name, account = body.get("account"), default_account(desk)
+    if name is None:
+        return account
+    if not isinstance(name, str):
+        raise Invalid("account", "an account's name or id", name)
+    with desk.store.read() as connection:
+        return reads.find_account(connection, name)
+
+
+handlers = [every, opened, reset, moved, epochs]

@@ -1,0 +1,134 @@
+"""Configurations: the active one, those that were saved, and how real the simulation is."""
+
+from typing import Any, Final
+
+from litestar import Request, Response, delete, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
+
+from workbench import jobs
+from workbench.actions.activate_configuration import activate_configuration
+from workbench.actions.delete_configuration import delete_configuration
+from workbench.actions.open_account import default_account
+from workbench.actions.save_configuration import save_configuration
+from workbench.actions.save_paper_trading_config import save_paper_trading_config
+from workbench.actions.send_command import send_command
+from workbench.desk import Desk
+from workbench.domain.commands import ChangeConfiguration
+from workbench.domain.costs import PaperTradingConfig
+from workbench.domain.params import plain
+from workbench.domain.presets import Change, changes_between
+from workbench.domain.terms import REALISM, RULES
+from workbench.errors import Invalid, NotFound
+from workbench.store import reads
+from workbench.store.rows import ConfigurationRow
+from workbench.web.api.envelope import Json, answer, iso, listed, read_body
+
+SAVED: Final = ("name", "strategy", "parameters", "apply_now", "trading_mode", *RULES, *REALISM)
+
+
+def configuration_shape(row: ConfigurationRow, realism: PaperTradingConfig) -> Json:
+    """Return a saved configuration as answers carry it, every field by its name."""
+    made = row.configuration
+    fields = {name: _shown(getattr(made, name)) for name in made.__struct_fields__}
+    return {
+        "config_id": row.id, "version": row.version, "is_active": row.is_active, "saved_at": iso(row.saved),
+        "trading_mode": row.mode, **fields, **{name: plain(getattr(realism, name)) for name in REALISM},
+    }  # fmt: skip
+
+
+def _shown(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else plain(value)
+
+
+def _change_shape(change: Change) -> Json:
+    return {"field": change.field, "label": change.label, "before": change.before, "after": change.after}
+
+
+@get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"], sync_to_thread=True)
+def active(state: State) -> Response[bytes]:
+    """Tell the active configuration."""
+    desk: Desk = state.desk
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        row, realism = reads.active_configuration(connection, account), reads.paper_trading_config(connection, account)
+    return answer({"configuration": configuration_shape(row, realism)})
+
+
+@post(["/paper-trading/api/configuration/", "/paper-trading/api/config/"], status_code=200)
+async def save(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Save a configuration: what the body leaves out stays as it is in the active one; `apply_now` brings it to the session."""
+    body = await read_body(request)
+    return await sync_to_thread(_save, state.desk, body)
+
+
+def _save(desk: Desk, body: Json) -> Response[bytes]:
+    account = default_account(desk)
+    for name in body:
+        if name not in SAVED:
+            raise NotFound("field", name, SAVED, field=name)
+    apply_now = body.pop("apply_now", False)
+    if not isinstance(apply_now, bool):
+        raise Invalid("apply_now", "true or false", apply_now)
+    with desk.store.read() as connection:
+        before = reads.terms(connection, account)
+        going = reads.active_session(connection, account)
+    after = before.renamed(body)
+    row = save_configuration(desk, account, after.configuration)
+    realism = save_paper_trading_config(desk, account, after.realism)
+    if apply_now and going is not None:
+        send_command(desk, going.id, ChangeConfiguration(row.configuration), by="api")
+        jobs.hasten(going.id)
+    changes = (*changes_between(before.configuration, row.configuration), *changes_between(before.realism, realism))
+    return answer(
+        {
+            "config_id": row.id, "created": row.version == 1,
+            "message": f"{row.name} is saved as version {row.version} and active.",
+            "changes": [_change_shape(each) for each in changes], "configuration": configuration_shape(row, realism),
+        }
+    )  # fmt: skip
+
+
+@get("/paper-trading/api/configurations/", sync_to_thread=True)
+def saved(state: State, name: FromQuery[str] = "") -> Response[bytes]:
+    """List the saved configurations, or every version of one."""
+    desk: Desk = state.desk
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        rows, realism = reads.configurations(connection, account, name), reads.paper_trading_config(connection, account)
+    return answer(listed([configuration_shape(row, realism) for row in rows], None))
+
+
+@get("/paper-trading/api/configurations/compare/", sync_to_thread=True)
+def compare(state: State, before: FromQuery[str], after: FromQuery[str]) -> Response[bytes]:
+    """Tell what differs between two saved configurations, or two versions of one (`Default@1`)."""
+    desk: Desk = state.desk
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        first, second = (reads.configuration_version(connection, account, which) for which in (before, after))
+    return answer({"changes": [_change_shape(each) for each in changes_between(first.configuration, second.configuration)]})
+
+
+@post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200, sync_to_thread=True)
+def activate(state: State, name: FromPath[str]) -> Response[bytes]:
+    """Make a saved configuration, or one version of it, the active one."""
+    desk: Desk = state.desk
+    account = default_account(desk)
+    with desk.store.read() as connection:
+        chosen = reads.configuration_version(connection, account, name)
+    row = activate_configuration(desk, account, chosen.name, chosen.version)
+    with desk.store.read() as connection:
+        realism = reads.paper_trading_config(connection, account)
+    return answer({"configuration": configuration_shape(row, realism), "message": f"{row.name} is active."})
+
+
+@delete("/paper-trading/api/configurations/{name:str}/", status_code=200, sync_to_thread=True)
+def remove(state: State, name: FromPath[str]) -> Response[bytes]:
+    """Delete a saved configuration, but never the last."""
+    desk: Desk = state.desk
+    row = delete_configuration(desk, default_account(desk), name)
+    return answer({"message": f"{name} was deleted; {row.name} is active."})
+
+
+handlers = [active, save, saved, compare, activate, remove]
