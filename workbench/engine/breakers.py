@@ -38,49 +38,61 @@ _HUNDRED: Final = Decimal(100)
 Found = tuple[str, Decimal, Decimal]
 
 
-def watch_over(turn: Turn, given: Slice) -> None:
-    """Trip what has to trip at this slice, and let those half open whose time has come."""
+def watch_over(turn: Turn, given: Slice, gap: int) -> None:
+    """Trip what has to trip at this slice, and let those half open whose time has come.
+
+    Parameters
+    ----------
+    gap
+        The most bars that are absent right before one of the slice's.
+    """
     c = turn.config
     if turn.now.breakers:
         _half_open(turn)
         _forget_lost_probes(turn)
     if not c.has_breakers:
         return
-    for name, value, limit in _found(turn, c, given):
+    for name, value, limit in _found(turn, c, given, gap):
         if name not in turn.now.breakers:
             until = None if c.breaker_minutes is None else turn.now.ts + int(c.breaker_minutes * _MINUTE)
             _trip(turn, Breaker(name, value, limit, turn.now.ts, until))
 
 
-def _found(turn: Turn, c: StrategyConfiguration, given: Slice) -> Iterator[Found]:
-    """Yield every condition that holds: the breaker's name, what was found, and what is allowed."""
-    now = turn.now
-    if c.daily_loss_pct is not None and _at_least(now.day_equity - now.equity, now.day_equity, c.daily_loss_pct):
-        yield "daily_loss", _percent(now.day_equity - now.equity, now.day_equity), c.daily_loss_pct
-    if c.drawdown_pct is not None and _at_least(now.peak - now.equity, now.peak, c.drawdown_pct):
-        yield "drawdown", _percent(now.peak - now.equity, now.peak), c.drawdown_pct
-    if c.losing_streak is not None and turn.now.streak >= c.losing_streak:
-        yield "losing_streak", Decimal(turn.now.streak), Decimal(c.losing_streak)
+def _found(turn: Turn, c: StrategyConfiguration, given: Slice, gap: int) -> list[Found]:
+    """Return every condition that holds: the breaker's name, what was found, and what is allowed."""
+    now, found = turn.now, []
+    equity = now.equity
+    if (
+        c.daily_loss_pct is not None
+        and equity < now.day_equity
+        and _at_least(now.day_equity - equity, now.day_equity, c.daily_loss_pct)
+    ):
+        found.append(("daily_loss", _percent(now.day_equity - equity, now.day_equity), c.daily_loss_pct))
+    if c.drawdown_pct is not None and equity < now.peak and _at_least(now.peak - equity, now.peak, c.drawdown_pct):
+        found.append(("drawdown", _percent(now.peak - equity, now.peak), c.drawdown_pct))
+    if c.losing_streak is not None and now.streak >= c.losing_streak:
+        found.append(("losing_streak", Decimal(now.streak), Decimal(c.losing_streak)))
     if c.volatility_pct is not None:
         wild = [bar for bar in given.bars if bar is not None and _at_least(bar.high - bar.low, bar.open, c.volatility_pct)]
         if wild:
-            yield "volatility", max(_percent(bar.high - bar.low, bar.open) for bar in wild), c.volatility_pct
+            found.append(("volatility", max(_percent(bar.high - bar.low, bar.open) for bar in wild), c.volatility_pct))
     if c.stale_bars is not None:
-        missing = _missing(turn, given)
+        missing = gap if None not in given.bars else _missing(turn, given)
         if missing >= c.stale_bars:
-            yield "stale_feed", Decimal(missing), Decimal(c.stale_bars)
-    if c.error_rate_pct is not None and len(now.sent) >= _ENOUGH_ORDERS:
+            found.append(("stale_feed", Decimal(missing), Decimal(c.stale_bars)))
+    if c.error_rate_pct is not None and len(now.sent) >= _ENOUGH_ORDERS and "x" in now.sent:
         failed, sent = Decimal(now.sent.count("x")), Decimal(len(now.sent))
         if _at_least(failed, sent, c.error_rate_pct):
-            yield "error_rate", _percent(failed, sent), c.error_rate_pct
-    if c.stoploss_guard is not None:
-        since = turn.now.ts - int(c.stoploss_guard_minutes * _MINUTE)
+            found.append(("error_rate", _percent(failed, sent), c.error_rate_pct))
+    if c.stoploss_guard is not None and len(now.outcomes) >= c.stoploss_guard:
+        since = now.ts - int(c.stoploss_guard_minutes * _MINUTE)
         recent = takewhile(lambda outcome: outcome.ts > since, reversed(now.outcomes))
         stops = sum(outcome.reason in _STOPS for outcome in recent)
         if stops >= c.stoploss_guard:
-            yield "stoploss_guard", Decimal(stops), Decimal(c.stoploss_guard)
+            found.append(("stoploss_guard", Decimal(stops), Decimal(c.stoploss_guard)))
     if c.low_profit_trades is not None and turn.ended:
-        yield from _low_profits(turn.now.outcomes, c.low_profit_trades, c.low_profit_pct)
+        found += _low_profits(now.outcomes, c.low_profit_trades, c.low_profit_pct)
+    return found
 
 
 def _low_profits(outcomes: Sequence[Outcome], trades: int, least: Decimal) -> Iterator[Found]:

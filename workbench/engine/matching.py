@@ -35,7 +35,6 @@ class ForcedExit(NamedTuple):
 Forced = dict[str, ForcedExit]
 _STOPPED = (Reason.STOP_LOSS, Reason.TRAILING_STOP)
 _LAST = Decimal(-1)
-_RESTS = (TimeInForce.GTC, TimeInForce.GTD)
 
 
 def match_bar(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> None:
@@ -60,19 +59,8 @@ def match_bar(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> N
 
 def _any_awake(orders: tuple[Order, ...], key: str, bar: Bar) -> bool:
     """Tell whether a bar may do something to any order of an instrument; most rest far away from most bars."""
-    for order in orders:
-        if order.instrument != key:
-            continue
-        kind = order.type
-        if kind is OrderType.LIMIT and order.time_in_force in _RESTS and order.limit_price is not None:
-            met = bar.low <= order.limit_price if order.side is Side.BUY else bar.high >= order.limit_price
-        elif kind in (OrderType.MARKET, OrderType.TRAILING_STOP, OrderType.LIMIT) or order.triggered:
-            return True
-        else:
-            met = reached_inside(order, bar) is not None
-        if met or (order.expires is not None and bar.ts >= order.expires):
-            return True
-    return False
+    wakes = sum_up(orders).wakes.get(key)
+    return wakes is not None and (wakes.always or bar.low <= wakes.down_to or bar.high >= wakes.up_to or bar.ts >= wakes.expires)
 
 
 def expire(turn: Turn, key: str, ts: int) -> None:

@@ -120,7 +120,7 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
     for outcome in turn.ended:
         probe_ended(turn, outcome)
     if now.breakers or turn.config.has_breakers:
-        watch_over(turn, given)
+        watch_over(turn, given, max(gaps))
     if turn.config.enable_vwap:
         now.volumes = with_volume(now.volumes, given, instruments)
     if now.runs:
