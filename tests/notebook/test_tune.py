@@ -84,3 +84,32 @@ def test_nonsense_is_refused_in_a_sentence(wrong, error, bars):
 
 def test_its_representation_is_a_line():
     assert repr(tune("buy_and_hold", wandering(60))).startswith("Tuner(BuyAndHold()")
+
+
+@pytest.mark.parametrize("name", ["dca", "grid", "spot", "twap"])
+@pytest.mark.parametrize("symbol", ["WETH", "DEGEN"])
+def test_a_program_has_sliders_that_begin_where_it_works(name, symbol):
+    panel = tune(name, wb.simulate_bars(symbol, "1h", 400))
+    assert panel.result.runs[0].fills or name == "grid"
+    for slider in panel.sliders.values():
+        assert slider.min <= slider.value <= slider.max
+    # The call that it shows gives the same result without the panel.
+    assert eval(panel.code, {"wb": wb, "bars": panel.bars}).digest == panel.result.digest
+
+
+def test_a_grid_whose_range_is_empty_is_said_and_the_last_good_result_stays():
+    panel = tune("grid", wb.simulate_bars("WETH", "1h", 400))
+    good = panel.result
+    panel.sliders["lower"].value = panel.sliders["upper"].value
+    assert "the range is empty" in panel.message
+    assert panel.result is good
+
+
+def test_any_rule_with_a_number_can_have_a_slider():
+    panel = tune("sma_cross", wb.simulate_bars("WETH", "1h", 400), rules=["intel_level", "trailing_stop_pct"])
+    panel.sliders["intel_level"].value = 8
+    assert panel.result.plan.configuration.intel_level == 8
+    panel.sliders["intel_level"].value = 0
+    assert panel.result.plan.configuration.intel_level is None
+    with pytest.raises(NotFound, match="Did you mean 'trailing_stop_pct'"):
+        tune("sma_cross", wb.simulate_bars("WETH", "1h", 400), rules=["trailing_stop"])

@@ -112,6 +112,11 @@ class ProgramStrategy(msgspec.Struct, frozen=True):
         check_fields(self)
         self.check()
 
+    @classmethod
+    def suggested(cls, price: Decimal, cash: Decimal, length: int) -> dict[str, Any]:
+        """Return parameters to begin with at a price, with so much cash and bars of so many milliseconds."""
+        return {}
+
     def check(self) -> None:
         """Refuse parameters that do not go together; a subclass says which.
 

@@ -1,5 +1,6 @@
 """`tune()`: a panel whose sliders come from a strategy's own parameters, and whose figure redraws as they move."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -10,16 +11,21 @@ from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts
-from workbench.domain.params import Field, param_fields
+from workbench.domain.money import opening_cash
+from workbench.domain.params import Field, param_fields, with_fields
+from workbench.engine.program import ProgramStrategy
+from workbench.engine.programs import shelf as programs
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import Invalid, WorkbenchError
+from workbench.errors import Invalid, NotFound, WorkbenchError
 from workbench.research.backtest import Backtest, as_series, backtest
-from workbench.strategies import make_strategy, name_of, parameters_of, shelf
+from workbench.shelf import snake_case
+from workbench.strategies import shelf
 
 LIVE_BARS: Final = 6_000
 """Up to this many bars a slider redraws while it moves; beyond, when it is let go."""
 
 _RULES: Final = ("size_pct", "stop_loss_pct", "take_profit_pct", "fee_bps", "slippage_bps")
+_OF_PROGRAMS: Final = ("fee_bps", "slippage_bps", "stop_loss_pct", "take_profit_pct")
 _REACH: Final = {"size_pct": (0.5, 100.0), "stop_loss_pct": (0.0, 20.0), "take_profit_pct": (0.0, 40.0), "fee_bps": (0.0, 50.0),
                  "slippage_bps": (0.0, 50.0)}  # fmt: skip
 
@@ -30,7 +36,7 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     Attributes
     ----------
     sliders
-        By name: the strategy's parameters and the rules around it. Setting a slider's `value` redraws.
+        By name: the parameters of the strategy or program, and the rules around it. Setting a slider's `value` redraws.
     figure
         The plotly figure, changed in place.
     result
@@ -39,17 +45,23 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
         What is wrong with the values, in a sentence; empty when nothing is.
     """
 
-    def __init__(self, strategy: SignalStrategy, bars: Any, options: dict[str, Any]) -> None:
+    def __init__(
+        self, strategy: SignalStrategy | ProgramStrategy, bars: Any, options: dict[str, Any], rules: Sequence[str]
+    ) -> None:
         self.bars = as_series(bars, options.pop("symbol", "TOKEN/USD"), options.pop("timeframe", None))
         self.options = options
         self.strategy = strategy
         smooth = sum(len(series) for series in self.bars) <= LIVE_BARS
         self.sliders: dict[str, Any] = {}
-        values = parameters_of(strategy)
-        for field in param_fields(type(strategy)):
-            self.sliders[field.name] = _slider(field, field.param.low, field.param.high, values[field.name], smooth)
-        for name, field in _rule_fields().items():
-            low, high = _REACH[name]
+        fields = [field for field in param_fields(type(strategy)) if getattr(strategy, field.name) is not None]
+        values = {field.name: getattr(strategy, field.name) for field in fields}
+        for field in fields:
+            wide = isinstance(strategy, ProgramStrategy)
+            low, high = _reach(field, values[field.name]) if wide else (field.param.low, field.param.high)
+            self.sliders[field.name] = _slider(field, low, high, values[field.name], smooth)
+        self.rules = tuple(rules)
+        for name, field in _rule_fields(self.rules).items():
+            low, high = _REACH.get(name) or (0.0 if field.optional else field.param.low, _reach(field, field.default)[1])
             self.sliders[name] = _slider(field, low, high, float(options.get(name, field.default or 0) or 0), smooth)
         self._message, self._stats = widgets.HTML(), widgets.HTML()
         self.message = ""
@@ -59,7 +71,7 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
             slider.observe(self._moved, names="value")
         names = list(values)
         left = widgets.VBox([widgets.HTML(f"<b>{type(strategy).title}</b>"), *(self.sliders[name] for name in names)])
-        right = widgets.VBox([widgets.HTML("<b>Rules and costs</b>"), *(self.sliders[name] for name in _RULES)])
+        right = widgets.VBox([widgets.HTML("<b>Rules and costs</b>"), *(self.sliders[name] for name in self.rules)])
         self._show()
         super().__init__([widgets.HBox([left, right]), self._message, self.figure, self._stats])
 
@@ -70,22 +82,24 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     @property
     def code(self) -> str:
         """The call that gives this result without the panel."""
+        shelf = "strategies" if isinstance(self.strategy, SignalStrategy) else "programs"
         chosen = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
-        rules = ", ".join(f"{name}={value!r}" for name, value in self._rules().items())
-        return f"wb.backtest(wb.strategies.{type(self.strategy).__name__}({chosen}), bars, {rules})"
+        rules = "".join(f", {name}={value!r}" for name, value in self._rules().items())
+        return f"wb.backtest(wb.{shelf}.{type(self.strategy).__name__}({chosen}), bars{rules})"
 
     def _parameters(self) -> dict[str, int | float]:
-        return {name: round(self.sliders[name].value, 4) for name in parameters_of(self.strategy)}
+        names = (field.name for field in param_fields(type(self.strategy)) if field.name in self.sliders)
+        return {name: round(self.sliders[name].value, 8) for name in names}
 
     def _rules(self) -> dict[str, Any]:
-        # A stop or a target at zero means that there is none.
+        # A rule at zero means that there is none.
         # The browser's slider counts in floats: 25 comes back as 24.999999999999996.
-        given = {name: round(self.sliders[name].value, 4) for name in _RULES}
-        return {name: value for name, value in given.items() if value or name == "size_pct"}
+        given = {name: round(self.sliders[name].value, 4) for name in self.rules}
+        optional = {name for name, field in _rule_fields(self.rules).items() if field.optional or not field.param.low}
+        return {name: value for name, value in given.items() if value or name not in optional}
 
     def _run(self) -> Backtest:
-        chosen = self._parameters()
-        made = make_strategy(name_of(self.strategy), chosen) if _on_shelf(self.strategy) else type(self.strategy)(**chosen)
+        made = with_fields(self.strategy, self._parameters())
         return backtest(made, self.bars, **{**self.options, **self._rules()})
 
     def _moved(self, _: Any) -> None:
@@ -111,22 +125,30 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
         self._stats.value = stats_html(repr(self.result), self.result.stats)
 
 
-def tune(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, **options: Any) -> Tuner:
-    """Show a strategy over bars with a slider for each of its parameters.
+def tune(
+    strategy: SignalStrategy | type[SignalStrategy] | ProgramStrategy | type[ProgramStrategy] | str,
+    bars: Any,
+    rules: Sequence[str] | None = None,
+    **options: Any,
+) -> Tuner:
+    """Show a strategy or a program over bars with a slider for each of its parameters.
 
     Parameters
     ----------
     strategy
-        A strategy, its class, or its name on the shelf.
+        A strategy or a program, its class, or its name on the shelf.
     bars
         As for `backtest`.
+    rules
+        Which rules and costs have sliders too: any number among the fields of `StrategyConfiguration` and of the exchange's
+        costs, such as `"trailing_stop_pct"` or `"intel_level"`; the usual ones where None.
     options
-        As for `backtest`; `size_pct`, `stop_loss_pct`, `take_profit_pct`, `fee_bps` and `slippage_bps` start their sliders.
+        As for `backtest`; those with a slider start it.
 
     Raises
     ------
     NotFound
-        If there is no such strategy; the sentence names the nearest.
+        If there is no such strategy or rule; the sentence names the nearest.
 
     Examples
     --------
@@ -135,25 +157,40 @@ def tune(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, **opt
     >>> panel.sliders["fast"].value = 10
     >>> panel.result.strategy.fast
     10
+    >>> tune("dca", simulate_bars("WETH", "1h", 300)).result.runs[0].status
+    <RunStatus.COMPLETED: 'COMPLETED'>
     """
-    if isinstance(strategy, str):
-        strategy = shelf.get(strategy)()
-    elif isinstance(strategy, type):
-        if not issubclass(strategy, SignalStrategy):
-            raise Invalid("strategy", "a strategy, its class or its name", strategy.__name__)
+    if isinstance(strategy, str) and snake_case(strategy) in programs.names():
+        strategy = programs.get(strategy)
+    elif isinstance(strategy, str):
+        strategy = shelf.get(strategy)
+    if isinstance(strategy, type) and issubclass(strategy, ProgramStrategy):
+        first = as_series(bars, options.get("symbol", "TOKEN/USD"), options.get("timeframe"))[0]
+        cash = opening_cash(options.get("cash", 10_000))
+        strategy = strategy(**strategy.suggested(first.bar(0).close, cash, first.step))
+    elif isinstance(strategy, type) and issubclass(strategy, SignalStrategy):
         strategy = strategy()
-    elif not isinstance(strategy, SignalStrategy):
-        raise Invalid("strategy", "a strategy, its class or its name", strategy)
-    return Tuner(strategy, bars, options)
+    if not isinstance(strategy, (SignalStrategy, ProgramStrategy)):
+        raise Invalid("strategy", "a strategy or a program, its class or its name", getattr(strategy, "__name__", strategy))
+    usual = _RULES if isinstance(strategy, SignalStrategy) else _OF_PROGRAMS
+    return Tuner(strategy, bars, options, usual if rules is None else rules)
 
 
-def _on_shelf(strategy: SignalStrategy) -> bool:
-    return name_of(strategy) in shelf.names()
-
-
-def _rule_fields() -> dict[str, Field]:
+def _rule_fields(names: Sequence[str]) -> dict[str, Field]:
     every = {field.name: field for struct in (StrategyConfiguration, ExchangeCosts) for field in param_fields(struct)}
-    return {name: every[name] for name in _RULES}
+    for name in names:
+        if name not in every:
+            raise NotFound("rule with a number", name, every, field="rules")
+    return {name: every[name] for name in names}
+
+
+def _reach(field: Field, value: Any) -> tuple[float, float]:
+    """Return how far a slider goes where the bounds themselves are too wide to find a value between them."""
+    now, step = float(value or 0), field.param.step
+    high = min(field.param.high, 3 * now if now else field.param.low + 20 * step)
+    if field.type is int:
+        return field.param.low, max(high, field.param.low + 10 * step)
+    return field.param.low if field.param.low >= 0.001 or not now else now / 100, high
 
 
 def _slider(field: Field, low: float, high: float, value: Any, smooth: bool) -> Any:
@@ -165,4 +202,7 @@ def _slider(field: Field, low: float, high: float, value: Any, smooth: bool) -> 
     if field.type is int:
         return widgets.IntSlider(value=int(value), min=int(low), max=int(high), step=max(1, int(field.param.step)), **common)
     number = float(value) if isinstance(value, (int, float, Decimal)) else low
-    return widgets.FloatSlider(value=number, min=low, max=high, step=field.param.step, readout_format=".1f", **common)
+    # A price far below one needs finer notches, and a readout that shows them.
+    step = min(field.param.step, (high - low) / 200) if high < 20 * field.param.step else field.param.step
+    shown = ".1f" if step >= 0.1 else ".4g"
+    return widgets.FloatSlider(value=number, min=low, max=high, step=step, readout_format=shown, **common)

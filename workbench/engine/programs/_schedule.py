@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 
 from workbench.domain.bars import show_time
 from workbench.domain.commands import PlaceOrder
-from workbench.domain.money import EXACT, floor_quotient, product, quantum, share, text
+from workbench.domain.money import EXACT, floor_quotient, product, quantum, rounded, share, text
 from workbench.domain.orders import Side
 from workbench.domain.params import Param
 from workbench.engine.program import Doing, Moment, ProgramStrategy, Wish
@@ -51,6 +51,12 @@ class Scheduled(ProgramStrategy, frozen=True):
     """
 
     Memory: ClassVar[type[msgspec.Struct]] = Progress
+
+    @classmethod
+    def suggested(cls, price: Decimal, cash: Decimal, length: int) -> dict[str, Any]:
+        hours = {"window_hours": 24, "interval_hours": 12}
+        known = {name: hours_of(bars, length) for name, bars in hours.items() if name in cls.__struct_fields__}
+        return {"amount": rounded(cash / 5, 2), **known}
 
     @property
     def size(self) -> tuple[Side, Decimal]:
@@ -155,6 +161,11 @@ def even_times(start: int, length: int, hours: Decimal, slices: int) -> list[int
     """Return when slices are due that lie evenly over the bars of a window, from its start on."""
     bars = bars_in(hours, length)
     return [start + (bars * place // slices) * length for place in range(slices)]
+
+
+def hours_of(bars: int, length: int) -> Decimal:
+    """Return how long so many bars are, in hours, rounded up to four decimals so that they fit in."""
+    return Decimal(-(-bars * length // 360)).scaleb(-4)
 
 
 def too_many_slices(length: int, hours: Decimal, slices: int) -> str:

@@ -2,12 +2,12 @@
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
 from workbench.domain.commands import PlaceOrder
-from workbench.domain.money import EXACT, product, quantum, rounded, share, text
+from workbench.domain.money import EXACT, LEDGER, product, quantum, rounded, share, text
 from workbench.domain.orders import OrderType, Side
 from workbench.domain.params import Param
 from workbench.engine.program import Doing, Moment, ProgramStrategy, Wish
@@ -51,6 +51,13 @@ class Grid(ProgramStrategy, frozen=True):
         | None
     ) = None
     stop_on_breakout: bool = True
+
+    @classmethod
+    def suggested(cls, price: Decimal, cash: Decimal, length: int) -> dict[str, Any]:
+        low, high = LEDGER.multiply(price, Decimal("0.9")), LEDGER.multiply(price, Decimal("1.1"))
+        digits = 4 - price.adjusted()
+        amount = rounded(LEDGER.divide(cash, Decimal(20)), 2)
+        return {"lower": round(low, digits), "upper": round(high, digits), "amount_per_level": amount}
 
     def check(self) -> None:
         if self.lower >= self.upper:
