@@ -260,7 +260,7 @@ def test_a_breaker_half_opens_lets_one_entry_through_at_half_its_size_and_a_win_
     equity = run.state.equity
     run.bars(100, signals="e")
     assert run.spent[-1] == round(round(equity / 10, 8) / 2, 8)
-    assert run.bars(100, 110, signals=" x").state.breakers["losing_streak"].probe == BTC
+    assert run.bars(100, 110, signals=" x").state.breakers["losing_streak"].tried == BTC
     run.bars(110)
     assert run.state.breakers == {}
     assert [event.why for event in run.of(BreakerClosed)] == ["a win"]
@@ -272,9 +272,9 @@ def test_a_probe_that_never_comes_to_be_lets_another_be_tried():
     run.bars(90, 90)
     assert run.state.breakers["losing_streak"].half_open
     run.bars(90, signals="e")
-    assert run.state.breakers["losing_streak"].probe == BTC
+    assert run.state.breakers["losing_streak"].tried == BTC
     run.ask(CancelOrder(run.of(OrderPlaced)[-1].order.id)).bars(90)
-    assert run.state.breakers["losing_streak"].probe == ""
+    assert run.state.breakers["losing_streak"].tried == ""
     run.bars(90, 90, 95, 95, signals="e x ")
     assert run.state.breakers == {}
 
@@ -299,7 +299,7 @@ def test_a_position_from_before_does_not_decide_for_the_probe():
         now, i, closed = stepped.state, i + 1, closed + [e for e in stepped.events if isinstance(e, BreakerClosed)]
     assert other.key not in now.book.positions
     assert closed == []
-    assert now.breakers["losing_streak"].probe == BTC
+    assert now.breakers["losing_streak"].tried == BTC
 
 
 def test_a_probe_that_loses_trips_the_breaker_again():

@@ -5,11 +5,14 @@ from decimal import Decimal
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Integer, MetaData, Table, select, text
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
 from sqlalchemy.exc import StatementError
 
+from workbench.domain.config import DEFAULT_CONFIGURATION
+from workbench.domain.events import AccountOpened, ConfigurationSaved, canonical
 from workbench.domain.instruments import pair
-from workbench.store.database import Database, current_revision, newest_revision
+from workbench.store import reads
+from workbench.store.database import Database, current_revision, migrate, newest_revision
 from workbench.store.tables import metadata
 from workbench.store.types import AwareTime, Exact, Frozen
 
@@ -25,6 +28,27 @@ def test_the_migrations_lead_to_the_tables_as_they_are_written(database):
     with database.read() as connection:
         assert current_revision(connection) == newest_revision()
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_database_of_an_older_version_is_brought_up_and_its_tables_are_grown_from_its_log(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, "0001")
+    opened = canonical(AccountOpened("default", "Paper account", Decimal(700))).decode()
+    saved = canonical(ConfigurationSaved(DEFAULT_CONFIGURATION)).decode()
+    with engine.begin() as connection:
+        for seq, (kind, body) in enumerate([("AccountOpened", opened), ("ConfigurationSaved", saved)], 1):
+            values = {"seq": seq, "kind": kind, "body": body}
+            insert = "INSERT INTO events (stream, seq, at, kind, body, digest) VALUES ('default', :seq, 5, :kind, :body, '')"
+            connection.execute(text(insert), values)
+    engine.dispose()
+    database = Database(path)
+    with database.read() as connection:
+        assert current_revision(connection) == newest_revision() > "0001"
+        assert [row.cash for row in reads.accounts(connection)] == [700]
+        assert reads.active_configuration(connection, "default").configuration == DEFAULT_CONFIGURATION
+        assert [row.number for row in reads.epochs(connection, "default")] == [1]
+    database.close()
 
 
 def test_it_is_in_wal_and_a_second_opening_finds_it_migrated(database, tmp_path):

@@ -29,7 +29,7 @@ class Breaker(msgspec.Struct, frozen=True):
         When it lets one entry through to see; None where it waits for a person.
     half_open
         Whether that time has come: the next entry is made at half its size, and its outcome decides.
-    probe
+    tried
         The key of the token in which that entry was made; empty as long as none was.
     """
 
@@ -39,7 +39,7 @@ class Breaker(msgspec.Struct, frozen=True):
     since: int
     until: int | None
     half_open: bool = False
-    probe: str = ""
+    tried: str = ""
 
     @property
     def token(self) -> str:

@@ -143,9 +143,9 @@ def _half_open(turn: Turn) -> None:
 def _forget_lost_probes(turn: Turn) -> None:
     """Let another entry be tried where the one that was let through never came to be: rejected, reverted or taken back."""
     for name, breaker in turn.now.breakers.items():
-        key = breaker.probe
+        key = breaker.tried
         if key and key not in turn.now.book.positions and key not in sum_up(turn.now.book.orders).buying and not turn.runs_in(key):
-            turn.now.breakers = {**turn.now.breakers, name: replace(breaker, probe="")}
+            turn.now.breakers = {**turn.now.breakers, name: replace(breaker, tried="")}
 
 
 def close_breaker(turn: Turn, name: str, why: str) -> None:
@@ -171,19 +171,19 @@ def close_breaker(turn: Turn, name: str, why: str) -> None:
 def probe_ended(turn: Turn, outcome: Outcome) -> None:
     """Let the outcome of the entry that a half-open breaker let through decide: a win closes it, a loss trips it again."""
     for name, breaker in tuple(turn.now.breakers.items()):
-        if breaker.probe == outcome.instrument:
+        if breaker.tried == outcome.instrument:
             if outcome.result > 0:
                 close_breaker(turn, name, "a win")
             else:
                 minutes = turn.config.breaker_minutes
                 until = None if minutes is None else turn.now.ts + int(minutes * _MINUTE)
-                _trip(turn, replace(breaker, since=turn.now.ts, until=until, half_open=False, probe=""))
+                _trip(turn, replace(breaker, since=turn.now.ts, until=until, half_open=False, tried=""))
 
 
 def blocking(turn: Turn, key: str) -> Breaker | None:
     """Return the breaker that stops an entry in a token, or None."""
     for breaker in turn.now.breakers.values():
-        if breaker.token in ("", key) and not (breaker.half_open and not breaker.probe):
+        if breaker.token in ("", key) and not (breaker.half_open and not breaker.tried):
             return breaker
     return None
 
@@ -196,6 +196,6 @@ def probing(turn: Turn, key: str) -> bool:
 def probe_sent(turn: Turn, key: str) -> None:
     """Remember that the one entry was made."""
     turn.now.breakers = {
-        name: replace(breaker, probe=key) if breaker.half_open and breaker.token in ("", key) else breaker
+        name: replace(breaker, tried=key) if breaker.half_open and breaker.token in ("", key) else breaker
         for name, breaker in turn.now.breakers.items()
     }

@@ -168,7 +168,7 @@ def carried_from(state: State, put_in: Decimal) -> Carried:
         return Carried(
             state.day, state.trades_today, state.day_equity + moved, peak, state.left, tuple(sorted(state.stopped_out)),
             # A probe that never came to be dies with its session.
-            {name: tripped if tripped.probe in state.book.positions else msgspec.structs.replace(tripped, probe="")
+            {name: tripped if tripped.tried in state.book.positions else msgspec.structs.replace(tripped, tried="")
              for name, tripped in state.breakers.items()},
             state.outcomes, state.streak, state.sent,
             {key: flow for key, flow in state.flows.items() if key in state.book.positions},

@@ -114,8 +114,11 @@ def current_revision(connection: Connection) -> str | None:
     return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
 
 
-def migrate(engine: Engine) -> None:
-    """Bring a database to the newest revision; several processes may try at once."""
+def migrate(engine: Engine, to: str = "head") -> None:
+    """Bring a database to the newest revision; several processes may try at once.
+
+    A revision that changes a projection drops them all: they are then grown again from the log, which is the truth.
+    """
     with engine.connect() as connection, connection.begin():
         if current_revision(connection) == newest_revision():
             return
@@ -126,5 +129,10 @@ def migrate(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.connect().execution_options(workbench_writes=True) as connection, connection.begin():
+        before = current_revision(connection)
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
+        if before not in (None, newest_revision()):
+            from workbench.store.projections import rebuild
+
+            rebuild(connection)

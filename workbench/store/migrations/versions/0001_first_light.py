@@ -24,8 +24,6 @@ def upgrade() -> None:
         sa.Column("peak", sa.String(length=64), nullable=False),
         sa.Column("worst_drawdown", sa.Float(), nullable=False),
         sa.Column("last_ts", sa.BigInteger(), nullable=False),
-        sa.Column("epoch", sa.Integer(), server_default="1", nullable=False),
-        sa.Column("since", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_accounts")),
     )
     op.create_table(
@@ -115,24 +113,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_datasets")),
     )
     op.create_table(
-        "epochs",
-        sa.Column("account", sa.String(length=40), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("began", sa.BigInteger(), nullable=False),
-        sa.Column("ended", sa.BigInteger(), nullable=True),
-        sa.Column("since", sa.Integer(), nullable=False),
-        sa.Column("until", sa.Integer(), nullable=True),
-        sa.Column("cash", sa.String(length=64), nullable=False),
-        sa.Column("equity", sa.String(length=64), nullable=False),
-        sa.Column("put_in", sa.String(length=64), nullable=False),
-        sa.Column("costs", sa.String(length=64), nullable=False),
-        sa.Column("trades", sa.Integer(), nullable=False),
-        sa.Column("closed", sa.Integer(), nullable=False),
-        sa.Column("wins", sa.Integer(), nullable=False),
-        sa.Column("worst_drawdown", sa.Float(), nullable=False),
-        sa.PrimaryKeyConstraint("account", "number", name=op.f("pk_epochs")),
-    )
-    op.create_table(
         "equity_points",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(length=40), nullable=False),
@@ -187,25 +167,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_orders_account"), "orders", ["account"], unique=False)
     op.create_index("ix_orders_account_status", "orders", ["account", "status"], unique=False)
     op.create_table(
-        "paper_trading_configs",
-        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("account", sa.String(length=40), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("is_active", sa.Boolean(), nullable=False),
-        sa.Column("saved", sa.BigInteger(), nullable=False),
-        sa.Column("config", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_paper_trading_configs")),
-        sa.UniqueConstraint("account", "version", name=op.f("uq_paper_trading_configs_account_version")),
-    )
-    op.create_index(
-        "uq_one_active_paper_trading_config",
-        "paper_trading_configs",
-        ["account"],
-        unique=True,
-        sqlite_where=sa.text("is_active"),
-        postgresql_where=sa.text("is_active"),
-    )
-    op.create_table(
         "positions",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("account", sa.String(length=40), nullable=False),
@@ -229,21 +190,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_open"),
         postgresql_where=sa.text("is_open"),
     )
-    op.create_table(
-        "program_runs",
-        sa.Column("session", sa.String(length=40), nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("account", sa.String(length=40), nullable=False),
-        sa.Column("instrument", sa.Text(), nullable=False),
-        sa.Column("symbol", sa.String(length=40), nullable=False),
-        sa.Column("program", sa.String(length=40), nullable=False),
-        sa.Column("status", sa.String(length=12), nullable=False),
-        sa.Column("body", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("session", "number", name=op.f("pk_program_runs")),
-        sa.UniqueConstraint("id", name=op.f("uq_program_runs_id")),
-    )
-    op.create_index("ix_program_runs_account_id", "program_runs", ["account", "id"], unique=False)
     op.create_table(
         "series",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
@@ -303,7 +249,6 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=40), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("account", sa.String(length=40), nullable=False),
-        sa.Column("epoch", sa.Integer(), server_default="1", nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("request", sa.Text(), nullable=False),
