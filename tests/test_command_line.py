@@ -105,3 +105,63 @@ def test_a_port_that_is_taken_is_said_with_the_option_that_helps(call):
         shown = call("up", "--no-browser", "--port", taken.getsockname()[1])
     assert shown.exit_code == 1
     assert "--port" in shown.output
+
+
+def test_accounts_are_opened_given_cash_reset_and_compared(call):
+    assert call("account", "open", "Second", "--cash", "500").exit_code == 0
+    assert "520.00 cash" in call("account", "deposit", "20", "--account", "Second").output
+    assert "510.00 cash" in call("account", "withdraw", "10", "--account", "Second").output
+    assert "Epoch 2 begins with 700.00." in call("account", "reset", "--cash", "700", "--account", "Second").output
+    epochs = call("account", "epochs", "--account", "Second").output
+    assert "goes on" in epochs
+    assert "ended" in epochs
+    listed = call("account", "list").output
+    assert "Second" in listed
+    assert "Paper account" in listed
+
+
+def test_configurations_are_saved_used_compared_and_deleted(call):
+    saved = call("config", "save", "Bold", "--trading-mode", "aggressive", "--enable-dca", "--set", "fast=5")
+    assert "Bold is saved as version 1 and active." in saved.output
+    assert "Enable dca: off → on" in saved.output
+    call("config", "save", "Bold", "--size-pct", "12")
+    assert call("config", "compare", "Bold@1", "Bold@2").output == "Size: 10 % → 12 %\n"
+    assert call("config", "compare", "Bold", "Bold@2").output == "Nothing differs.\n"
+    assert "Bold, version 1, is active." in call("config", "use", "Bold@1").output
+    assert "* Bold" in call("config", "list").output
+    assert "Default is active" in call("config", "delete", "Bold").output
+
+
+def test_a_program_is_run_by_its_name_and_beside_a_strategy(call, candles):
+    alone = call("backtest", "--strategy", "dca", "--set", "amount=500", "--bars", candles, "--symbol", "BTC/USDT")
+    assert "Program 1 (dca) completed: all 5 slices were traded; 5 steps, 5 fills" in alone.output
+    replay = ("run", "--mode", "replay", "--bars", candles, "--symbol", "BTC/USDT", "--json")
+    run = json.loads(call(*replay, "--strategy", "dca", "--set", "amount=500").output)
+    assert run["digest"] in alone.output
+    beside = json.loads(call(*replay, "--program", "dca,amount=500", "--set", "fast=5", "--set", "slow=15").output)
+    assert beside["fills"] > 5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("account", "deposit", "x"), "amount: expected a number, found 'x'"),
+        (("account", "deposit", "5", "--account", "nobody"), "There is no account 'nobody'"),
+        (("account", "opne", "A"), "Did you mean 'open'"),
+        (("config", "use", "Bald"), "There is no configuration 'Bald'"),
+        (("config", "use", "Default@7"), "There is no version of Default '7'"),
+        (("config", "save", "X", "--fee-bps", "3"), "no option of costs, for they belong to a session"),
+        (("config", "delete", "Default"), "'Default' is its last"),
+        (("backtest", "--strategy", "grid", "--set", "lower=5", "--set", "upper=4"), "the range is empty by 1"),
+        (("backtest", "--strategy", "twap", "--set", "amount=5"), "Expected at most 4 slices"),
+        (("run", "--program", "dca,amount"), "expected NAME=VALUE"),
+        (("run", "--program", "dac", "--minutes", "0.01"), "There is no program 'dac'. Did you mean 'dca'"),
+        (("run", "--program", "dca:NOPE", "--minutes", "0.01"), "There is no token of this session 'NOPE'"),
+        (("run", "--account", "nobody"), "There is no account 'nobody'"),
+    ],
+)
+def test_a_wrong_word_about_accounts_configurations_or_programs_gets_one_clear_sentence(call, words, sentence):
+    shown = call(*words)
+    assert shown.exit_code == 2, shown.output
+    assert sentence in shown.output
+    assert "Traceback" not in shown.output

@@ -1,7 +1,7 @@
 import pytest
 
 from tests.web.conftest import begin, go_on
-from workbench.actions.open_account import default_account
+from workbench.actions.open_account import default_account, open_account
 from workbench.domain.params import param_fields
 from workbench.store import reads
 from workbench.strategies import shelf
@@ -121,3 +121,15 @@ def test_every_strategy_has_a_slider_for_each_of_its_parameters(client, name):
 
 def test_an_unknown_strategy_in_the_address_is_refused(client):
     assert client.get("/paper-trading/dashboard/parameters?strategy=nope").status_code == 404
+
+
+def test_the_bot_of_another_account_is_started_and_stopped_on_its_own_page(client, desk):
+    second = open_account(desk, "Second", 5_000)
+    answer = client.post("/paper-trading/bot/start?account=Second", data=GOOD, follow_redirects=False)
+    assert answer.headers["location"] == "/paper-trading/?account=Second&said=started"
+    assert going(desk) is None
+    with desk.store.read() as connection:
+        assert reads.active_session(connection, second).configuration.parameters == {"fast": 3, "slow": 9}
+    block = client.post("/paper-trading/bot/stop?answer=block&account=Second")
+    assert "The bot stops" in block.text
+    assert client.post("/paper-trading/bot/start?account=nobody", data=GOOD).status_code == 404

@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from workbench.actions.open_account import default_account
+from workbench.actions.open_account import default_account, open_account
 from workbench.store import reads
 from workbench.web.pages import PAGES, dashboard, portfolio, trades
 
@@ -186,3 +186,22 @@ def test_no_page_asks_by_a_name_that_its_feed_has_taken():
     taken = {"page", "after", "prices"}
     for page in PAGES:
         assert not taken & set(page.query.__struct_fields__), page.name
+
+
+def test_a_page_can_be_looked_at_for_another_account_and_its_links_stay_with_it(pages, traded):
+    second = open_account(traded, "Second one", 4_321, unique=True)
+    for page in PAGES:
+        text = pages.get(page.path, params={"account": "Second one"}).text
+        assert f'<option value="{second}" selected>Second one</option>' in text
+        for other in PAGES:
+            assert f'href="{other.path}?account=Second+one"' in text
+        assert "account=Second+one" in re.search(r'hx-sse:connect="([^"]+)"', text)[1]
+    text = pages.get("/paper-trading/", params={"account": second}).text
+    assert "4,321.00" in text
+    assert f'action="/paper-trading/bot/start?account={second}"' in text
+
+
+def test_an_account_that_there_is_not_is_said(pages):
+    answer = pages.get("/paper-trading/trades/?account=nobody")
+    assert answer.status_code == 404
+    assert "There is no account &#39;nobody&#39;" in answer.text

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -85,7 +86,10 @@ class Setting(msgspec.Struct, frozen=True):
 
 
 class BotView(msgspec.Struct, frozen=True):
-    """The bot: a session on its way, or the form, with the last session's end above it."""
+    """The bot: a session on its way, or the form, with the last session's end above it.
+
+    `whose` is what an address says of the account that is looked at; empty for the default one.
+    """
 
     session: SessionRow | None
     last: SessionRow | None
@@ -93,13 +97,14 @@ class BotView(msgspec.Struct, frozen=True):
     settings: tuple[Setting, ...]
     now: int
     said: Said | None = None
+    whose: str = ""
 
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
     """Return the bot as it is."""
     wanted = asking.query.strategy or reads.active_configuration(connection, asking.account).configuration.strategy
     shelf.get(wanted, "strategy")
-    view = bot_view(connection, asking.account, asking.now, {"strategy": wanted})
+    view = bot_view(connection, asking, {"strategy": wanted})
     if view.session is None:
         return view
     # What was said on the way here holds as long as it has not happened.
@@ -109,18 +114,20 @@ def look_at_bot(connection: Connection, asking: Asking) -> BotView:
 
 def bot_view(
     connection: Connection,
-    account: str,
-    now: int,
+    asking: Asking,
     values: Mapping[str, str],
     problem: Refused | None = None,
     said: Said | None = None,
 ) -> BotView:
     """Return the bot as it is, with what somebody put into the form and what was wrong with it."""
+    account, now = asking.account, asking.now
+    whose = f"account={quote(asking.query.account)}" if asking.query.account else ""
     going = reads.active_session(connection, account)
     if going is not None:
-        return BotView(going, None, None, settings_of(going), now, said)
+        return BotView(going, None, None, settings_of(going), now, said, whose)
     newest = reads.sessions(connection, account, limit=1)
-    return BotView(None, newest[0] if newest else None, bot_form(values, problem, reads.terms(connection, account)), (), now, said)
+    form = bot_form(values, problem, reads.terms(connection, account))
+    return BotView(None, newest[0] if newest else None, form, (), now, said, whose)
 
 
 def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -> BotForm:

@@ -14,7 +14,6 @@ from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from workbench import jobs
-from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
@@ -22,8 +21,9 @@ from workbench.domain.terms import Terms
 from workbench.errors import NotFound, Refused
 from workbench.store import reads
 from workbench.web.bot import BOT, STARTED, STOPPED, Said, bot_form, bot_view, read_form
-from workbench.web.page import draw, draw_view
+from workbench.web.page import Asking, draw, draw_view, owner_of
 from workbench.web.pages import PAGES, WebRequest, dashboard, html
+from workbench.web.pages.dashboard import DashboardQuery
 
 Answer = Literal["page", "block"]
 
@@ -38,47 +38,52 @@ class NothingRuns(Refused):
 
 
 @post("/paper-trading/bot/start", name="bot_start", status_code=200)
-async def start(request: WebRequest, state: State, answer: FromQuery[Answer] = "page") -> Response[Any]:
+async def start(
+    request: WebRequest, state: State, answer: FromQuery[Answer] = "page", account: FromQuery[str] = ""
+) -> Response[Any]:
     """Start the bot as the form says."""
     form = await request.form()
     values = {name: value for name, value in form.items() if isinstance(value, str)}
-    return await sync_to_thread(_start, state.desk, values, answer)
+    return await sync_to_thread(_start, state.desk, values, answer, DashboardQuery(account=account))
 
 
-def _start(desk: Desk, values: dict[str, str], answer: Answer) -> Response[Any]:
-    account = default_account(desk)
+def _start(desk: Desk, values: dict[str, str], answer: Answer, query: DashboardQuery) -> Response[Any]:
+    account = owner_of(desk, query)
     try:
         with desk.store.read() as connection:
             terms = reads.terms(connection, account)
         row = start_session(desk, account, read_form(values, terms))
     except Refused as problem:
-        return _answer(desk, account, answer, values, problem)
+        return _answer(desk, account, query, answer, values, problem)
     jobs.hasten(row.id)
-    return _answer(desk, account, answer, values, said=STARTED, ending="started")
+    return _answer(desk, account, query, answer, values, said=STARTED, ending="started")
 
 
 @post("/paper-trading/bot/stop", name="bot_stop", status_code=200)
-async def stop(request: WebRequest, state: State, answer: FromQuery[Answer] = "page") -> Response[Any]:
+async def stop(
+    request: WebRequest, state: State, answer: FromQuery[Answer] = "page", account: FromQuery[str] = ""
+) -> Response[Any]:
     """Stop the bot; positions stay unless the form says to close them."""
     form = await request.form()
-    return await sync_to_thread(_stop, state.desk, form.get("close_positions") == "yes", answer)
+    return await sync_to_thread(_stop, state.desk, form.get("close_positions") == "yes", answer, DashboardQuery(account=account))
 
 
-def _stop(desk: Desk, close: bool, answer: Answer) -> Response[Any]:
-    account = default_account(desk)
+def _stop(desk: Desk, close: bool, answer: Answer, query: DashboardQuery) -> Response[Any]:
+    account = owner_of(desk, query)
     try:
         row = stop_session(desk, account, "stopped on the dashboard", close)
     except NotFound:
-        return _answer(desk, account, answer, {}, NothingRuns())
+        return _answer(desk, account, query, answer, {}, NothingRuns())
     except Refused as problem:
-        return _answer(desk, account, answer, {}, problem)
+        return _answer(desk, account, query, answer, {}, problem)
     jobs.hasten(row.id)
-    return _answer(desk, account, answer, {}, said=STOPPED, ending="stopped")
+    return _answer(desk, account, query, answer, {}, said=STOPPED, ending="stopped")
 
 
 def _answer(
     desk: Desk,
     account: str,
+    query: DashboardQuery,
     answer: Answer,
     values: dict[str, str],
     problem: Refused | None = None,
@@ -87,13 +92,17 @@ def _answer(
 ) -> Response[Any]:
     """Return the bot as it is now: the block alone, the page with what was wrong, or the way back to the page."""
     if problem is None and answer == "page":
-        return Redirect(f"{dashboard.PAGE.path}?{urlencode({'said': ending})}", status_code=303)
+        return Redirect(
+            f"{query.address(dashboard.PAGE.path)}{'&' if query.kept() else '?'}{urlencode({'said': ending})}", status_code=303
+        )
     status = problem.status if problem is not None else 200
     with desk.store.read() as connection:
-        view = bot_view(connection, account, desk.now(), values, problem, _told(problem, values) if problem else said)
+        view = bot_view(
+            connection, Asking(account, query, desk.now()), values, problem, _told(problem, values) if problem else said
+        )
     if answer == "block":
         return html(draw_view(dashboard.PAGE, BOT, view), status)
-    return html(draw(dashboard.PAGE, PAGES, desk, account, dashboard.DashboardQuery(), bot=view), status)
+    return html(draw(dashboard.PAGE, PAGES, desk, account, query, bot=view), status)
 
 
 def _told(problem: Refused, values: dict[str, str]) -> Said:

@@ -17,11 +17,10 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from workbench.actions.open_account import default_account
 from workbench.desk import Desk
 from workbench.errors import Invalid, NotFound
 from workbench.store import reads
-from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block
+from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block, owner_of
 from workbench.web.pages import PAGES, WebRequest, page_named
 
 log = logging.getLogger(__name__)
@@ -285,7 +284,7 @@ async def live_feed(request: WebRequest, state: State, page: FromQuery[str] = "d
     cursor = _whole(resumed or given.get("after", "0"), "Last-Event-ID" if resumed else "after")
     # Who resumes has been gone for a while: the prices that it knew are old.
     prices = 0 if resumed else _whole(given.get("prices", "0"), "prices")
-    account = await asyncio.to_thread(default_account, live.desk)
+    account = await asyncio.to_thread(owner_of, live.desk, query)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return Stream(live.read(found, account, query, cursor, prices), media_type="text/event-stream", headers=headers)
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
+from workbench.actions.open_account import DEFAULT_ACCOUNT, default_account
 from workbench.desk import Desk
 from workbench.domain.events import KINDS
 from workbench.errors import Invalid, NotFound
@@ -19,6 +20,8 @@ from workbench.store import reads
 from workbench.web import render
 
 ROOT: Final = "/paper-trading"
+OWNERS: Final = 20
+"""Accounts that can be chosen at the head of a page."""
 PRICES_CHANGED: Final = "PricesChanged"
 """Prices that arrive are no event of the log; this is the name by which a block asks to hear of them."""
 SESSION_KINDS: Final = frozenset({*(kind for kind in KINDS if kind.startswith("Session")), "StopRequested", "ConfigurationChanged"})
@@ -32,9 +35,16 @@ class Query(msgspec.Struct, frozen=True):
     ----------
     passing
         The names that matter to one drawing only, and neither to the links on the page nor to its feed.
+
+    Parameters
+    ----------
+    account
+        Whose page it is: an account's id or name; the default one's where empty.
     """
 
     passing: ClassVar[frozenset[str]] = frozenset()
+
+    account: str = ""
 
     def kept(self) -> dict[str, str]:
         """Return what differs from the defaults, as an address writes it."""
@@ -85,9 +95,18 @@ class Block(msgspec.Struct, frozen=True):
 class Link(msgspec.Struct, frozen=True):
     """A place in the navigation."""
 
+    page: str
     title: str
     address: str
     icon: str
+    current: bool
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """An account that a page may be shown of."""
+
+    id: str
+    name: str
     current: bool
 
 
@@ -96,6 +115,8 @@ class Shell(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
+    owners
+        The accounts that may be chosen, with the one that is shown; empty where there is but one.
     feed
         The address of the live feed for this page, with the cursor that it was drawn at.
     now
@@ -105,8 +126,13 @@ class Shell(msgspec.Struct, frozen=True):
     title: str
     page: str
     links: tuple[Link, ...]
+    owners: tuple[Owner, ...]
     feed: str
     now: int
+
+    def to(self, page: str) -> str:
+        """Return the address of another page, for the account that is looked at."""
+        return next(link.address for link in self.links if link.page == page)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,6 +204,20 @@ class Page(msgspec.Struct, frozen=True):
             raise Invalid(field, what[:1].lower() + what[1:], wanted.get(field, "something else")) from problem
 
 
+def owner_of(desk: Desk, query: Query) -> str:
+    """Return the account whose page an address asks for.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that name.
+    """
+    if not query.account:
+        return default_account(desk)
+    with desk.store.read() as connection:
+        return reads.find_account(connection, query.account)
+
+
 def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, **given: Any) -> str:
     """Return a whole page, drawn from one snapshot.
 
@@ -190,14 +230,25 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
         asking = Asking(account, query, desk.now())
         parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
         cursor, prices = reads.last_id(connection), reads.newest_price_ts(connection)
+        owners = _owners(connection, account)
     live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
-    shell = Shell(page.title, page.name, links(pages, page.name), f"{ROOT}/live?{urlencode(live)}", asking.now)
+    places = links(pages, page.name, query.account)
+    shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live)}", asking.now)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
 
 
-def links(pages: tuple[Page, ...], current: str = "") -> tuple[Link, ...]:
-    """Return the navigation."""
-    return tuple(Link(page.title, page.path, page.icon, page.name == current) for page in pages)
+def links(pages: tuple[Page, ...], current: str = "", account: str = "") -> tuple[Link, ...]:
+    """Return the navigation; it stays with the account that is looked at."""
+    whose = f"?{urlencode({'account': account})}" if account else ""
+    return tuple(Link(page.name, page.title, page.path + whose, page.icon, page.name == current) for page in pages)
+
+
+def _owners(connection: Connection, account: str) -> tuple[Owner, ...]:
+    """Return the accounts to choose from, the default one first and then the newest."""
+    rows = reads.accounts(connection, limit=OWNERS)
+    rows += [] if any(row.id == account for row in rows) else [reads.account(connection, account)]
+    rows.sort(key=lambda row: row.id != DEFAULT_ACCOUNT)
+    return tuple(Owner(row.id, row.name, row.id == account) for row in rows) if len(rows) > 1 else ()
 
 
 def draw_block(page: Page, block: Block, connection: Connection, asking: Asking) -> str:

@@ -36,10 +36,13 @@ def epoch_shape(row: EpochRow) -> Json:
     }  # fmt: skip
 
 
-@get("/paper-trading/api/accounts/", sync_to_thread=True)
-def every(state: State) -> Response[bytes]:
+@get("/paper-trading/api/accounts/")
+async def every(state: State) -> Response[bytes]:
     """List the accounts, the newest first."""
-    desk: Desk = state.desk
+    return await sync_to_thread(_every, state.desk)
+
+
+def _every(desk: Desk) -> Response[bytes]:
     default_account(desk)
     with desk.store.read() as connection:
         rows = reads.accounts(connection)

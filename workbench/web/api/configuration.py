@@ -46,10 +46,13 @@ def _change_shape(change: Change) -> Json:
     return {"field": change.field, "label": change.label, "before": change.before, "after": change.after}
 
 
-@get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"], sync_to_thread=True)
-def active(state: State) -> Response[bytes]:
+@get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"])
+async def active(state: State) -> Response[bytes]:
     """Tell the active configuration."""
-    desk: Desk = state.desk
+    return await sync_to_thread(_active, state.desk)
+
+
+def _active(desk: Desk) -> Response[bytes]:
     account = default_account(desk)
     with desk.store.read() as connection:
         row, realism = reads.active_configuration(connection, account), reads.paper_trading_config(connection, account)

@@ -12,9 +12,8 @@ from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
-from workbench.actions.open_account import default_account
 from workbench.desk import Desk
-from workbench.web.page import ROOT, Asking, Page, draw, draw_block
+from workbench.web.page import ROOT, Asking, Page, draw, draw_block, owner_of
 from workbench.web.pages import dashboard, portfolio, trades
 
 PAGES: Final[tuple[Page, ...]] = (dashboard.PAGE, portfolio.PAGE, trades.PAGE)
@@ -39,12 +38,12 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
     def whole(request: WebRequest, state: State) -> Response[str]:
         desk: Desk = state.desk
         query = page.ask(dict(request.query_params))
-        return html(draw(page, PAGES, desk, default_account(desk), query))
+        return html(draw(page, PAGES, desk, owner_of(desk, query), query))
 
     def part(request: WebRequest, state: State, block: FromPath[str]) -> Response[str]:
         desk: Desk = state.desk
         found, query = page.block(block), page.ask(dict(request.query_params))
-        account = default_account(desk)
+        account = owner_of(desk, query)
         with desk.store.read() as connection:
             return html(draw_block(page, found, connection, Asking(account, query, desk.now())))
 

@@ -59,6 +59,7 @@ class FiltersView(msgspec.Struct, frozen=True):
     sides: tuple[Option, ...]
     sessions: tuple[Option, ...]
     sort: str
+    account: str
     is_set: bool
 
 
@@ -120,6 +121,7 @@ def look_at_filters(connection: Connection, asking: Asking) -> FiltersView:
         tuple(Option(name, name, name == query.side) for name in ("buy", "sell")),
         tuple(Option(id_, label, id_ == query.session) for id_, label in known.items()),
         query.sort if query.sort != "-time" else "",
+        query.account,
         is_filtered(query),
     )
 
