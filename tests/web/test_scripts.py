@@ -177,7 +177,7 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
     page.wait_for_url("**/trades/?token=WETH")
 
 
-@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "nothing/here"])
+@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "strategies/", "nothing/here"])
 def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     session = begin(desk)
     go_on(desk, clock, session, 3)

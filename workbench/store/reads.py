@@ -505,7 +505,9 @@ def program_run(connection: Connection, id_: int) -> RunRow:
     NotFound
         If there is none.
     """
-    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first()
+    # A number that no column could hold is none of them.
+    known = 0 < id_ < 2**63
+    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("program run", str(id_))
     return _run(connection, row)

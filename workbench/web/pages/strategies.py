@@ -12,7 +12,7 @@ from workbench.domain.money import NO_CASH
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import shelf
 from workbench.store import reads
-from workbench.store.rows import RunRow
+from workbench.store.rows import Quote, RunRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
 from workbench.web.page import CASH_KINDS, PROGRAM_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
@@ -24,7 +24,8 @@ MOST_ACTIVE: Final = 100
 _MOVED: Final = SESSION_KINDS | CASH_KINDS | PROGRAM_KINDS | {"OrderFilled", "EquityMarked"}
 _OF_A_RUN: Final = (PauseProgram, ResumeProgram, CancelProgram)
 _ASKED: Final[dict[type, str]] = {PauseProgram: "pausing", ResumeProgram: "resuming", CancelProgram: "cancelling"}
-_STEPS: Final = {"grid": "round trips"}
+_STEPS: Final = {"grid": "round trip"}
+"""What a step of a program is called, where it is not a slice."""
 
 SAID: Final = {
     "paused": Said("The program pauses before the next bar."),
@@ -167,11 +168,12 @@ def active_view(connection: Connection, account: str, now: int, said: Said | Non
     waiting = reads.waiting_commands(connection, going.id) if going is not None else []
     # The number of a run counts within its session, and only the one on its way is asked anything.
     asked = {command.run: _ASKED[type(command)] for command in waiting if isinstance(command, _OF_A_RUN)}
-    symbols = {quote.instrument.key: quote.instrument.symbol for quote in reads.quotes(connection, count=1)}
+    quotes = {quote.instrument.key: quote for quote in reads.quotes(connection, count=1)}
+    symbols = {key: quote.instrument.symbol for key, quote in quotes.items()}
     starts = [command for command in waiting if isinstance(command, StartProgram)]
     starting = tuple(_named(command, symbols) for command in starts)
     refused = _refused(connection, going.id, symbols) if going is not None and not starts else ""
-    lines = tuple(run_line(row, asked.get(row.run.id, "")) for row in rows)
+    lines = tuple(run_line(_priced(row, quotes.get(row.run.instrument)), asked.get(row.run.id, "")) for row in rows)
     return ActiveView(lines, starting, refused, going is not None, now, said)
 
 
@@ -195,12 +197,17 @@ def run_line(row: RunRow, asked: str = "") -> RunLine:
         What it has been asked to become and is not yet, such as `"pausing"`.
     """
     run = row.run
-    steps = _STEPS.get(run.program, "slices")
-    words = f"{run.done} of {run.steps} {steps}" if run.steps else f"{run.done} {steps}" if run.memory else "not begun"
+    step = _STEPS.get(run.program, "slice") + ("" if (run.steps or run.done) == 1 else "s")
+    words = f"{run.done} of {run.steps} {step}" if run.steps else f"{run.done} {step}" if run.memory else "not begun"
     share = float(row.result / run.spent) if run.spent else None
     return RunLine(
         row, _title(run.program), asked or run.status.lower(), Progress(run.done, run.steps, words), share, bool(asked)
     )  # fmt: skip
+
+
+def _priced(row: RunRow, quote: Quote | None) -> RunRow:
+    """Return a run with the market's price where it has not traded yet and so knows none."""
+    return msgspec.structs.replace(row, price=quote.price) if row.price is None and quote is not None else row
 
 
 def _active(connection: Connection, account: str) -> list[RunRow]:
