@@ -85,6 +85,7 @@ def test_every_kind_of_event_that_a_page_shows_is_listened_to():
         "SessionStarted",
         "SessionStopped",
         "SessionFailed",
+        "ProgramAdvanced",
         PRICES_CHANGED,
     } <= heard
 

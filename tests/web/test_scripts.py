@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.web.conftest import begin, go_on
@@ -177,7 +178,7 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
     page.wait_for_url("**/trades/?token=WETH")
 
 
-@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "nothing/here"])
+@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "strategies/", "nothing/here"])
 def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     session = begin(desk)
     go_on(desk, clock, session, 3)
@@ -198,3 +199,41 @@ def test_everything_can_be_reached_by_keyboard(page, site):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.name"))
     assert {"bot-strategy", "p.fast", "stop_loss_pct", "bot-start", "thoughts"} <= set(reached)
+
+
+def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 0.1)
+    page.goto(f"{site.address}strategies/")
+    live(page)
+    page.evaluate("window.neverReloaded = true")
+    page.select_option("#start-symbol", "AERO")
+    page.select_option("#start-program", "grid")
+    page.wait_for_selector("[name='p.lower']")
+    low = page.input_value("[name='p.lower']")
+    page.select_option("#start-symbol", "WETH")
+    expect(page.locator("[name='p.lower']")).not_to_have_value(low)
+    page.fill("[name='p.levels']", "1")
+    page.click("#program-start")
+    page.wait_for_selector("#wrong-p-levels")
+    assert page.input_value("[name='p.levels']") == "1"
+    assert page.evaluate("document.activeElement.className") == "said bad"
+    page.fill("[name='p.levels']", "4")
+    page.fill("[name='p.amount_per_level']", "20")
+    page.uncheck("[name='p.stop_on_breakout'][type=checkbox]")
+    page.click("#program-start")
+    page.wait_for_selector("#form .said:not(.bad)")
+    go_on(desk, clock, session, 0.1)
+    page.wait_for_selector(".runs .chip.running")
+    page.click(".runs button:text('Pause')")
+    page.wait_for_selector(".runs .chip.pausing")
+    assert page.evaluate("document.activeElement.className") == "said"
+    go_on(desk, clock, session, 0.1)
+    page.wait_for_selector(".runs .chip.paused")
+    page.click(".runs button:text('Cancel and sell')")
+    page.wait_for_selector(".runs .chip.cancelling")
+    go_on(desk, clock, session, 0.3)
+    page.wait_for_selector("#history .chip.cancelled")
+    assert page.evaluate("window.neverReloaded") is True
+    # A refusal that comes back as 422 is a resource that the browser's console tells of.
+    assert [text for text in page.said if "422" not in text] == []

@@ -96,9 +96,9 @@ def stream_events(connection: Connection, stream: str, kinds: Iterable[str] = ()
         yield _row(row)
 
 
-def newest_first(connection: Connection, stream: str, kind: str) -> Iterator[LogRow]:
-    """Yield a stream's events of one kind, the newest first; whoever reads them stops where it has enough."""
-    query = select(table).where(table.c.stream == stream, table.c.kind == kind).order_by(table.c.seq.desc())
+def newest_first(connection: Connection, stream: str, kind: str, after: int = 0) -> Iterator[LogRow]:
+    """Yield a stream's events of one kind after one of its numbers, the newest first; whoever has enough stops reading."""
+    query = select(table).where(table.c.stream == stream, table.c.kind == kind, table.c.seq > after).order_by(table.c.seq.desc())
     for row in connection.execution_options(yield_per=500).execute(query):
         yield _row(row)
 

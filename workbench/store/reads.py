@@ -8,8 +8,10 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
+from workbench.domain.commands import Command
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
+from workbench.domain.events import CommandRefused
 from workbench.domain.money import EXACT, NO_CASH, per_unit, product
 from workbench.domain.presets import mode_of
 from workbench.domain.programs import ProgramRun, RunStatus
@@ -20,7 +22,7 @@ from workbench.engine.state import State
 from workbench.errors import Invalid, NotFound
 from workbench.store import recorded
 from workbench.store import tables as t
-from workbench.store.log import LogRow, events_after, last_id
+from workbench.store.log import LogRow, events_after, head, last_id, newest_first
 from workbench.store.rows import (
     AccountRow,
     ConfigurationRow,
@@ -38,8 +40,8 @@ from workbench.store.rows import (
 __all__ = [
     "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
     "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
-    "last_id", "last_state", "latest_thoughts", "newest_price_ts", "paper_trading_config", "positions", "program_run",
-    "program_runs", "quotes", "session", "sessions", "terms", "thoughts", "trades",
+    "last_id", "last_state", "latest_thoughts", "newest_price_ts", "paper_trading_config", "positions", "program_counts",
+    "program_run", "program_runs", "quotes", "refusals", "session", "sessions", "terms", "thoughts", "trades", "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -459,11 +461,21 @@ def _thought(id_: int, session: str, thought: Thought, latest: bool = False) -> 
 
 
 def program_runs(
-    connection: Connection, account: str = "", session: str = "", active: bool = False, limit: int = 50, before: int | None = None
+    connection: Connection,
+    account: str = "",
+    session: str = "",
+    active: bool | None = None,
+    limit: int = 50,
+    before: int | None = None,
 ) -> list[RunRow]:
-    """Return program runs, newest first; of all accounts and sessions where none is named, only those that go on if `active`.
+    """Return program runs, newest first; of all accounts and sessions where none is named.
 
     What a run holds is taken at the newest price that is known.
+
+    Parameters
+    ----------
+    active
+        Only those that go on, or only those that have ended where False.
     """
     columns = t.program_runs.c
     query = select(t.program_runs).order_by(columns.id.desc()).limit(limit)
@@ -471,11 +483,18 @@ def program_runs(
         query = query.where(columns.account == account)
     if session:
         query = query.where(columns.session == session)
-    if active:
-        query = query.where(columns.status.in_([status.value for status in RunStatus if status.is_active]))
+    if active is not None:
+        query = query.where(columns.status.in_([status.value for status in RunStatus if status.is_active is active]))
     if before is not None:
         query = query.where(columns.id < before)
     return [_run(connection, row) for row in connection.execute(query).all()]
+
+
+def program_counts(connection: Connection, account: str) -> dict[RunStatus, int]:
+    """Return how many of an account's program runs have each status; those that none has are left out."""
+    columns = t.program_runs.c
+    query = select(columns.status, func.count()).where(columns.account == account).group_by(columns.status)
+    return {RunStatus(status): count for status, count in connection.execute(query).all()}
 
 
 def program_run(connection: Connection, id_: int) -> RunRow:
@@ -486,7 +505,9 @@ def program_run(connection: Connection, id_: int) -> RunRow:
     NotFound
         If there is none.
     """
-    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first()
+    # A number that no column could hold is none of them.
+    known = 0 < id_ < 2**63
+    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("program run", str(id_))
     return _run(connection, row)
@@ -549,6 +570,27 @@ def sessions(connection: Connection, account: str = "", limit: int = 50) -> list
     if account:
         query = query.where(columns.account == account)
     return [_session(row) for row in connection.execute(query)]
+
+
+def waiting_commands(connection: Connection, session: str) -> list[Command]:
+    """Return what was asked of a session and has not been applied yet, oldest first."""
+    columns = t.commands.c
+    query = select(columns.body).where(columns.session == session, columns.after_steps.is_(None)).order_by(columns.id)
+    decoded: list[Command] = [msgspec.json.decode(body, type=Command) for body in connection.execute(query).scalars()]
+    return decoded
+
+
+def refusals(connection: Connection, session: str, among: int = 500) -> list[tuple[int, CommandRefused]]:
+    """Return what a session could not do of what it was asked lately, newest first, each with its log id.
+
+    Parameters
+    ----------
+    among
+        How many of its newest events are looked at.
+    """
+    newest, _ = head(connection, session)
+    rows = newest_first(connection, session, "CommandRefused", after=newest - among)
+    return [(row.id, row.event) for row in rows if isinstance(row.event, CommandRefused)]
 
 
 def _session(row: Row[Any]) -> SessionRow:

@@ -25,6 +25,7 @@ OWNERS: Final = 20
 PRICES_CHANGED: Final = "PricesChanged"
 """Prices that arrive are no event of the log; this is the name by which a block asks to hear of them."""
 SESSION_KINDS: Final = frozenset({*(kind for kind in KINDS if kind.startswith("Session")), "StopRequested", "ConfigurationChanged"})
+PROGRAM_KINDS: Final = frozenset(kind for kind in KINDS if kind.startswith("Program"))
 CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "PositionsRevalued"})
 
 

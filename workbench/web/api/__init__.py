@@ -2,6 +2,8 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from workbench.web.api import account, bot, configuration, data
+from workbench.web.api import account, bot, configuration, data, strategies
 
-handlers: list[HTTPRouteHandler] = [*bot.handlers, *data.handlers, *configuration.handlers, *account.handlers]
+handlers: list[HTTPRouteHandler] = [
+    *bot.handlers, *data.handlers, *configuration.handlers, *account.handlers, *strategies.handlers,
+]  # fmt: skip

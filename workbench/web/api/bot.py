@@ -14,14 +14,17 @@ from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
 from workbench.domain.params import with_fields
-from workbench.domain.sessions import SessionRequest
+from workbench.domain.sessions import ProgramRequest, SessionRequest
 from workbench.domain.terms import OPTIONS, Terms
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid
 from workbench.store import reads
-from workbench.web.api.envelope import Json, answer, read_body, session_shape
+from workbench.web.api.envelope import Json, answer, know_fields, read_body, session_shape, text_of
 
 _REQUEST_FIELDS: Final = ("mode", "source", "dataset", "symbols", "timeframe", "speed", "runtime_minutes", "seed")
-START_FIELDS: Final = (*_REQUEST_FIELDS, "session_name", "account", "configuration", "strategy", "parameters", "cash", *OPTIONS)
+START_FIELDS: Final = (
+    *_REQUEST_FIELDS, "session_name", "account", "configuration", "strategy", "parameters", "programs", "cash", *OPTIONS,
+)  # fmt: skip
+PROGRAM_FIELDS: Final = ("program", "symbol", "parameters")
 STOP_FIELDS: Final = ("reason", "close_positions")
 
 
@@ -47,7 +50,7 @@ def _whose(desk: Desk, body: Json) -> tuple[str | None, Terms]:
     """Return the account that a session is for, None for one of its own, and the terms that the body changes."""
     if body.get("mode") == "replay":
         return None, Terms()
-    name, saved = _text(body, "account", ""), _text(body, "configuration", "")
+    name, saved = text_of(body, "account", ""), text_of(body, "configuration", "")
     account = default_account(desk)
     with desk.store.read() as connection:
         if name:
@@ -69,10 +72,8 @@ def read_start(body: Json, base: Terms) -> SessionRequest:
     Invalid
         If a value has the wrong type or is out of bounds.
     """
-    for name in body:
-        if name not in START_FIELDS:
-            raise NotFound("field", name, START_FIELDS, field=name)
-    strategy = _text(body, "strategy", base.configuration.strategy)
+    know_fields(body, START_FIELDS)
+    strategy = text_of(body, "strategy", base.configuration.strategy)
     same = strategy == base.configuration.strategy
     parameters = (base.configuration.parameters if same else {}) if body.get("parameters") is None else body["parameters"]
     if not isinstance(parameters, dict):
@@ -94,23 +95,47 @@ def read_start(body: Json, base: Terms) -> SessionRequest:
     fields = {name: body[name] for name in _REQUEST_FIELDS if name in body}
     for name in ("mode", "source", "dataset", "timeframe"):
         if name in fields:
-            fields[name] = _text(body, name, "")
+            fields[name] = text_of(body, name, "")
     if "symbols" in fields:
         fields["symbols"] = _symbols(fields["symbols"])
     if "seed" in fields and (isinstance(fields["seed"], bool) or not isinstance(fields["seed"], int)):
         raise Invalid("seed", "a whole number", fields["seed"])
     return SessionRequest(
-        **fields, configuration=configuration, costs=terms.costs, realism=terms.realism, name=_text(body, "session_name", "")[:120]
+        **fields,
+        configuration=configuration,
+        costs=terms.costs,
+        realism=terms.realism,
+        name=text_of(body, "session_name")[:120],
+        programs=_programs(body.get("programs")),
     )
 
 
-def _text(body: Json, name: str, default: str) -> str:
-    value = body.get(name)
+def _programs(value: Any) -> tuple[ProgramRequest, ...]:
+    """Return the programs that a session is to start with; whether there are such is found out when it is started."""
     if value is None:
-        return default
-    if not isinstance(value, str):
-        raise Invalid(name, "a text", value)
-    return value
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise Invalid("programs", 'a list such as [{"program": "dca", "symbol": "WETH", "parameters": {"amount": 500}}]', value)
+    return tuple(map(read_program, value))
+
+
+def read_program(body: Json) -> ProgramRequest:
+    """Return the program that a body asks for.
+
+    Raises
+    ------
+    NotFound
+        If a field is unknown.
+    Invalid
+        If a value has the wrong type, or no program is named.
+    """
+    know_fields(body, PROGRAM_FIELDS)
+    program, symbol, parameters = text_of(body, "program"), text_of(body, "symbol"), body.get("parameters")
+    if not program:
+        raise Invalid("program", "a program's name, such as 'dca'", body.get("program"))
+    if parameters is not None and not isinstance(parameters, dict):
+        raise Invalid("parameters", "an object of names and values", parameters)
+    return ProgramRequest(program, symbol, parameters or {})
 
 
 def _symbols(value: Any) -> tuple[str, ...]:
@@ -127,13 +152,11 @@ async def stop(request: Request[Any, Any, State], state: State) -> Response[byte
 
 
 def _stop(desk: Desk, body: Json) -> Response[bytes]:
-    for name in body:
-        if name not in STOP_FIELDS:
-            raise NotFound("field", name, STOP_FIELDS, field=name)
+    know_fields(body, STOP_FIELDS)
     close = body.get("close_positions", False)
     if not isinstance(close, bool):
         raise Invalid("close_positions", "true or false", close)
-    reason = _text(body, "reason", "asked to stop")[:500]
+    reason = text_of(body, "reason", "asked to stop")[:500]
     row = stop_session(desk, default_account(desk), reason, close, by="api")
     jobs.hasten(row.id)
     told = session_shape(row, desk.now())

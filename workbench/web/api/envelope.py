@@ -9,8 +9,8 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from workbench.domain.bars import as_datetime
-from workbench.errors import Malformed
-from workbench.store.rows import Figures, PositionRow, SessionRow, ThoughtRow, TradeRow
+from workbench.errors import Invalid, Malformed, NotFound
+from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
 
 Json = dict[str, Any]
 
@@ -69,6 +69,35 @@ async def read_body(request: Request[Any, Any, State]) -> Json:
     return body
 
 
+def know_fields(body: Json, names: tuple[str, ...]) -> None:
+    """Refuse a body with a field that is not one of these.
+
+    Raises
+    ------
+    NotFound
+        Naming the field, and the nearest one that there is.
+    """
+    for name in body:
+        if name not in names:
+            raise NotFound("field", name, names, field=name)
+
+
+def text_of(body: Json, name: str, default: str = "") -> str:
+    """Return a body's text, or the default where it is left out.
+
+    Raises
+    ------
+    Invalid
+        If it is something else.
+    """
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise Invalid(name, "a text", value)
+    return value
+
+
 def listed(items: list[Json], following: int | None = None) -> Json:
     """Return a list as answers carry it; `next` is the cursor of the next page, or null."""
     return {"items": items, "next": following}
@@ -101,6 +130,38 @@ def session_shape(row: SessionRow, now: int) -> Json:
         "error": row.error or None,
         "config": row.configuration,
         "costs": row.costs,
+    }
+
+
+def run_shape(row: RunRow) -> Json:
+    """Return a program run; `progress_percent` and `total_orders` are null for one that has no end of its own."""
+    run = row.run
+    return {
+        "strategy_id": row.id,
+        "strategy_type": run.program,
+        "status": run.status.value,
+        "session_id": row.session,
+        "token_symbol": row.instrument.symbol,
+        "token_address": row.instrument.address,
+        "progress_percent": round(100 * run.done / run.steps, 2) if run.steps else None,
+        "total_orders": run.steps or None,
+        "completed_orders": run.done,
+        "failed_orders": run.failed,
+        "fills": run.fills,
+        "total_invested": run.spent,
+        "total_received": run.received,
+        "costs_paid": run.costs,
+        "quantity_held": run.held,
+        "current_price": row.price,
+        "current_pnl": row.result,
+        "current_roi": round(float(100 * row.result / run.spent), 4) if run.spent else None,
+        "average_entry": row.mean_price,
+        "started_at": iso(run.started),
+        "next_due_at": iso(run.due),
+        "completed_at": iso(run.ended),
+        "why": run.why or None,
+        "started_by_rule": run.by_rule,
+        "configuration": run.parameters,
     }
 
 

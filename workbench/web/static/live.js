@@ -171,5 +171,5 @@ document.addEventListener("htmx:response:error", (event) => {
 document.addEventListener("htmx:error", (event) => event.target !== feed && tell("That did not work: the server could not be reached."));
 document.addEventListener("htmx:after:swap", (event) => {
   // Whoever pressed a button that is gone now is led to what came of it.
-  if (event.target !== feed && document.activeElement === document.body) document.querySelector("#bot .said")?.focus();
+  if (event.target !== feed && document.activeElement === document.body) event.target.querySelector?.(".said")?.focus();
 });

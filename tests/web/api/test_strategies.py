@@ -1,0 +1,169 @@
+"""The JSON of programs: started, read, paused, resumed and cancelled; and a bot that begins with some."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.actions.test_sessions import tables
+from tests.web.api.test_api import JSON, ROOT, client, go  # noqa: F401
+from workbench.actions.open_account import default_account
+
+DCA = {"strategy_type": "dca", "token": "WETH", "parameters": {"amount": 900, "intervals": 3, "interval_hours": "0.01"}}
+GRID = {"program": "grid", "symbol": "AERO", "parameters": {"lower": "0.2", "upper": "20", "levels": 4, "amount_per_level": 50}}
+VWAP = {**DCA, "strategy_type": "vwap"}
+MANUAL = {"strategy": "manual", "symbols": ["WETH", "AERO"]}
+
+
+@pytest.fixture
+def session(client, desk, clock):  # noqa: F811
+    """A running session in which only programs trade."""
+    row = client.post(f"{ROOT}/bot/start/", json=MANUAL).json()["data"]
+    go(desk, clock, row["session_id"], 1)
+    return row["session_id"]
+
+
+def active(client):  # noqa: F811
+    return client.get(f"{ROOT}/strategies/active/").json()["data"]
+
+
+def test_a_program_is_started_read_and_steered(client, desk, clock, session):  # noqa: F811
+    assert active(client) == {"strategies": [], "count": 0, "total_invested": "0.00000000", "total_pnl": "0.00000000"}
+    asked = client.post(f"{ROOT}/strategies/", json=DCA)
+    assert asked.status_code == 200
+    assert asked.json()["data"]["message"] == "DCA in WETH starts before the next bar."
+    go(desk, clock, session, 3)
+    told = active(client)
+    (run,) = told["strategies"]
+    assert (told["count"], round(Decimal(told["total_invested"]), 2)) == (1, 300)
+    assert told["total_pnl"] == run["current_pnl"]
+    assert (run["strategy_type"], run["status"], run["token_symbol"]) == ("dca", "RUNNING", "WETH")
+    assert run["token_address"].startswith("0x")
+    assert (run["total_orders"], run["completed_orders"], run["failed_orders"]) == (3, 1, 0)
+    assert run["progress_percent"] == 33.33
+    assert run["configuration"] == {"amount": "900", "intervals": 3, "interval_hours": "0.01"}
+    assert Decimal(run["average_entry"]) > 0
+    assert run["current_roi"] == pytest.approx(100 * float(run["current_pnl"]) / 300, abs=1e-4)
+    assert run["completed_at"] is None
+    number = run["strategy_id"]
+    assert client.get(f"{ROOT}/strategies/{number}/").json()["data"] == run
+    for turn, status in (("pause", "PAUSED"), ("resume", "RUNNING")):
+        answer = client.post(f"{ROOT}/strategies/{number}/{turn}/")
+        assert answer.status_code == 200
+        assert answer.json()["data"]["strategy_id"] == number
+        go(desk, clock, session, 1)
+        assert client.get(f"{ROOT}/strategies/{number}/").json()["data"]["status"] == status
+    assert client.post(f"{ROOT}/strategies/{number}/cancel/", json={"sell": True}).status_code == 200
+    go(desk, clock, session, 3)
+    ended = client.get(f"{ROOT}/strategies/{number}/").json()["data"]
+    assert (ended["status"], Decimal(ended["quantity_held"])) == ("CANCELLED", 0)
+    assert ended["completed_at"] is not None
+    assert active(client)["count"] == 0
+    for turn in ("pause", "resume", "cancel"):
+        answer = client.post(f"{ROOT}/strategies/{number}/{turn}/")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_a_bot_begins_with_programs(client, desk, clock):  # noqa: F811
+    row = client.post(f"{ROOT}/bot/start/", json={**MANUAL, "programs": [GRID, {"program": "spot", "parameters": {"amount": 50}}]})
+    assert row.status_code == 200
+    go(desk, clock, row.json()["data"]["session_id"], 1)
+    told = active(client)
+    assert sorted((run["strategy_type"], run["token_symbol"]) for run in told["strategies"]) == [
+        ("grid", "AERO"), ("spot", "AERO"), ("spot", "WETH"),
+    ]  # fmt: skip
+    grid = next(run for run in told["strategies"] if run["strategy_type"] == "grid")
+    assert (grid["progress_percent"], grid["total_orders"], grid["average_entry"], grid["current_roi"]) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "status", "field", "sentence"),
+    [
+        ("strategies/", {}, 422, "strategy_type", "strategy_type: expected one of dca, grid"),
+        ("strategies/", {"strategy_type": 7}, 422, "strategy_type", "expected a text"),
+        ("strategies/", {**DCA, "strategy_type": "dcaa"}, 404, "strategy_type", "Did you mean 'dca'"),
+        ("strategies/", {**DCA, "token": ""}, 422, "token", "one of the session's tokens"),
+        ("strategies/", {**DCA, "token": "BTC"}, 404, "token", "Expected one of WETH, AERO"),
+        ("strategies/", {**DCA, "colour": 1}, 404, "colour", "no field 'colour'"),
+        ("strategies/", {**DCA, "parameters": [1]}, 422, "parameters", "expected an object"),
+        ("strategies/", {**DCA, "parameters": {"amuont": 1}}, 404, "amuont", "Did you mean 'amount'"),
+        ("strategies/", {**DCA, "parameters": {"amount": True}}, 422, "amount", "expected a number"),
+        ("strategies/", {**DCA, "parameters": {"amount": [1]}}, 422, "amount", "expected"),
+        ("strategies/", {**DCA, "parameters": {"amount": {}}}, 422, "amount", "expected"),
+        ("strategies/", {**DCA, "parameters": {"intervals": 1}}, 422, "intervals", "a whole number from 2"),
+        ("strategies/", {**DCA, "parameters": {"interval_hours": 0.001}}, 422, "strategy_type", "at least one bar"),
+        (
+            "strategies/",
+            {**DCA, "strategy_type": "vwap", "parameters": {"amount": 5, "curve": "x"}},
+            422,
+            "curve",
+            "24 whole numbers",
+        ),
+        (
+            "strategies/",
+            {**DCA, "strategy_type": "vwap", "parameters": {"amount": 5, "curve": [1]}},
+            422,
+            "curve",
+            "24 whole numbers",
+        ),
+        ("strategies/", {**DCA, "strategy_type": "twap", "parameters": {}}, 422, "amount", "or else a quantity to sell"),
+        (
+            "strategies/",
+            {**DCA, "strategy_type": "grid", "parameters": {**GRID["parameters"], "stop_on_breakout": "yes"}},
+            422,
+            "stop_on_breakout",
+            "true or false",
+        ),
+        ("strategies/7/pause/", {}, 404, None, "no program run '7'"),
+        ("strategies/7/resume/", {}, 404, None, "no program run '7'"),
+        ("strategies/7/cancel/", {}, 404, None, "no program run '7'"),
+        ("strategies/99999999999999999999999/cancel/", {}, 404, None, "no program run"),
+        ("strategies/7/cancel/", {"sell": "yes"}, 422, "sell", "true or false"),
+        ("strategies/7/pause/", {"sell": True}, 404, "sell", "no field 'sell'"),
+    ],
+)
+def test_nonsense_about_programs_gets_one_sentence_and_changes_nothing(client, desk, session, path, sent, status, field, sentence):  # noqa: F811
+    before = tables(desk)
+    answer = client.post(f"{ROOT}/{path}", json=sent)
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert sentence in error["message"]
+    assert error.get("field") == field
+    assert tables(desk) == before
+
+
+@pytest.mark.parametrize(
+    ("programs", "status", "sentence"),
+    [
+        ("dca", 422, "programs: expected a list such as"),
+        (["dca"], 422, "programs: expected a list such as"),
+        ([{}], 422, "program: expected a program's name"),
+        ([{"program": 7}], 422, "program: expected a text"),
+        ([{"program": "dcaa"}], 404, "Did you mean 'dca'"),
+        ([{"program": "dca", "symbol": "BTC"}], 404, "no token of this session 'BTC'"),
+        ([{"program": "dca", "token": "WETH"}], 404, "no field 'token'"),
+        ([{"program": "dca", "parameters": 5}], 422, "parameters: expected an object"),
+        ([{"program": "dca", "parameters": {"intervals": 0}}], 422, "intervals: expected a whole number"),
+    ],
+)
+def test_a_bot_does_not_begin_with_programs_that_cannot_be(client, desk, programs, status, sentence):  # noqa: F811
+    default_account(desk)
+    before = tables(desk)
+    answer = client.post(f"{ROOT}/bot/start/", json={**MANUAL, "programs": programs})
+    assert answer.status_code == status
+    assert sentence in answer.json()["error"]["message"]
+    assert tables(desk) == before
+
+
+def test_without_a_session_there_is_nowhere_to_start_a_program(client):  # noqa: F811
+    answer = client.post(f"{ROOT}/strategies/", json=DCA)
+    assert answer.status_code == 409
+    assert "No session runs" in answer.json()["error"]["message"]
+    assert active(client)["count"] == 0
+
+
+def test_there_is_nothing_at_a_number_that_no_program_has(client):  # noqa: F811
+    for number in ("7", "-1", "x", "99999999999999999999999"):
+        answer = client.get(f"{ROOT}/strategies/{number}/")
+        assert (answer.status_code, answer.json()["success"]) == (404, False)
+    answer = client.post(f"{ROOT}/strategies/7/pause/", content="{broken", headers=JSON)
+    assert answer.status_code == 400
