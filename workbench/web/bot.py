@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
@@ -121,13 +120,12 @@ def bot_view(
 ) -> BotView:
     """Return the bot as it is, with what somebody put into the form and what was wrong with it."""
     account, now = asking.account, asking.now
-    whose = f"account={quote(asking.query.account)}" if asking.query.account else ""
     going = reads.active_session(connection, account)
     if going is not None:
-        return BotView(going, None, None, settings_of(going), now, said, whose)
+        return BotView(going, None, None, settings_of(going), now, said, asking.query.whose)
     newest = reads.sessions(connection, account, limit=1)
     form = bot_form(values, problem, reads.terms(connection, account))
-    return BotView(None, newest[0] if newest else None, form, (), now, said, whose)
+    return BotView(None, newest[0] if newest else None, form, (), now, said, asking.query.whose)
 
 
 def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -> BotForm:

@@ -55,6 +55,11 @@ class Query(msgspec.Struct, frozen=True):
             if info.name not in self.passing and (value := getattr(self, info.name)) != info.default and value is not None
         }
 
+    @property
+    def whose(self) -> str:
+        """What an address says of the account that is looked at; nothing of the default one."""
+        return urlencode({"account": self.account}) if self.account else ""
+
     def address(self, path: str, **changes: object) -> str:
         """Return the address of a path that asks the same, with some answers changed."""
         changed = msgspec.structs.replace(self, **changes).kept()

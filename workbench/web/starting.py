@@ -52,13 +52,14 @@ class FormView(msgspec.Struct, frozen=True):
     session: SessionRow | None
     form: ProgramForm | None
     said: Said | None = None
+    whose: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
     """Return the form as an address asks for it."""
     wanted = asking.query.program or shelf.names()[0]
     shelf.get(wanted, "program")
-    view = form_view(connection, asking.account, {"program": wanted, "symbol": asking.query.symbol})
+    view = form_view(connection, asking, {"program": wanted, "symbol": asking.query.symbol})
     if view.form is not None and asking.query.symbol and view.form.symbol.lower() != asking.query.symbol.lower():
         raise NotFound("token of this session", asking.query.symbol, view.form.symbols, field="symbol")
     if view.session is None or asking.query.said != "started":
@@ -70,17 +71,18 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
 
 
 def form_view(
-    connection: Connection, account: str, values: Mapping[str, str], problem: Refused | None = None, said: Said | None = None
+    connection: Connection, asking: Asking, values: Mapping[str, str], problem: Refused | None = None, said: Said | None = None
 ) -> FormView:
     """Return the form with what somebody put into it and what was wrong with that."""
+    account, whose = asking.account, asking.query.whose
     going = reads.active_session(connection, account)
     if going is None or going.status is Status.STOPPING:
-        return FormView(going, None, said)
+        return FormView(going, None, said, whose)
     wanted = values.get("program", "")
     program = shelf.get(wanted if wanted in shelf.names() else shelf.names()[0])
     symbol = _symbol(going, values.get("symbol", ""))
     suggested = _suggested(connection, account, going, program, symbol)
-    return FormView(going, _form(going, program, symbol, suggested, values, problem), said)
+    return FormView(going, _form(going, program, symbol, suggested, values, problem), said, whose)
 
 
 def _symbol(session: SessionRow, wanted: str) -> str:

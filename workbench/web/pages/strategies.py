@@ -114,6 +114,7 @@ class ActiveView(msgspec.Struct, frozen=True):
     is_running: bool
     now: int
     said: Said | None = None
+    whose: str = ""
 
 
 class HistoryView(msgspec.Struct, frozen=True):
@@ -155,14 +156,15 @@ def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:
 
 def look_at_active(connection: Connection, asking: Asking) -> ActiveView:
     """Return the runs that go on."""
-    view = active_view(connection, asking.account, asking.now)
+    view = active_view(connection, asking)
     # What was said on the way here holds as long as it has not happened.
     is_coming = any(line.is_asked for line in view.lines)
     return msgspec.structs.replace(view, said=SAID.get(asking.query.said) if is_coming else None)
 
 
-def active_view(connection: Connection, account: str, now: int, said: Said | None = None) -> ActiveView:
+def active_view(connection: Connection, asking: Asking, said: Said | None = None) -> ActiveView:
     """Return the runs that go on, with a sentence for whoever has pressed a button."""
+    account = asking.account
     rows = _active(connection, account)
     going = reads.active_session(connection, account)
     waiting = reads.waiting_commands(connection, going.id) if going is not None else []
@@ -174,7 +176,7 @@ def active_view(connection: Connection, account: str, now: int, said: Said | Non
     starting = tuple(_named(command, symbols) for command in starts)
     refused = _refused(connection, going.id, symbols) if going is not None and not starts else ""
     lines = tuple(run_line(_priced(row, quotes.get(row.run.instrument)), asked.get(row.run.id, "")) for row in rows)
-    return ActiveView(lines, starting, refused, going is not None, now, said)
+    return ActiveView(lines, starting, refused, going is not None, asking.now, said, asking.query.whose)
 
 
 def look_at_history(connection: Connection, asking: Asking) -> HistoryView:
