@@ -405,13 +405,15 @@ class Projector:
 
     @_take.register(e.ProgramAdvanced | e.ProgramPaused | e.ProgramResumed | e.ProgramEnded)
     def _(self, event: e.ProgramAdvanced | e.ProgramPaused | e.ProgramResumed | e.ProgramEnded, row: LogRow) -> None:
-        key = row.stream, event.run.id
-        if key not in self._runs:
-            columns = t.program_runs.c
-            found = self.connection.execute(select(t.program_runs).where(columns.session == key[0], columns.number == key[1])).one()
-            self._runs[key] = Run(*found)
-        kept = self._runs[key]
+        kept = self._run(row.stream, event.run.id)
         kept.status, kept.body = event.run.status.value, event.run
+
+    def _run(self, session: str, number: int) -> Run:
+        if (session, number) not in self._runs:
+            columns = t.program_runs.c
+            row = self.connection.execute(select(t.program_runs).where(columns.session == session, columns.number == number)).one()
+            self._runs[session, number] = Run(*row)
+        return self._runs[session, number]
 
     @_take.register
     def _(self, event: e.SessionResumed, row: LogRow) -> None:
@@ -549,12 +551,17 @@ class Projector:
         self._add(
             t.trades, id=row.id, account=account.id, session=row.stream, ts=event.ts, instrument=instrument,
             symbol=instrument.symbol, side=event.side.value, reason=event.reason.value,
-            strategy=session.configuration.strategy, order_number=event.order, quantity=event.quantity, price=event.price,
+            strategy=self._placed_by(row, event.order) or session.configuration.strategy, order_number=event.order, quantity=event.quantity, price=event.price,
             notional=event.notional, fee=event.fee, gas=event.gas, spread_cost=event.spread_cost,
             slippage_cost=event.slippage_cost,
             impact_cost=event.impact_cost, tax=event.tax, is_maker=event.maker,
             realised=event.realised, result=result, cash=event.cash,
         )  # fmt: skip
+
+    def _placed_by(self, row: LogRow, number: int) -> str:
+        """Return the program that placed an order; nothing where none did."""
+        order = self._order(row.stream, number).body
+        return "" if order.run is None else self._run(row.stream, order.run).program
 
     def _fill_order(self, row: LogRow, fill: e.OrderFilled, left: Order | None) -> None:
         order = self._order(row.stream, fill.order)
