@@ -230,8 +230,9 @@ def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, cloc
     assert page.evaluate("document.activeElement.className") == "said"
     go_on(desk, clock, session, 0.1)
     page.wait_for_selector(".runs .chip.paused")
-    page.click(".runs button:text('Cancel and sell')")
-    page.wait_for_selector(".runs .chip.cancelling")
+    with page.expect_response("**/cancel?answer=block") as answer:
+        page.click(".runs button:text('Cancel and sell')")
+    assert answer.value.status == 200
     go_on(desk, clock, session, 0.3)
     page.wait_for_selector("#history .chip.cancelled")
     assert page.evaluate("window.neverReloaded") is True
