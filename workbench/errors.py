@@ -6,6 +6,7 @@ WorkbenchError
 │ ├ Malformed          400  it could not be read at all
 │ ├ NotFound           404  nothing has that name
 │ ├ Conflict           409  it is not the moment for it
+│ ├ DoesNotFit         422  a bound of its own stands against it
 │ └ Invalid            422  it was read, and a value is out of bounds
 │   └ BadBar           422  a bar that cannot be true
 ├ TryLater             the world will fix it; the job retries
@@ -83,6 +84,14 @@ class Invalid(Refused):
         self.field, self.expected, self.found = field, expected, found
         shown = found if isinstance(found, str) and " " in found else repr(found)
         super().__init__(f"{field}: expected {expected}, found {shown}.")
+
+
+class DoesNotFit(Refused):
+    """A bound of its own stands against it, and the sentence that says by how much is its own too."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        self.field = field
+        super().__init__(sentence)
 
 
 class BadBar(Invalid):

@@ -12,7 +12,7 @@ from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import ProgramRequest
 from workbench.engine.programs import make_program, name_of, parameters_of
 from workbench.engine.programs.vwap import Vwap, volume_curve
-from workbench.errors import Invalid, NotFound
+from workbench.errors import DoesNotFit, Invalid, NotFound
 from workbench.store import reads, recorded
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.rows import SessionRow
@@ -33,7 +33,9 @@ def start_program(
     NotFound
         If there is no such session, program or parameter, or the session does not trade the token.
     Invalid
-        If a parameter is out of bounds, or the program does not fit the session's bars.
+        If a parameter is out of bounds.
+    DoesNotFit
+        If the program does not fit the session's bars.
     Conflict
         If the session has ended.
     """
@@ -66,13 +68,13 @@ def ready(
 
     Raises
     ------
-    NotFound, Invalid
+    NotFound, Invalid, DoesNotFit
         Naming what there is not, or which bound stands against it.
     """
     program = make_program(asked.program, asked.parameters)
     against = program.bounds(parse_timeframe(timeframe)) if not isinstance(program, Vwap) or program.curve else ""
     if against:
-        raise Invalid("program", "one that fits the session", against)
+        raise DoesNotFit("program", against)
     known = {symbol.lower(): instrument for symbol, instrument in instruments.items()}
     if asked.symbol and asked.symbol.lower() not in known:
         raise NotFound("token of this session", asked.symbol, instruments, field="symbol")
@@ -84,7 +86,7 @@ def ready(
             parameters["curve"] = list(_curve(desk, source, dataset, instrument, cursor))
             against = make_program(asked.program, parameters).bounds(parse_timeframe(timeframe))
             if against:
-                raise Invalid("program", "one that fits the session", against)
+                raise DoesNotFit("program", against)
         started.append(StartProgram(name_of(program), instrument.key, parameters))
     return started
 

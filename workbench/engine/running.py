@@ -242,7 +242,7 @@ def _moment(turn: Turn, run: ProgramRun, instrument: Instrument, ended: tuple[Ch
         run=run,
         ended=ended,
         resting=tuple(order for order in book.orders if order.run == run.id),
-        free_cash=max(book.free_cash(), NO_CASH),
+        free_cash=max(book.cash - sum_up(book.orders).reserved, NO_CASH),
         free_quantity=book.free_quantity(key),
         smallest=turn.config.min_trade_size,
         may_buy=now.trading is TradingState.ACTIVE and not blocked,

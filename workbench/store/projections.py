@@ -551,7 +551,8 @@ class Projector:
         self._add(
             t.trades, id=row.id, account=account.id, session=row.stream, ts=event.ts, instrument=instrument,
             symbol=instrument.symbol, side=event.side.value, reason=event.reason.value,
-            strategy=self._placed_by(row, event.order) or session.configuration.strategy, order_number=event.order, quantity=event.quantity, price=event.price,
+            strategy=self._placed_by(row, event.order) or session.configuration.strategy, order_number=event.order,
+            quantity=event.quantity, price=event.price,
             notional=event.notional, fee=event.fee, gas=event.gas, spread_cost=event.spread_cost,
             slippage_cost=event.slippage_cost,
             impact_cost=event.impact_cost, tax=event.tax, is_maker=event.maker,

@@ -1,6 +1,7 @@
 """Buying low and selling one line higher, again and again, within a range."""
 
 from decimal import Decimal
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
@@ -68,11 +69,7 @@ class Grid(ProgramStrategy, frozen=True):
 
     def lines(self, decimals: int) -> list[Decimal]:
         """Return the lines of the grid, one more than it has cells, rounded half-even to the price decimals."""
-        height = EXACT.subtract(self.upper, self.lower)
-        return [
-            rounded(EXACT.add(self.lower, share(height, Decimal(place), Decimal(self.levels), 14)), decimals)
-            for place in range(self.levels + 1)
-        ]
+        return list(_lines(self.lower, self.upper, self.levels, decimals))
 
     def obstacle(self, at: Moment) -> str:
         lines = self.lines(at.instrument.price_decimals)
@@ -150,6 +147,14 @@ class Grid(ProgramStrategy, frozen=True):
             return Doing(after, cancel=cancel, done=after.cycles, why=after.closing)
         sale = PlaceOrder(at.instrument.key, Side.SELL, quantity=held)
         return Doing(after, (Wish(_OUT, sale),), done=after.cycles, why=after.closing)
+
+
+@lru_cache(256)
+def _lines(lower: Decimal, upper: Decimal, levels: int, decimals: int) -> tuple[Decimal, ...]:
+    height = EXACT.subtract(upper, lower)
+    return tuple(
+        rounded(EXACT.add(lower, share(height, Decimal(place), Decimal(levels), 14)), decimals) for place in range(levels + 1)
+    )
 
 
 def _after_fills(memory: Cells, at: Moment) -> tuple[tuple[Decimal, ...], int]:
