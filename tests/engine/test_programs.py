@@ -34,6 +34,7 @@ from workbench.domain.events import (
     ProgramPaused,
     ProgramStarted,
 )
+from workbench.domain.orders import Side
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import make_program
 from workbench.engine.step import step
@@ -243,6 +244,27 @@ def test_what_somebody_else_sells_comes_first_from_what_no_run_holds():
     assert (run.held, run.received) == (0, 235)
 
 
+def test_a_program_that_only_sells_takes_what_no_run_holds_and_then_from_the_others():
+    tape = Tape().ask(start("spot", amount=500)).bar(100)
+    tape.ask(start("dca", amount=500, intervals=2, interval_hours=9)).bar(100)
+    tape.ask(start("twap", quantity=17, slices=2, window_hours=2)).bar(90).bar(110)
+    selling = tape.of(ProgramEnded)[-1].run
+    assert (selling.sold, selling.taken, selling.held) == (17, 17, 0)
+    assert tape.state.runs[2].held == tape.state.book.quantity(BTC) == D("0.5")
+    assert tape.state.runs[2].received == 220
+    # Half at 90 and half at 110, against 100 when it began: nothing gained, nothing lost.
+    assert selling.result(D(55)) == 0
+
+
+def test_a_cell_whose_tokens_others_have_sold_takes_its_own_sale_back():
+    tape = Tape(held=False).bar(101).ask(grid(stop_on_breakout=False)).bar(101, low=85, close=95)
+    assert resting(tape) == [("buy", 80), ("sell", 100), ("sell", 110)]
+    tape.ask(start("spot", quantity="0.5")) if tape.state.book.free_quantity(BTC) else tape.ask(ForceExit())
+    tape.bar(95).bar(95)
+    assert resting(tape) == [("buy", 80), ("buy", 90)]
+    assert tape.state.runs[1].held == 0
+
+
 def test_an_order_of_a_run_is_minded_by_its_run():
     tape = Tape(held=False).bar(101).ask(grid())
     tape.ask(CancelOrder(tape.state.book.orders[0].id))
@@ -422,7 +444,7 @@ others = st.one_of(
 bars = st.tuples(prices, prices, prices, prices).map(lambda p: (p[0], max(p), min(p), p[3]))
 
 
-@settings(max_examples=150)
+@settings(max_examples=300)
 @given(
     st.lists(st.one_of(bars, bars, programs, others), max_size=40),
     st.sampled_from([None, PoolCosts(liquidity=D(100_000), fee_bps=D(30), tolerance_pct=D("0.5"), token_tax_bps=D(20)), limited()]),
@@ -444,6 +466,12 @@ def test_whatever_programs_do_their_books_and_the_accounts_add_up(inputs, costs,
         for order in now.book.orders:
             if order.run is not None:
                 assert now.runs[order.run].status is not RunStatus.PAUSED
+    owner = {event.order.id: event.order.run for event in tape.of(OrderPlaced)}
+    for run in [*tape.state.runs.values(), *(event.run for event in tape.of(ProgramEnded))]:
+        own = [fill for fill in tape.of(OrderFilled) if owner.get(fill.order) == run.id]
+        assert run.spent == sum((fill.notional for fill in own if fill.side is Side.BUY), D(0))
+        assert run.bought == sum((fill.quantity for fill in own if fill.side is Side.BUY), D(0))
+        assert run.sold >= sum((fill.quantity for fill in own if fill.side is Side.SELL), D(0))
     before = tape.state
     again = msgspec.json.decode(msgspec.json.encode(before), type=type(before))
     assert again == before

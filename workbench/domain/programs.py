@@ -74,8 +74,10 @@ class ProgramRun(msgspec.Struct, frozen=True, omit_defaults=True):
         Steps done, of how many (0 for as long as it runs), and the open of the bar in which the next is due.
     spent, received, costs
         Paid for what was bought, got for what was sold, and fees, taxes and gas of both.
-    bought, sold
-        In units of the token.
+    bought, sold, taken
+        In units of the token; `taken` is what it sold without having bought it.
+    arrival
+        The price when it began: what it sells without having bought it is reckoned at that.
     fills, failed, misses
         Fills; orders that came to nothing; closes in a row at which nothing could be placed.
     children
@@ -102,6 +104,8 @@ class ProgramRun(msgspec.Struct, frozen=True, omit_defaults=True):
     costs: Decimal = NO_CASH
     bought: Decimal = NOTHING
     sold: Decimal = NOTHING
+    taken: Decimal = NOTHING
+    arrival: Decimal | None = None
     fills: int = 0
     failed: int = 0
     misses: int = 0
@@ -111,18 +115,25 @@ class ProgramRun(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def held(self) -> Decimal:
         """What it has bought and not sold, in units of the token."""
-        return EXACT.subtract(self.bought, self.sold)
+        return EXACT.subtract(EXACT.add(self.bought, self.taken), self.sold)
 
     def result(self, price: Decimal) -> Decimal:
-        """Return what it has made so far, what it holds taken at a price, after all costs."""
+        """Return what it has made so far after all costs, with what it holds at a price.
+
+        What it sold without having bought it is set against the price when it began, so a program that only sells is
+        measured by what its way of selling has gained or cost (Perold, "The implementation shortfall", 1988).
+        """
         value = product(self.held, price, 8) if self.held else NO_CASH
-        return EXACT.subtract(EXACT.add(self.received, value), EXACT.add(self.spent, self.costs))
+        given = product(self.taken, self.arrival, 8) if self.taken and self.arrival is not None else NO_CASH
+        out = EXACT.add(EXACT.add(self.spent, self.costs), given)
+        return EXACT.subtract(EXACT.add(self.received, value), out)
 
 
 def grown(run: ProgramRun, order: int, fill: "OrderFilled") -> ProgramRun:
     """Return a run after a fill of one of its own orders."""
     buys = fill.side is Side.BUY
     add = EXACT.add
+    beyond = NOTHING if buys else max(EXACT.subtract(fill.quantity, run.held), NOTHING)
     children = tuple(
         msgspec.structs.replace(
             child, quantity=add(child.quantity, fill.quantity), notional=add(child.notional, fill.notional), is_full=not fill.left
@@ -138,6 +149,7 @@ def grown(run: ProgramRun, order: int, fill: "OrderFilled") -> ProgramRun:
         costs=add(run.costs, fill.paid),
         bought=add(run.bought, fill.quantity) if buys else run.bought,
         sold=run.sold if buys else add(run.sold, fill.quantity),
+        taken=add(run.taken, beyond) if beyond else run.taken,
         fills=run.fills + 1,
         misses=0,
         children=children,

@@ -182,6 +182,7 @@ def _advance(turn: Turn, run: ProgramRun) -> None:
             end(turn, run.id, RunStatus.FAILED, against)
             return
         memory = program.begin(moment)
+        run = replace(run, arrival=moment.price)
     else:
         memory = msgspec.json.decode(run.memory, type=program.Memory)
     doing = program.advance(memory, moment)

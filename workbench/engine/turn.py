@@ -218,25 +218,24 @@ class Turn:
     def _credit(self, order: Order, filled: OrderFilled) -> None:
         """Keep the books of the program runs: a run's own fills are its own, and so is what others sell of what it holds.
 
-        A sale that is no run's takes first what no run holds, and then from the runs, the oldest first.
+        A sale takes first what its own run holds, then what no run holds, and then from the others, the oldest first.
         """
-        runs = self.now.runs
-        if order.run is not None:
-            run = runs.get(order.run)
-            if run is not None:
-                self.now.runs = {**runs, run.id: grown(run, order.id, filled)}
+        runs, wanted = self.now.runs, filled.quantity
+        mine = runs.get(order.run) if order.run is not None else None
+        theirs = [run for run in runs.values() if run.instrument == filled.instrument and run is not mine and run.held > 0]
+        if mine is not None:
+            wanted -= min(mine.held, wanted)
+            self.now.runs = {**runs, mine.id: grown(mine, order.id, filled)}
+        if filled.side is Side.BUY or not wanted or not theirs:
             return
-        if filled.side is Side.BUY:
-            return
-        mine = [run for run in runs.values() if run.instrument == filled.instrument and run.held > 0]
-        theirs = sum((run.held for run in mine), ZERO)
-        before = self.now.book.quantity(filled.instrument) + filled.quantity
-        wanted = filled.quantity - max(before - theirs, ZERO)
-        for run in mine:
-            taken = min(run.held, wanted)
+        of_others = sum((run.held for run in theirs), ZERO)
+        left = self.now.book.quantity(filled.instrument)
+        beyond = of_others - left
+        for run in theirs:
+            taken = min(run.held, beyond)
             if taken > 0:
                 self.now.runs = {**self.now.runs, run.id: sold_from(run, taken, filled)}
-                wanted -= taken
+                beyond -= taken
 
     def _hold(self, filled: OrderFilled, instrument: Instrument) -> None:
         key, held = instrument.key, self.now.book.positions.get(instrument.key)

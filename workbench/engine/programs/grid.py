@@ -99,7 +99,7 @@ class Grid(ProgramStrategy, frozen=True):
         return self.max_cycles or 0
 
     def advance(self, memory: Cells, at: Moment) -> Doing:
-        cells, cycles = _after_fills(memory, at)
+        cells, cycles, too_much = _after_fills(memory, at)
         closing = memory.closing or self._why_over(cycles, at)
         after = Cells(cells, cycles, closing)
         mine = tuple(order.id for order in at.resting)
@@ -125,7 +125,9 @@ class Grid(ProgramStrategy, frozen=True):
         wishes.sort(key=lambda wish: abs(at.price - (wish.order.limit_price or at.price)))
         holding = sum(1 for held in cells if held)
         why = f"{holding} of {len(cells)} cells hold, {cycles} round trips made"
-        return Doing(after, tuple(wishes), done=cycles, why=why if at.may_buy else f"{why}; it waits until entries are made again")
+        return Doing(
+            after, tuple(wishes), too_much, done=cycles, why=why if at.may_buy else f"{why}; it waits until entries are made again"
+        )
 
     def _why_over(self, cycles: int, at: Moment) -> str:
         if self.max_cycles is not None and cycles >= self.max_cycles:
@@ -157,24 +159,28 @@ def _lines(lower: Decimal, upper: Decimal, levels: int, decimals: int) -> tuple[
     )
 
 
-def _after_fills(memory: Cells, at: Moment) -> tuple[tuple[Decimal, ...], int]:
-    """Return what each cell holds after what its orders brought, and the round trips made."""
-    cells, cycles = list(memory.held), memory.cycles
+def _after_fills(memory: Cells, at: Moment) -> tuple[tuple[Decimal, ...], int, tuple[int, ...]]:
+    """Return what each cell holds after what its orders brought, the round trips made, and orders that sell too much now."""
+    cells, cycles, too_much = list(memory.held), memory.cycles, []
     for child in at.ended:
         if child.slot == _OUT:
             continue
         bought = child.quantity if child.side is Side.BUY else -child.quantity
-        cells[child.slot] = EXACT.add(cells[child.slot], bought) or NOTHING
+        cells[child.slot] = max(EXACT.add(cells[child.slot], bought), NOTHING)
         cycles += child.side is Side.SELL and child.is_full
-    # What an exit has sold from under the grid, its cells hold no more.
     under_way = [child for child in at.run.children if child not in at.ended]
     bought_since = sum((child.quantity for child in under_way if child.side is Side.BUY), NOTHING)
-    sold_since = {child.slot: child.quantity for child in under_way if child.side is Side.SELL}
+    sales = {child.slot: child for child in under_way if child.side is Side.SELL}
+    # What an exit has sold from under the grid, its cells hold no more.
     left = EXACT.subtract(at.run.held, bought_since)
     for slot, held in enumerate(cells):
-        mine = EXACT.subtract(held, sold_since.get(slot, NOTHING))
+        sale = sales.get(slot)
+        sold = NOTHING if sale is None else sale.quantity
+        mine = EXACT.subtract(held, sold)
         if mine > left:
-            cells[slot] = NOTHING
-        else:
-            left = EXACT.subtract(left, mine)
-    return tuple(cells), cycles
+            mine = max(left, NOTHING)
+            cells[slot] = EXACT.add(mine, sold)
+            if sale is not None:
+                too_much.append(sale.order)
+        left = EXACT.subtract(left, mine)
+    return tuple(cells), cycles, tuple(too_much)
