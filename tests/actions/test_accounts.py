@@ -78,6 +78,8 @@ def test_a_running_session_takes_cash_before_its_next_bar(desk, account, clock):
     assert wb.deposit(desk, account, 500).cash == 10_000
     advance_session(desk, row.id)
     assert look(desk, reads.account, account).cash == 10_500
+    with pytest.raises(Invalid, match="at most the 10500"):
+        wb.withdraw(desk, account, 10_501)
     wb.withdraw(desk, account, 100)
     go(desk, clock, row.id, 1)
     end(desk, row)

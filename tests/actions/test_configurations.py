@@ -73,6 +73,13 @@ def test_an_older_version_can_be_active_again(desk, account):
         wb.activate_configuration(desk, account, "Bald")
 
 
+def test_a_name_that_looks_like_a_version_is_found_by_its_whole_name(desk, account):
+    wb.save_configuration(desk, account, with_fields(BOLD, {"name": "Bold@1", "size_pct": 7}))
+    wb.save_configuration(desk, account, BOLD)
+    assert look(desk, reads.configuration_version, account, "Bold@1").configuration.size_pct == 7
+    assert look(desk, reads.configuration_version, account, "Bold@1@1").configuration.size_pct == 7
+
+
 def test_the_database_itself_holds_it_to_one_active_configuration(desk, account):
     row = {
         "id": 10**9, "account": account, "name": "Two", "version": 1, "is_active": True, "saved": desk.at,

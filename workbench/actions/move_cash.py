@@ -49,17 +49,16 @@ def _amount(amount: Any) -> Decimal:
 
 
 def _move(desk: Desk, account: str, command: Deposit | Withdraw, by: str) -> AccountRow:
+    amount = rounded(command.amount, 8)
     with desk.store.read() as connection:
-        reads.account_row(connection, account)
+        _check_cash(reads.account_row(connection, account).book.free_cash(), command, amount)
         going = reads.active_session(connection, account)
     if going is not None:
         send_command(desk, going.id, command, by)
     else:
-        amount = rounded(command.amount, 8)
         with desk.store.write() as connection:
             cash = reads.account_row(connection, account).book.cash
-            if isinstance(command, Withdraw) and amount > cash:
-                raise Invalid("amount", f"at most the {text(cash)} cash at hand", text(amount))
+            _check_cash(cash, command, amount)
             event = Deposited(amount, EXACT.add(cash, amount))
             out = Withdrawn(amount, EXACT.subtract(cash, amount))
             projector = Projector(connection)
@@ -67,3 +66,8 @@ def _move(desk: Desk, account: str, command: Deposit | Withdraw, by: str) -> Acc
             projector.flush()
     with desk.store.read() as connection:
         return reads.account(connection, account)
+
+
+def _check_cash(cash: Decimal, command: Deposit | Withdraw, amount: Decimal) -> None:
+    if isinstance(command, Withdraw) and amount > cash:
+        raise Invalid("amount", f"at most the {text(cash)} cash at hand", text(amount))

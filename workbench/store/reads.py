@@ -179,8 +179,10 @@ def configuration_version(connection: Connection, account: str, which: str) -> C
     NotFound
         If nothing was saved under that name, or not that version.
     """
+    columns = t.configurations.c
+    is_name = connection.execute(select(columns.id).where(columns.account == account, columns.name == which)).first() is not None
     name, at, version = which.rpartition("@")
-    if not at:
+    if is_name or not at:
         return configurations(connection, account, which)[0]
     versions = configurations(connection, account, name)
     for row in versions:
