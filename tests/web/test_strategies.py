@@ -5,7 +5,7 @@ import re
 import pytest
 
 from workbench.actions.advance_session import advance_session
-from workbench.actions.open_account import default_account
+from workbench.actions.open_account import default_account, open_account
 from workbench.actions.refresh_prices import refresh_prices
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
@@ -314,3 +314,24 @@ def test_the_page_hears_of_whatever_a_program_does():
             name
         ]
     assert "CommandRefused" in heard["active"]
+
+
+def test_a_program_of_another_account_is_started_and_steered_on_its_own_page(client, desk, clock):
+    second = open_account(desk, "Second", 5_000)
+    asked = SessionRequest(configuration=StrategyConfiguration(strategy="manual"), symbols=("WETH", "AERO"))
+    session = start_session(desk, second, asked).id
+    advance_session(desk, session)
+    bars(desk, clock, session, 1)
+    assert client.post(f"{PAGE}/start?answer=block", data=DCA).status_code == 409
+    answer = client.post(f"{PAGE}/start?account=Second", data=DCA, follow_redirects=False)
+    assert answer.headers["location"] == f"{PAGE}/?account=Second&said=started"
+    bars(desk, clock, session, 1)
+    assert runs(desk) == []
+    with desk.store.read() as connection:
+        (row,) = reads.program_runs(connection, second)
+    text = client.get(f"{PAGE}/?account=Second").text
+    assert f'action="{PAGE}/{row.id}/pause?account=Second"' in text
+    assert f'hx-post="{PAGE}/{row.id}/pause?answer=block&amp;account=Second"' in text
+    block = client.post(f"{PAGE}/{row.id}/pause?answer=block&account=Second").text
+    assert f'id="run-{row.id}"' in block
+    assert "pausing" in block
