@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from tests.make import HOUR, START, bar, reading, state
 from tests.make import given as slice_of
 from workbench.domain.bars import Bar
-from workbench.domain.commands import AmendOrder, CancelOrder, PlaceOco, PlaceOrder, Withdraw
+from workbench.domain.commands import AmendOrder, CancelOrder, ForceExit, PlaceOco, PlaceOrder, Withdraw
 from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.events import (
     CommandRefused,
@@ -509,3 +510,20 @@ def test_a_limit_rests_in_a_pool_until_its_price_with_the_impact_in_it_is_met():
     tape.ask(CancelOrder(2)).ask(sell("0.5", type=LIMIT, limit_price=130)).bar(120, high=371)
     assert len(tape.fills) == 1
     assert tape.bar(120, high=372).fills[1:] == [("sell", 130, D("0.5"))]
+
+
+@pytest.mark.parametrize(("tolerance", "sent"), [("1", 4), ("0", 5)])
+def test_an_exit_from_a_pool_too_small_for_it_gets_out_at_last(tolerance, sent):
+    # 1,000 of either side: what was bought in small parts is 8 % of the pool when it is sold at once.
+    pool = PoolCosts(fee_bps=0, liquidity=2000, gas_units=1000, gas_gwei=1, tolerance_pct=None)
+    tape = Tape(state(costs=pool), held=False).bar(100).ask(buy("86")).bar(100)
+    plan = msgspec.structs.replace(
+        tape.state.plan, costs=PoolCosts(fee_bps=0, liquidity=2000, gas_units=1000, tolerance_pct=tolerance)
+    )
+    tape.state = msgspec.structs.replace(tape.state, plan=plan)
+    tape.ask(ForceExit())
+    for _ in range(8):
+        tape.bar(100)
+    assert len(tape.of(OrderReverted)) == sent - 1
+    assert tape.state.book.positions == {}
+    assert tape.of(OrderFilled)[-1].price < 93

@@ -178,7 +178,7 @@ class Book(msgspec.Struct, frozen=True):
             if order is None or not event.retried:
                 return after.without_order(event.order)
             armed = order.triggered or order.type not in (OrderType.MARKET, OrderType.LIMIT)
-            return after.amended(msgspec.structs.replace(order, triggered=armed))
+            return after.amended(msgspec.structs.replace(order, triggered=armed, reverts=order.reverts + 1))
 
     def sell(self, instrument: str, quantity: Decimal) -> Sale:
         """Return what selling that much takes away, oldest lots first.

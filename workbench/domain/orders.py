@@ -94,6 +94,8 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
         How much was traded so far.
     run
         The program run that placed it.
+    reverts
+        How often it was sent and came back; each time it tolerates more.
     """
 
     id: int
@@ -118,6 +120,7 @@ class Order(msgspec.Struct, frozen=True, omit_defaults=True):
     triggered: bool = False
     filled: Decimal = NOTHING
     run: int | None = None
+    reverts: int = 0
 
     @property
     def left(self) -> Decimal:

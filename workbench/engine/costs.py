@@ -26,6 +26,7 @@ from workbench.engine.chance import PARTS, draw, happens
 from workbench.errors import LedgerBroken
 
 _WHOLE: Final = Decimal(10_000)
+_LEAST_TOLERANCE: Final = Decimal("0.5")
 _NONE: Final = Decimal(0)
 _GWEI_DECIMALS: Final = 9
 
@@ -217,11 +218,18 @@ def after_delay(plan: Plan, side: Side, at: Decimal, bar: Bar, instrument: Instr
     return at + share(worst - at, Decimal(min(3 * waits, length)), Decimal(length), instrument.price_decimals)
 
 
-def tolerated(costs: PoolCosts, side: Side, reference: Decimal, decimals: int) -> Decimal | None:
-    """Return the worst price that a swap accepts; None where it accepts any."""
+def tolerated(costs: PoolCosts, side: Side, reference: Decimal, decimals: int, reverts: int = 0) -> Decimal | None:
+    """Return the worst price that a swap accepts; None where it accepts any.
+
+    A swap that came back is sent again with twice the tolerance, half a percent doubled where it had less: an exit from a
+    pool that has become too small for it gets out at last, at the price that this costs.
+    """
     if costs.tolerance_pct is None:
         return None
-    factor = 100 + costs.tolerance_pct if side is Side.BUY else 100 - costs.tolerance_pct
+    percent = costs.tolerance_pct
+    if reverts:
+        percent = min(max(percent, _LEAST_TOLERANCE) * 2 ** min(reverts, 10), Decimal(100))
+    factor = 100 + percent if side is Side.BUY else 100 - percent
     return rounded(exact_product(reference, factor).scaleb(-2, context=EXACT), decimals)
 
 

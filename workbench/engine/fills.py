@@ -85,7 +85,7 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
             return None
         price = order.limit_price if maker else price
     elif isinstance(plan.costs, PoolCosts):
-        worst = tolerated(plan.costs, side, market.reference, instrument.price_decimals)
+        worst = tolerated(plan.costs, side, market.reference, instrument.price_decimals, order.reverts)
         if worst is not None:
             if price > worst if side is Side.BUY else price < worst:
                 why = f"{text(price)} is beyond the {text(worst)} that it tolerates"
