@@ -5,6 +5,7 @@ import polars as pl
 import workbench as wb
 from tests.make import wandering
 from workbench.domain.instruments import Instrument
+from workbench.domain.trips import round_trips
 from workbench.engine.series import BarSeries
 
 
@@ -14,7 +15,7 @@ def test_a_frame_has_the_decimals_of_its_instrument_and_loses_none():
     result = wb.backtest("donchian_breakout", BarSeries.from_frame(frame, fine), parameters={"entry": 5, "leave": 3}, fee_bps=3)
     assert result.fills.schema["price"] == pl.Decimal(38, 14)
     assert result.fills.schema["quantity"] == pl.Decimal(38, 6)
-    exact = [(f.price, f.quantity, f.cash) for f in result.run.fills]
+    exact = [(f.price, f.quantity, f.cash) for f in result.filled]
     assert list(result.fills.select("price", "quantity", "cash").iter_rows()) == exact
 
 
@@ -28,5 +29,5 @@ def test_results_of_round_trips_and_cash_add_up_to_the_final_equity():
     result = wb.backtest("donchian_breakout", wandering(900), parameters={"entry": 5, "leave": 3}, fee_bps=10, gas="0.1")
     book = result.state.book
     made = result.trades["result"].sum() if result.trades.height else Decimal(0)
-    open_costs = sum((trip.costs - trip.gross for trip in result.run.open_trips), Decimal(0))
+    open_costs = sum((trip.costs - trip.gross for trip in round_trips(result.filled)[1]), Decimal(0))
     assert 10_000 + made - open_costs == book.cash + book.at_cost

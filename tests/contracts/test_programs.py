@@ -84,13 +84,13 @@ def test_the_future_cut_off_changes_nothing_before_it(program):
     for cut in (2, 50, 300, 899):
         part = wb.backtest(program, BARS[:cut], **COSTS)
         before = int(BARS.ts[cut - 1])
-        assert [fill for fill in whole.run.fills if fill.ts <= before] == list(part.run.fills)
+        assert [fill for fill in whole.filled if fill.ts <= before] == list(part.filled)
 
 
 def test_its_orders_are_ordinary_ones_that_carry_its_number_and_its_books_are_those_of_its_fills(program):
     result = wb.backtest(program, BARS, **COSTS)
     (run,) = result.runs
-    fills = result.run.fills
+    fills = result.filled
     assert fills
     assert {fill.reason for fill in fills} == {Reason.PROGRAM}
     bought = sum(fill.quantity for fill in fills if fill.side is Side.BUY)
@@ -102,7 +102,7 @@ def test_its_orders_are_ordinary_ones_that_carry_its_number_and_its_books_are_th
 
 
 def reverted_gas(result):
-    return -(result.state.book.costs - sum(fill.paid for fill in result.run.fills))
+    return -(result.state.book.costs - sum(fill.paid for fill in result.filled))
 
 
 def test_paused_it_has_nothing_resting_and_places_nothing_and_resumed_it_goes_on(program):

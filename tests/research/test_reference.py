@@ -183,6 +183,6 @@ def test_every_fill_and_the_last_equity_are_those_of_a_second_engine(shapes, cho
     with localcontext(prec=60):
         reference = Reference(SimpleNamespace(**chosen))
         equity = reference.run([(row[0], *(Decimal(str(number)) for number in row[1:5]), row[5]) for row in rows])
-    found = [(f.side.value, f.ts, f.price, f.quantity, f.fee, f.cash) for f in result.run.fills]
+    found = [(f.side.value, f.ts, f.price, f.quantity, f.fee, f.cash) for f in result.filled]
     assert found == reference.fills
     assert result.final_equity == equity

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from workbench.domain.events import OrderFilled
 from workbench.domain.instruments import Instrument
@@ -86,11 +88,9 @@ def runs_frame(runs: Sequence[ProgramRun], instruments: Mapping[str, Instrument]
     return _frame(rows, schema)
 
 
-def equity_frame(ts: Sequence[int], equity: Sequence[Decimal]) -> pl.DataFrame:
+def equity_frame(ts: NDArray[np.int64], equity: NDArray[np.float64]) -> pl.DataFrame:
     """Return the equity line: ts (the bar's open time) and equity (at its close, float64)."""
-    return pl.DataFrame(
-        {"ts": ts, "equity": [float(value) for value in equity]}, {"ts": pl.Int64, "equity": pl.Float64}
-    ).with_columns(pl.col("ts").cast(TIME))
+    return pl.DataFrame({"ts": ts, "equity": equity}).with_columns(pl.col("ts").cast(TIME))
 
 
 def _frame(rows: list[tuple[Any, ...]], schema: Schema) -> pl.DataFrame:

@@ -466,7 +466,8 @@ def log_digest(previous: str, kind: str, body: bytes) -> str:
     return blake2b(bytes.fromhex(previous) + kind.encode() + b"\n" + body, digest_size=32).hexdigest()
 
 
-def _chain(previous: str, line: str) -> str:
+def chain(previous: str, line: str) -> str:
+    """Return the ledger digest with one more line."""
     return blake2b(bytes.fromhex(previous) + line.encode(), digest_size=32).hexdigest()
 
 
@@ -475,28 +476,28 @@ def open_ledger_digest(book: Book) -> str:
     lots = ";".join(
         f"{key}:{text(lot.quantity)}@{text(lot.cost)}" for key in sorted(book.positions) for lot in book.positions[key].lots
     )
-    return _chain(FIRST_DIGEST, f"open|{units(book.cash, CASH_DECIMALS)}|{lots}")
+    return chain(FIRST_DIGEST, f"open|{units(book.cash, CASH_DECIMALS)}|{lots}")
 
 
 def add_order(digest: str, order: Order) -> str:
     """Return the ledger digest after an order was placed."""
     asked = text(order.amount) if order.amount is not None else text(order.quantity or Decimal(0))
-    return _chain(digest, f"order|{order.instrument}|{order.side}|{order.ts}|{asked}")
+    return chain(digest, f"order|{order.instrument}|{order.side}|{order.ts}|{asked}")
 
 
 def add_fill(digest: str, fill: OrderFilled, instrument: Instrument) -> str:
     """Return the ledger digest after a fill, told in whole numbers."""
     price, quantity = units(fill.price, instrument.price_decimals), units(fill.quantity, instrument.size_decimals)
     fee, gas, cash = (units(value, CASH_DECIMALS) for value in (fill.fee, fill.gas, fill.cash))
-    return _chain(digest, f"fill|{fill.instrument}|{fill.side}|{fill.ts}|{price}|{quantity}|{fee}|{gas}|{cash}")
+    return chain(digest, f"fill|{fill.instrument}|{fill.side}|{fill.ts}|{price}|{quantity}|{fee}|{gas}|{cash}")
 
 
 def add_revert(digest: str, reverted: OrderReverted) -> str:
     """Return the ledger digest after a swap that came back and cost its gas."""
     gas, cash = units(reverted.gas, CASH_DECIMALS), units(reverted.cash, CASH_DECIMALS)
-    return _chain(digest, f"revert|{reverted.instrument}|{reverted.ts}|{gas}|{cash}")
+    return chain(digest, f"revert|{reverted.instrument}|{reverted.ts}|{gas}|{cash}")
 
 
 def close_ledger_digest(digest: str, equity: Decimal) -> str:
     """Return the ledger digest closed with the final equity; this is what is meant by *the digest* of a run."""
-    return _chain(digest, f"close|{units(equity, CASH_DECIMALS)}")
+    return chain(digest, f"close|{units(equity, CASH_DECIMALS)}")

@@ -11,8 +11,17 @@ PARTS: Final = 1_000_000
 """A draw is a whole number of millionths."""
 
 
-def draw(seed: int, key: str, ts: int, what: str) -> int:
+def draw(seed: int, key: str, ts: int, what: str, number: int = 0) -> int:
     """Return a number from 0 to 999,999, the same for the same arguments, on every machine.
+
+    Parameters
+    ----------
+    key, ts
+        Of the instrument, and of the bar.
+    what
+        What is drawn for, such as `"congestion"`.
+    number
+        Of the order, where each order in a bar draws for itself.
 
     The arguments go through splitmix64 one after the other (Steele, Lea and Flood, "Fast splittable pseudorandom number
     generators", OOPSLA 2014).
@@ -23,14 +32,16 @@ def draw(seed: int, key: str, ts: int, what: str) -> int:
     True
     """
     state = _mixed(seed & _MASK)
-    for part in (_number(key), ts & _MASK, _number(what)):
+    for part in (number_of(key), ts & _MASK, number_of(what)):
         state = _mixed(state ^ part)
+    if number:
+        state = _mixed(state ^ number)
     return (state * PARTS) >> 64
 
 
-def happens(percent: Decimal, seed: int, key: str, ts: int, what: str) -> bool:
+def happens(percent: Decimal, seed: int, key: str, ts: int, what: str, number: int = 0) -> bool:
     """Tell whether something that comes about in so many of a hundred cases comes about here."""
-    return bool(percent) and draw(seed, key, ts, what) < percent * (PARTS // 100)
+    return bool(percent) and draw(seed, key, ts, what, number) < percent * (PARTS // 100)
 
 
 def _mixed(state: int) -> int:
@@ -41,5 +52,6 @@ def _mixed(state: int) -> int:
 
 
 @cache
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Return 64 bits that stand for a text."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

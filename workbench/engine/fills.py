@@ -67,7 +67,7 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
     size = min(order.left, free) if side is Side.BUY else min(order.left, held)
     charges = charges_of(plan, instrument, side, bar.ts, maker, market.native)
     failed = plan.realism.simulate_network_issues and happens(
-        plan.realism.failure_rate_pct, plan.seed, f"{instrument.key}#{order.id}", bar.ts, "network"
+        plan.realism.failure_rate_pct, plan.seed, instrument.key, bar.ts, "network", order.id
     )
     if failed:
         return _failed(order, bar, charges, book, plan, "the network failed")
@@ -91,7 +91,7 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
                 why = f"{text(price)} is beyond the {text(worst)} that it tolerates"
                 return _failed(order, bar, charges, book, plan, why)
             if plan.realism.simulate_mev and happens(
-                plan.realism.sandwich_pct, plan.seed, f"{instrument.key}#{order.id}", bar.ts, "sandwich"
+                plan.realism.sandwich_pct, plan.seed, instrument.key, bar.ts, "sandwich", order.id
             ):
                 price = worst
     moved = isinstance(plan.costs, PoolCosts) or (not maker and (bool(plan.costs.volume_impact_bps) or at != market.at))

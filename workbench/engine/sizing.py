@@ -74,7 +74,7 @@ def entry_size(configuration: StrategyConfiguration, profile: Profile | None, ro
     if profile is not None and c.sizing != "percent":
         steps.append((f"level {profile.level}", percent_of(equity, profile.size_pct)))
     if c.max_trade_size is not None:
-        steps.append(("largest trade", c.max_trade_size))
+        steps.append(("largest trade", rounded(c.max_trade_size, 8)))
     if c.max_position_pct is not None:
         steps.append(("token exposure", percent_of(equity, c.max_position_pct) - room.in_token))
     if c.max_exposure_pct is not None:

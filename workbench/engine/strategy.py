@@ -1,7 +1,7 @@
 """The port of a strategy: parameters in its fields, one method from arrays of closed bars to arrays of signals."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from workbench.domain.params import Param, check_fields
 from workbench.engine.series import BarSeries, Floats
 
-__all__ = ["Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below"]
+__all__ = ["Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below", "share_of_hundred"]
 
 Flags = NDArray[np.bool_]
 
@@ -27,6 +27,26 @@ class Candles(msgspec.Struct, frozen=True):
 
     def __len__(self) -> int:
         return len(self.ts)
+
+    def indicator(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return `function(*arguments)`, where the arrays among the arguments are columns of these candles.
+
+        Said this way, a sweep computes it once for all trials that ask the same, and a strategy that declares its `lag`
+        is asked once for a whole series.
+
+        Parameters
+        ----------
+        function
+            From arrays of closed bars to one array or several of their length, causal, such as `talib.SMA`.
+
+        Examples
+        --------
+        >>> import talib
+        >>> few = Candles(*(np.arange(1.0, 5.0) for _ in range(6)))
+        >>> few.indicator(talib.SMA, few.close, 2).tolist()
+        [nan, 1.5, 2.5, 3.5]
+        """
+        return function(*arguments)
 
 
 class Signals(msgspec.Struct, frozen=True):
@@ -87,6 +107,9 @@ class SignalStrategy(msgspec.Struct, frozen=True):
         What a person calls it, and what it does in a sentence.
     memory
         The block length of its windows in bars, a power of two; a bar's factors are computed on at least this many bars.
+    lag
+        How many bars back `signals` reads beside its indicators (`bars.indicator`), such as 1 for a crossing; None where it
+        computes on the columns in any other way. It is a promise: with it a series is read at once, without it block by block.
     edge_unit
         What `Signals.edge` is counted in.
     is_silent
@@ -96,6 +119,7 @@ class SignalStrategy(msgspec.Struct, frozen=True):
     title: ClassVar[str] = ""
     summary: ClassVar[str] = ""
     memory: ClassVar[int] = 2048
+    lag: ClassVar[int | None] = None
     edge_unit: ClassVar[str] = "bps"
     is_silent: ClassVar[bool] = False
 
@@ -130,6 +154,12 @@ def candles(series: BarSeries) -> Candles:
     """Return a series as a strategy sees it."""
     o, h, l, c = (series.floats(name) for name in ("open", "high", "low", "close"))
     return Candles(series.ts, o, h, l, c, series.volume)
+
+
+def share_of_hundred(values: Floats) -> Floats:
+    """Return values kept from 0 to 100; 0 where one is not defined: the shape of a confidence."""
+    kept: Floats = np.minimum(np.fmax(values, 0.0), 100.0)
+    return kept
 
 
 def crossed_above(a: Floats, b: Floats) -> Flags:

@@ -7,16 +7,19 @@ less. A backtest computes once a block and a live step on the window so far; bec
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import overload
+from functools import cached_property
+from typing import Any, overload
 
 import numpy as np
 
-from workbench.domain.bars import parse_timeframe, show_time
+from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
-from workbench.engine.strategy import Candles, Reading, Signals, SignalStrategy, candles
+from workbench.engine.stitched import Stitched, blocks, rows_of, stitch, window_start
+from workbench.engine.strategy import Candles, Flags, Reading, Signals, SignalStrategy, candles
 from workbench.errors import Invalid
+
+__all__ = ["Readings", "Wanted", "checked_signals", "read_last", "read_series", "window_start"]
 
 Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
@@ -24,34 +27,89 @@ _NO_MEASURES: Wanted = {}
 _NOTHING: dict[str, int | None] = {}
 
 
-def window_start(ts: int, timeframe: str, memory: int) -> int:
-    """Return the open time from which the factors of the bar at `ts` are computed, in milliseconds."""
-    block = parse_timeframe(timeframe) * memory
-    return (ts // block - 1) * block
-
-
 class Readings(Sequence[Reading]):
-    """The strategy's word on every bar of a series, kept as plain lists because they are read one bar at a time."""
+    """The strategy's word on every bar of a series: as columns for the kernel, and bar by bar, as plain lists, for the fold.
+
+    Parameters
+    ----------
+    strategy, parts
+        Who says what, in as many parts as it was read in.
+    bars_at_hand
+        On how many bars the factors of each were computed.
+    measures
+        Those that were asked for, in whole numbers; `UNKNOWN` where one is not known yet.
+    rows
+        Which rows of the parts are bars; None where all are.
+    """
 
     def __init__(
-        self, strategy: SignalStrategy, signals: Signals, bars_at_hand: list[int], measures: Measures | None = None
+        self,
+        strategy: SignalStrategy,
+        parts: Sequence[Signals],
+        bars_at_hand: Ints,
+        measures: Measures | None = None,
+        rows: Flags | None = None,
     ) -> None:
         self.strategy = strategy
-        self.signals = signals
-        self.bars_at_hand = bars_at_hand
-        self.enter: list[bool] = signals.enter.tolist()
-        self.exit: list[bool] = signals.exit.tolist()
-        self.confidence: list[float] = signals.confidence.tolist()
-        self.edge = _or_none(signals.edge)
-        self.names = tuple(signals.factors)
-        self.measures = {
-            name: [None if value == UNKNOWN else value for value in column.tolist()] for name, column in (measures or {}).items()
-        }
-        columns = [_or_none(column) for column in signals.factors.values()]
-        self.values: list[tuple[float | None, ...]] = list(zip(*columns, strict=True)) if columns else [()] * len(self.enter)
+        self.at_hand = bars_at_hand
+        self.measured: Measures = measures or {}
+        self._parts, self._rows = parts, rows
+
+    def column(self, name: str) -> Any:
+        """Return one of the arrays of its signals: `"enter"`, `"exit"`, `"confidence"` or `"edge"`."""
+        return self._whole([getattr(part, name) for part in self._parts])
+
+    def factor(self, name: str) -> Floats:
+        """Return one of its factors."""
+        return self._whole([part.factors[name] for part in self._parts])  # type: ignore[no-any-return]
+
+    def _whole(self, columns: Sequence[Any]) -> Any:
+        joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
+        return joined if self._rows is None else joined[self._rows]
+
+    @cached_property
+    def enter(self) -> list[bool]:
+        """Whether it wants in, bar by bar."""
+        return self.column("enter").tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def exit(self) -> list[bool]:
+        """Whether it wants out."""
+        return self.column("exit").tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def confidence(self) -> list[float]:
+        """How sure it is."""
+        return self.column("confidence").tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def bars_at_hand(self) -> list[int]:
+        """On how many bars its factors were computed."""
+        return self.at_hand.tolist()  # type: ignore[no-any-return]
+
+    @cached_property
+    def edge(self) -> list[float | None]:
+        """How far its quantity lies beyond its threshold."""
+        return _or_none(self.column("edge"))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What its factors are called."""
+        return tuple(self._parts[0].factors)
+
+    @cached_property
+    def values(self) -> list[tuple[float | None, ...]]:
+        """Its factors, in the order of their names."""
+        columns = [_or_none(self.factor(name)) for name in self.names]
+        return list(zip(*columns, strict=True)) if columns else [()] * len(self)
+
+    @cached_property
+    def measures(self) -> dict[str, list[int | None]]:
+        """The measures, None where one is not known yet."""
+        return {name: [None if value == UNKNOWN else value for value in column.tolist()] for name, column in self.measured.items()}
 
     def __len__(self) -> int:
-        return len(self.enter)
+        return len(self.at_hand)
 
     @overload
     def __getitem__(self, i: int) -> Reading: ...
@@ -75,39 +133,49 @@ class Readings(Sequence[Reading]):
         )
 
 
-def read_series(strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _NO_MEASURES) -> Readings:
-    """Return the strategy's readings of a whole series, one block at a time.
+def read_series(
+    strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _NO_MEASURES, stitched: Stitched | None = None
+) -> Readings:
+    """Return the strategy's readings of a whole series: at once where it declares its `lag`, else one block at a time.
 
     Parameters
     ----------
     wanted
         The measures that the configuration asks for, as `measures_of` returns them.
+    stitched
+        The series laid out for strategies of this memory and lag, where it was laid out before.
     """
+    if stitched is None and strategy.lag is not None:
+        stitched = stitch(series, strategy.memory, strategy.lag)
+    if stitched is not None:
+        said = checked_signals(strategy, stitched)
+        return Readings(strategy, [said], stitched.at_hand, _measures(strategy, series, wanted), stitched.rows)
     every = candles(series)
     parts: list[Signals] = []
-    measured: list[Measures] = []
-    at_hand: list[int] = []
-    block = series.step * strategy.memory
-    numbers = series.ts // block
-    edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(series)]
-    for low, high in pairwise(edges):
-        if low == high:
-            continue
-        first = int(np.searchsorted(series.ts, window_start(int(series.ts[low]), series.timeframe, strategy.memory)))
-        window = _rows_of(every, first, high)
-        parts.append(_rows(checked_signals(strategy, window), low - first))
-        if wanted:
-            measured.append({name: column[low - first :] for name, column in measure(window, wanted).items()})
-        at_hand += range(low - first + 1, high - first + 1)
-    measures = {name: np.concatenate([part[name] for part in measured]) for name in wanted} if measured else {}
-    return Readings(strategy, _joined(parts), at_hand, measures)
+    at_hand: list[Ints] = []
+    for first, low, high in blocks(series, strategy.memory).tolist():
+        parts.append(_rows(checked_signals(strategy, rows_of(every, first, high)), low - first))
+        at_hand.append(np.arange(low - first + 1, high - first + 1))
+    together = np.concatenate(at_hand) if at_hand else np.zeros(0, np.int64)
+    return Readings(strategy, parts or [checked_signals(strategy, every)], together, _measures(strategy, series, wanted))
+
+
+def _measures(strategy: SignalStrategy, series: BarSeries, wanted: Wanted) -> Measures:
+    if not wanted:
+        return {}
+    every = candles(series)
+    parts = [
+        {name: column[low - first :] for name, column in measure(rows_of(every, first, high), wanted).items()}
+        for first, low, high in blocks(series, strategy.memory).tolist()
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in wanted} if parts else {}
 
 
 def read_last(strategy: SignalStrategy, window: Candles, wanted: Wanted = _NO_MEASURES) -> Reading:
     """Return the strategy's reading of a window's last bar; the window begins where `window_start` says."""
     last = _rows(checked_signals(strategy, window), len(window) - 1)
     measures = {name: column[-1:] for name, column in measure(window, wanted).items()} if wanted else {}
-    return Readings(strategy, last, [len(window)], measures)[0]
+    return Readings(strategy, [last], np.array([len(window)]), measures)[0]
 
 
 def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
@@ -136,24 +204,9 @@ def _check_array(name: str, found: object, count: int, kind: type) -> None:
         raise Invalid(name, f"an array of {kind.__name__.rstrip('_')} with one value a bar, {count:,} of them", what)
 
 
-def _rows_of(bars: Candles, low: int, high: int) -> Candles:
-    return Candles(*(getattr(bars, name)[low:high] for name in Candles.__struct_fields__))
-
-
 def _rows(signals: Signals, low: int) -> Signals:
     factors = {name: column[low:] for name, column in signals.factors.items()}
     return Signals(signals.enter[low:], signals.exit[low:], signals.confidence[low:], signals.edge[low:], factors)
-
-
-def _joined(parts: list[Signals]) -> Signals:
-    if len(parts) == 1:
-        return parts[0]
-    if not parts:
-        none = np.zeros(0)
-        return Signals(none.astype(np.bool_), none.astype(np.bool_), none, none, {})
-    factors = {name: np.concatenate([part.factors[name] for part in parts]) for name in parts[0].factors}
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in ("enter", "exit", "confidence", "edge")}
-    return Signals(**columns, factors=factors)
 
 
 def _or_none(column: Floats) -> list[float | None]:

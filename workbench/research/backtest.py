@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from workbench.analytics import frames
@@ -15,15 +14,16 @@ from workbench.domain.book import open_book
 from workbench.domain.commands import StartProgram
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
-from workbench.domain.events import CommandRefused, EquityMarked, OrderFilled, ProgramEnded, ThoughtRecorded
+from workbench.domain.events import CommandRefused, OrderFilled
 from workbench.domain.money import opening_cash
 from workbench.domain.params import with_fields
-from workbench.domain.programs import ProgramRun, RunStatus
+from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Plan
 from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
-from workbench.engine.fold import slices
+from workbench.engine.kernel import is_ready
+from workbench.engine.lowering import obstacles
 from workbench.engine.measures import measures_of
 from workbench.engine.program import ProgramStrategy
 from workbench.engine.programs import make_program
@@ -32,10 +32,11 @@ from workbench.engine.programs import parameters_of as program_parameters
 from workbench.engine.programs import shelf as shelf_of_programs
 from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state
-from workbench.engine.step import complete, digest_of, step
+from workbench.engine.step import step
 from workbench.engine.strategy import SignalStrategy
-from workbench.engine.windows import read_series
+from workbench.engine.windows import Readings, read_series
 from workbench.errors import Invalid, Refused
+from workbench.research.traces import Engine, FoldTrace, KernelTrace, kernel_trace
 from workbench.shelf import snake_case
 from workbench.strategies import make_strategy, name_of, parameters_of
 
@@ -52,14 +53,10 @@ class Backtest:
         The strategy with its parameters.
     bars
         The series it ran over.
-    state
-        The state after the last bar, with the book.
-    digest
-        The ledger digest: equal to that of any other run that traded the same.
-    thoughts
-        Those that were recorded: the decision, the stopping gate or an order had changed.
-    runs
-        The program runs, as they ended.
+    plan, cash
+        What it went by, and what it began with.
+    because
+        Why it ran in `step()` and not in the kernel; empty where the kernel ran it, or `step()` was asked for.
     """
 
     def __init__(
@@ -68,47 +65,63 @@ class Backtest:
         bars: Sequence[BarSeries],
         plan: Plan,
         cash: Decimal,
-        state: State,
-        fills: Sequence[OrderFilled],
-        marks: Sequence[EquityMarked],
-        thoughts: Sequence[Thought],
-        held_bars: int,
-        runs: Sequence[ProgramRun] = (),
+        trace: FoldTrace | KernelTrace,
+        refold: Callable[[], FoldTrace],
+        because: str = "",
     ) -> None:
-        self.strategy, self.bars, self.plan, self.cash, self.state = strategy, tuple(bars), plan, cash, state
-        self.thoughts = tuple(thoughts)
-        self._fills, self._marks = tuple(fills), tuple(marks)
-        self._held_bars, self.runs = held_bars, tuple(runs)
+        self.strategy, self.bars, self.plan, self.cash, self.because = strategy, tuple(bars), plan, cash, because
+        self._trace, self._refold = trace, refold
         self._instruments = {instrument.key: instrument for instrument in plan.instruments}
 
     @property
+    def engine(self) -> Engine:
+        """What ran it: `"kernel"` or `"step"`; both trade the same, to the last digit."""
+        return self._trace.engine
+
+    @cached_property
+    def _folded(self) -> FoldTrace:
+        """The run as `step()` makes it; where the kernel ran it, it is folded when its state or thoughts are first asked for."""
+        return self._trace if isinstance(self._trace, FoldTrace) else self._refold()
+
+    @property
     def digest(self) -> str:
-        """The ledger digest of the run, closed with its final equity."""
-        return digest_of(self.state)
+        """The ledger digest of the run, closed with its final equity: equal to that of any other that traded the same."""
+        return self._trace.digest
 
     @property
     def final_equity(self) -> Decimal:
         """Cash and open positions at the last close, exact."""
-        return self.state.equity
+        return self._trace.final
+
+    @property
+    def state(self) -> State:
+        """The state after the last bar, with the book."""
+        return self._folded.state
+
+    @property
+    def thoughts(self) -> tuple[Thought, ...]:
+        """Those that were recorded: the decision, the stopping gate or an order had changed."""
+        return tuple(self._folded.thoughts)
+
+    @property
+    def runs(self) -> tuple[ProgramRun, ...]:
+        """The program runs, as they ended."""
+        return tuple(self._folded.runs) if isinstance(self._trace, FoldTrace) else ()
+
+    @property
+    def filled(self) -> tuple[OrderFilled, ...]:
+        """The fills as the events that they are, in order."""
+        return tuple(self._trace.fills)
 
     @cached_property
     def run(self) -> Run:
         """What the metrics read."""
-        closed, still_open = round_trips(self._fills)
+        trace = self._trace
         first_last = [(series.bar(0).close, series.bar(len(series) - 1).close) for series in self.bars if len(series)]
         return Run(
-            self.cash,
-            np.array([mark.ts for mark in self._marks], np.int64),
-            np.array([float(mark.equity) for mark in self._marks]),
-            self.state.equity,
-            self._fills,
-            tuple(closed),
-            tuple(still_open),
-            tuple(first_last),
-            self._held_bars,
-            self.state.missing,
-            self.state.ambiguous,
-        )
+            self.cash, trace.ts, trace.equity, trace.final, trace.trips, trace.open_trips, trace.paid, tuple(first_last),
+            trace.held_bars, trace.missing, trace.ambiguous,
+        )  # fmt: skip
 
     @cached_property
     def stats(self) -> dict[str, Value]:
@@ -118,12 +131,12 @@ class Backtest:
     @cached_property
     def fills(self) -> pl.DataFrame:
         """One row a fill."""
-        return frames.fills_frame(self._fills, self._instruments)
+        return frames.fills_frame(self.filled, self._instruments)
 
     @cached_property
     def trades(self) -> pl.DataFrame:
         """One row a round trip: flat to flat in one instrument."""
-        return frames.trips_frame(self.run.trips, self._instruments)
+        return frames.trips_frame(round_trips(self.filled)[0], self._instruments)
 
     @cached_property
     def programs(self) -> pl.DataFrame:
@@ -133,7 +146,7 @@ class Backtest:
     @cached_property
     def equity(self) -> pl.DataFrame:
         """The equity line: ts (the bar's open time) and equity at its close."""
-        return frames.equity_frame([mark.ts for mark in self._marks], [mark.equity for mark in self._marks])
+        return frames.equity_frame(self._trace.ts, self._trace.equity)
 
     @cached_property
     def hold(self) -> pl.DataFrame:
@@ -184,6 +197,7 @@ def backtest(
     seed: int = 1,
     symbol: str = "TOKEN/USD",
     timeframe: str | None = None,
+    engine: Literal["auto", "kernel", "step"] = "auto",
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> Backtest:
@@ -210,6 +224,8 @@ def backtest(
         For whatever is drawn: congestion, failures, sandwiches, block times.
     symbol, timeframe
         For a plain frame: what it holds; the timeframe is found where None.
+    engine
+        `"auto"` takes the kernel where it can run this, and `step()` where not; both trade the same, to the last digit.
     progress
         Called with the slices done and their number, now and then.
     options
@@ -239,10 +255,16 @@ def backtest(
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     first = min(int(series.ts[0]) for series in many)
     opened = msgspec.structs.replace(open_state(plan, open_book(opening)), ts=first - many[0].step)
-    state = _with_programs(opened, programs)
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
-    return _run(chosen, many, plan, opening, state, readings, progress)
+
+    def folded() -> FoldTrace:
+        return FoldTrace(_with_programs(opened, programs), many, readings, progress)
+
+    trace, because = _choose(engine, plan, opening, many, readings, bool(programs))
+    if trace is None and engine == "kernel":
+        raise Refused(f"The kernel cannot run this: {because}. Leave `engine` out and `step()` will.")
+    return Backtest(chosen, many, plan, opening, trace or folded(), folded, because)
 
 
 def _chosen(
@@ -284,44 +306,19 @@ def _with_programs(state: State, programs: Sequence[ProgramStrategy]) -> State:
     return state
 
 
-def _run(
-    strategy: SignalStrategy,
-    many: Sequence[BarSeries],
-    plan: Plan,
-    cash: Decimal,
-    state: State,
-    readings: Sequence[Any],
-    progress: Callable[[int, int], None] | None,
-) -> Backtest:
-    fills: list[OrderFilled] = []
-    marks: list[EquityMarked] = []
-    thoughts: list[Thought] = []
-    runs: list[ProgramRun] = []
-    held, total = 0, max(len(series) for series in many)
-    for given, said in slices(many, readings):
-        stepped = step(state, given, said)
-        state = stepped.state
-        held += bool(state.book.positions)
-        for event in stepped.events:
-            match event:
-                case EquityMarked():
-                    marks.append(event)
-                case OrderFilled():
-                    fills.append(event)
-                case ThoughtRecorded(thought):
-                    thoughts.append(thought)
-                case ProgramEnded(run):
-                    if run.status is RunStatus.FAILED and not run.memory:
-                        raise Refused(run.why)
-                    runs.append(run)
-        if progress is not None and len(marks) % 2048 == 0:
-            progress(len(marks), total)
-    last = complete(state, "the data ended")
-    state = last.state
-    runs += [event.run for event in last.events if isinstance(event, ProgramEnded)]
-    if progress is not None:
-        progress(len(marks), len(marks))
-    return Backtest(strategy, many, plan, cash, state, fills, marks, thoughts, held, runs)
+def _choose(
+    engine: str, plan: Plan, opening: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings], has_programs: bool
+) -> tuple[KernelTrace | None, str]:
+    """Return the kernel's trace, or None and why `step()` has to run it."""
+    if engine == "step":
+        return None, ""
+    found = ["programs run"] if has_programs else obstacles(plan, many, opening)
+    if found:
+        return None, "; ".join(found)
+    if engine == "auto" and not is_ready():
+        return None, "the kernel is being compiled"
+    trace = kernel_trace(plan, opening, many, readings)
+    return trace, "" if trace is not None else "a number does not fit into 64 bits"
 
 
 def as_series(bars: Any, symbol: str = "TOKEN/USD", timeframe: str | None = None) -> list[BarSeries]:

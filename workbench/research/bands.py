@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from workbench.analytics.metrics import CASH
 from workbench.domain.costs import BANDS, Band, PaperTradingConfig, banded
 from workbench.domain.terms import COSTS, REALISM, Terms
 from workbench.research.backtest import Backtest, backtest
@@ -97,7 +98,7 @@ def breakeven_bps(run_with: Callable[[float], Backtest], base: Backtest) -> floa
 
     if not gains(base):
         return 0.0
-    traded = sum((fill.notional for fill in base.run.fills), Decimal(0))
+    traded = Decimal(base.run.paid.notional) / CASH
     if not traded:
         return None
     guess = float((base.final_equity - base.cash) / traded) * 10_000

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, share_of_hundred
 
 
 class BollingerReversion(SignalStrategy, frozen=True):
@@ -14,6 +14,7 @@ class BollingerReversion(SignalStrategy, frozen=True):
 
     title: ClassVar[str] = "Bollinger reversion"
     summary: ClassVar[str] = "Buys stretched falls: in on a close below the lower band, out at the middle one."
+    lag: ClassVar[int] = 0
     edge_unit: ClassVar[str] = "deviations"
 
     period: Annotated[int, Param(2, 200, 1, "Period", "Bars in the mean and the deviation.", "bars")] = 20
@@ -24,12 +25,12 @@ class BollingerReversion(SignalStrategy, frozen=True):
         return self.period + 1
 
     def signals(self, bars: Candles) -> Signals:
-        upper, middle, lower = talib.BBANDS(bars.close, self.period, self.width, self.width)
+        upper, middle, lower = bars.indicator(talib.BBANDS, bars.close, self.period, self.width, self.width)
         with np.errstate(invalid="ignore", divide="ignore"):
             deviation = (upper - middle) / self.width
             z = (bars.close - middle) / deviation
             edge = -self.width - z
-            confidence = np.nan_to_num(np.clip(60 + 20 * edge, 0, 100), nan=0.0, posinf=100.0, neginf=0.0)
+            confidence = share_of_hundred(60 + 20 * edge)
             factors = {"z": z, "middle": middle, "lower": lower}
             return Signals(bars.close < lower, bars.close >= middle, confidence, edge, factors)
 

@@ -14,6 +14,8 @@ class BuyAndHold(SignalStrategy, frozen=True):
     title: ClassVar[str] = "Buy and hold"
     summary: ClassVar[str] = "Buys at the first chance and keeps; the yardstick for the others."
 
+    lag: ClassVar[int] = 0
+
     @property
     def lookback(self) -> int:
         return 1

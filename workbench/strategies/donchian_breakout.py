@@ -7,7 +7,7 @@ import numpy as np
 import talib
 
 from workbench.engine.series import Floats
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, share_of_hundred
 
 
 class DonchianBreakout(SignalStrategy, frozen=True):
@@ -15,6 +15,8 @@ class DonchianBreakout(SignalStrategy, frozen=True):
 
     title: ClassVar[str] = "Donchian breakout"
     summary: ClassVar[str] = "Breakout: in on a close above the highest high of the last bars, out below their lowest low."
+
+    lag: ClassVar[int] = 1
 
     entry: Annotated[int, Param(2, 400, 1, "Entry channel", "Bars whose highest high must be broken.", "bars")] = 55
     leave: Annotated[int, Param(2, 400, 1, "Exit channel", "Bars whose lowest low must be broken.", "bars")] = 20
@@ -24,10 +26,13 @@ class DonchianBreakout(SignalStrategy, frozen=True):
         return max(self.entry, self.leave) + 1
 
     def signals(self, bars: Candles) -> Signals:
-        upper, lower = _one_bar_ago(talib.MAX(bars.high, self.entry)), _one_bar_ago(talib.MIN(bars.low, self.leave))
+        upper, lower = (
+            _one_bar_ago(bars.indicator(talib.MAX, bars.high, self.entry)),
+            _one_bar_ago(bars.indicator(talib.MIN, bars.low, self.leave)),
+        )
         edge = (bars.close / upper - 1) * 10_000
         with np.errstate(invalid="ignore"):
-            confidence = np.nan_to_num(np.clip(60 + edge, 0, 100), nan=0.0)
+            confidence = share_of_hundred(60 + edge)
             return Signals(bars.close > upper, bars.close < lower, confidence, edge, {"upper": upper, "lower": lower})
 
     def because(self, factors: Mapping[str, float | None]) -> str:

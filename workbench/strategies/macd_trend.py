@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below, share_of_hundred
 from workbench.errors import Invalid
 
 
@@ -15,6 +15,8 @@ class MacdTrend(SignalStrategy, frozen=True):
 
     title: ClassVar[str] = "MACD trend"
     summary: ClassVar[str] = "Momentum: in when MACD rises above its signal line, out when it falls below."
+
+    lag: ClassVar[int] = 1
 
     fast: Annotated[int, Param(2, 100, 1, "Fast", "Bars in the fast mean.", "bars")] = 12
     slow: Annotated[int, Param(3, 200, 1, "Slow", "Bars in the slow mean.", "bars")] = 26
@@ -29,10 +31,9 @@ class MacdTrend(SignalStrategy, frozen=True):
         return 4 * (self.slow + self.signal)
 
     def signals(self, bars: Candles) -> Signals:
-        macd, line, _ = talib.MACD(bars.close, self.fast, self.slow, self.signal)
+        macd, line, _ = bars.indicator(talib.MACD, bars.close, self.fast, self.slow, self.signal)
         edge = (macd - line) / bars.close * 10_000
-        with np.errstate(invalid="ignore"):
-            confidence = np.nan_to_num(np.clip(50 + 5 * np.abs(edge), 0, 100), nan=0.0)
+        confidence = share_of_hundred(50 + 5 * np.abs(edge))
         factors = {"macd": macd, "signal_line": line, "gap_bps": edge}
         return Signals(crossed_above(macd, line), crossed_below(macd, line), confidence, edge, factors)
 

@@ -14,6 +14,7 @@ class Manual(SignalStrategy, frozen=True):
     title: ClassVar[str] = "Manual"
     summary: ClassVar[str] = "Gives no signal of its own: trades only what you and the programs place."
     memory: ClassVar[int] = 2
+    lag: ClassVar[int] = 0
     is_silent: ClassVar[bool] = True
 
     @property

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, share_of_hundred
 from workbench.errors import Invalid
 
 
@@ -15,6 +15,7 @@ class RsiReversion(SignalStrategy, frozen=True):
 
     title: ClassVar[str] = "RSI reversion"
     summary: ClassVar[str] = "Buys weakness: in when RSI falls to the oversold line, out when it has risen to the upper one."
+    lag: ClassVar[int] = 0
     edge_unit: ClassVar[str] = "RSI points"
 
     period: Annotated[int, Param(2, 100, 1, "Period", "Bars in the RSI.", "bars")] = 14
@@ -30,10 +31,10 @@ class RsiReversion(SignalStrategy, frozen=True):
         return 10 * self.period + 1
 
     def signals(self, bars: Candles) -> Signals:
-        rsi = talib.RSI(bars.close, self.period)
+        rsi = bars.indicator(talib.RSI, bars.close, self.period)
         edge = self.oversold - rsi
         with np.errstate(invalid="ignore"):
-            confidence = np.nan_to_num(np.clip(50 + 2.5 * edge, 0, 100), nan=0.0)
+            confidence = share_of_hundred(50 + 2.5 * edge)
             return Signals(rsi <= self.oversold, rsi >= self.recovered, confidence, edge, {"rsi": rsi})
 
     def because(self, factors: Mapping[str, float | None]) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below, share_of_hundred
 from workbench.errors import Invalid
 
 
@@ -15,6 +15,8 @@ class SmaCross(SignalStrategy, frozen=True):
 
     title: ClassVar[str] = "SMA cross"
     summary: ClassVar[str] = "Trend by two moving averages: in when the fast one rises above the slow one, out on the reverse."
+
+    lag: ClassVar[int] = 1
 
     fast: Annotated[int, Param(2, 100, 1, "Fast", "Bars in the fast mean.", "bars")] = 20
     slow: Annotated[int, Param(3, 400, 1, "Slow", "Bars in the slow mean.", "bars")] = 100
@@ -28,14 +30,13 @@ class SmaCross(SignalStrategy, frozen=True):
         return self.slow + 1
 
     def signals(self, bars: Candles) -> Signals:
-        fast, slow = talib.SMA(bars.close, self.fast), talib.SMA(bars.close, self.slow)
+        fast = bars.indicator(talib.SMA, bars.close, self.fast)
+        slow = bars.indicator(talib.SMA, bars.close, self.slow)
         gap = (fast / slow - 1) * 10_000
-        with np.errstate(invalid="ignore"):
-            confidence = np.nan_to_num(np.clip(50 + np.abs(gap), 0, 100), nan=0.0)
         return Signals(
             crossed_above(fast, slow),
             crossed_below(fast, slow),
-            confidence,
+            share_of_hundred(50 + np.abs(gap)),
             gap,
             {"fast_mean": fast, "slow_mean": slow, "gap_bps": gap},
         )

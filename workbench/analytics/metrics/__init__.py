@@ -4,18 +4,30 @@ Adding a metric is adding one file: it appears in `result.stats`, on the command
 """
 
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.domain.bars import DAY
-from workbench.domain.events import OrderFilled
-from workbench.domain.trips import Trip
+from workbench.engine.columns import Trips
 from workbench.shelf import Shelf
 
 Value = float | int | None
+
+
+class Paid(NamedTuple):
+    """What all fills of a run traded and cost, in 10**-8, and how many there were."""
+
+    notional: int
+    fee: int
+    gas: int
+    tax: int
+    spread: int
+    slippage: int
+    impact: int
+    fills: int
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -27,8 +39,12 @@ class Run(msgspec.Struct, frozen=True):
         Equity before the first bar.
     ts, equity
         Open time of each bar and equity at its close, oldest first.
-    fills, trips, open_trips
-        In order.
+    final
+        Equity at the last close.
+    trips, open_trips
+        Closed round trips in columns, and how many stayed open.
+    paid
+        What the fills traded and cost.
     market
         Closes of each instrument's first and last bar.
     held_bars
@@ -41,13 +57,19 @@ class Run(msgspec.Struct, frozen=True):
     ts: NDArray[np.int64]
     equity: NDArray[np.float64]
     final: Decimal
-    fills: tuple[OrderFilled, ...]
-    trips: tuple[Trip, ...]
-    open_trips: tuple[Trip, ...]
+    trips: Trips
+    open_trips: int
+    paid: Paid
     market: tuple[tuple[Decimal, Decimal], ...]
     held_bars: int
     missing: int = 0
     ambiguous: int = 0
+
+    @property
+    def trip_returns(self) -> NDArray[np.float64]:
+        """The result of each round trip as a share of what it invested."""
+        invested = self.trips.invested
+        return np.where(invested > 0, self.trips.result / np.maximum(invested, 1), 0.0)
 
     def day_ends(self) -> NDArray[np.float64]:
         """Return equity at the end of each UTC day of bar time; a day without a bar ends as the one before it."""
@@ -61,8 +83,14 @@ class Run(msgspec.Struct, frozen=True):
     def daily_returns(self) -> NDArray[np.float64]:
         """Return the change from each day's end to the next, as shares."""
         ends = self.day_ends()
-        change: NDArray[np.float64] = ends[1:] / ends[:-1] - 1
+        # What has fallen to nothing stays there.
+        before = np.where(ends[:-1] > 0, ends[:-1], 1.0)
+        change: NDArray[np.float64] = np.where(ends[:-1] > 0, ends[1:] / before - 1, 0.0)
         return change
+
+
+CASH = 100_000_000
+"""Money in columns is counted in 10**-8."""
 
 
 class Metric:

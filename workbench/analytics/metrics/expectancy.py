@@ -1,6 +1,6 @@
 """Expectancy."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class Expectancy(Metric):
@@ -11,4 +11,4 @@ class Expectancy(Metric):
     help = "Mean result of a round trip after all costs."
 
     def of(self, run: Run) -> Value:
-        return float(sum(trip.result for trip in run.trips) / len(run.trips)) if run.trips else None
+        return int(run.trips.result.sum()) / (CASH * len(run.trips.result)) if len(run.trips.result) else None

@@ -1,6 +1,6 @@
 """Fees paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class FeesPaid(Metric):
@@ -11,4 +11,4 @@ class FeesPaid(Metric):
     help = "Fees of all fills."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.fee for fill in run.fills))
+        return run.paid.fee / CASH

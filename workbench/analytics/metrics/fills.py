@@ -11,4 +11,4 @@ class Fills(Metric):
     help = "Trades in the sense of the trade table: buys and sales."
 
     def of(self, run: Run) -> Value:
-        return len(run.fills)
+        return run.paid.fills

@@ -1,6 +1,6 @@
 """Gas paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class GasPaid(Metric):
@@ -11,4 +11,4 @@ class GasPaid(Metric):
     help = "Gas of all fills."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.gas for fill in run.fills))
+        return run.paid.gas / CASH

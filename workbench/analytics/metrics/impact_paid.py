@@ -1,6 +1,6 @@
 """Impact paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class ImpactPaid(Metric):
@@ -11,4 +11,4 @@ class ImpactPaid(Metric):
     help = "What orders' own size and delay took, already in the fill prices."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.impact_cost for fill in run.fills))
+        return run.paid.impact / CASH

@@ -11,4 +11,4 @@ class OpenPositions(Metric):
     help = "Positions that stay open at the last close."
 
     def of(self, run: Run) -> Value:
-        return len(run.open_trips)
+        return run.open_trips

@@ -11,6 +11,6 @@ class ProfitFactor(Metric):
     help = "Results of winning round trips over those of losing ones, after all costs."
 
     def of(self, run: Run) -> Value:
-        won = sum(trip.result for trip in run.trips if trip.result > 0)
-        lost = -sum(trip.result for trip in run.trips if trip.result < 0)
-        return float(won / lost) if lost else None
+        results = run.trips.result
+        won, lost = int(results[results > 0].sum()), -int(results[results < 0].sum())
+        return won / lost if lost else None

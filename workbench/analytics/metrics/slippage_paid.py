@@ -1,6 +1,6 @@
 """Slippage paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class SlippagePaid(Metric):
@@ -11,4 +11,4 @@ class SlippagePaid(Metric):
     help = "What slippage took, already in the fill prices."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.slippage_cost for fill in run.fills))
+        return run.paid.slippage / CASH

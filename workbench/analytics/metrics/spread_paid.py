@@ -1,6 +1,6 @@
 """Spread paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class SpreadPaid(Metric):
@@ -11,4 +11,4 @@ class SpreadPaid(Metric):
     help = "What half the spread took, already in the fill prices."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.spread_cost for fill in run.fills))
+        return run.paid.spread / CASH

@@ -1,6 +1,6 @@
 """Taxes paid."""
 
-from workbench.analytics.metrics import Metric, Run, Value
+from workbench.analytics.metrics import CASH, Metric, Run, Value
 
 
 class TaxesPaid(Metric):
@@ -11,4 +11,4 @@ class TaxesPaid(Metric):
     help = "What tokens took of every transfer, in cash."
 
     def of(self, run: Run) -> Value:
-        return float(sum(fill.tax for fill in run.fills))
+        return run.paid.tax / CASH

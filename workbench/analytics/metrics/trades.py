@@ -11,4 +11,4 @@ class Trades(Metric):
     help = "Round trips: flat to flat in one instrument."
 
     def of(self, run: Run) -> Value:
-        return len(run.trips)
+        return len(run.trips.result)

@@ -1,5 +1,7 @@
 """Win rate."""
 
+import numpy as np
+
 from workbench.analytics.metrics import Metric, Run, Value
 
 
@@ -11,4 +13,4 @@ class WinRate(Metric):
     help = "Share of round trips with a result above zero after all costs; none where nothing closed."
 
     def of(self, run: Run) -> Value:
-        return sum(trip.result > 0 for trip in run.trips) / len(run.trips) if run.trips else None
+        return float(np.mean(run.trips.result > 0)) if len(run.trips.result) else None

@@ -12,4 +12,4 @@ class WorstTradePct(Metric):
     unit = "%"
 
     def of(self, run: Run) -> Value:
-        return min((100 * trip.return_share for trip in run.trips), default=None)
+        return 100 * float(run.trip_returns.min()) if len(run.trips.result) else None

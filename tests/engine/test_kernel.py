@@ -1,0 +1,130 @@
+"""The kernel against `step()`: every fill, mark, figure and digest is the same."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.engine.cases import Noise, random_case
+from tests.make import wandering
+from workbench.engine import chance, lowering
+from workbench.engine.columns import Rules
+from workbench.engine.kernel import drawn
+from workbench.errors import Refused
+from workbench.research.backtest import Backtest, backtest
+
+CASES = 600
+FILES = (
+    "btcusdt-1h-2017-2023.parquet", "ethusdt-1h-2017-2023.parquet", "uniswap-pool-1h-2021-2022.parquet", "btc-perp-1m-2022-01.csv.gz",
+)  # fmt: skip
+
+
+def both(strategy, bars, **options) -> tuple[Backtest, Backtest]:
+    """The same run in `step()` and in the kernel."""
+    return backtest(strategy, bars, engine="step", **options), backtest(strategy, bars, engine="kernel", **options)
+
+
+def differences(folded: Backtest, compiled: Backtest) -> list[str]:
+    """What two runs differ in."""
+    found = [] if folded.digest == compiled.digest else ["digest"]
+    found += [] if folded.filled == compiled.filled else ["fills"]
+    found += [] if np.array_equal(folded.run.equity, compiled.run.equity) else ["equity"]
+    found += [] if folded.final_equity == compiled.final_equity else ["final equity"]
+    return found + [name for name, value in folded.stats.items() if compiled.stats[name] != value]
+
+
+def test_hundreds_of_random_runs_are_the_same_to_the_last_digit(capsys):
+    fills = reverts = unclear = left_to_step = 0
+    for number in range(CASES):
+        case = random_case(number)
+        options = {"configuration": case.configuration, "costs": case.costs, "realism": case.realism, "cash": case.cash}
+        folded = backtest(case.strategy, case.many, engine="step", seed=case.seed, **options)
+        try:
+            compiled = backtest(case.strategy, case.many, engine="kernel", seed=case.seed, **options)
+        except Refused:
+            left_to_step += 1
+            continue
+        assert differences(folded, compiled) == [], f"case {number}"
+        fills += len(folded.filled)
+        unclear += folded.run.ambiguous
+        reverts += len(compiled._trace.ledger.records) - len(compiled.filled)
+    with capsys.disabled():
+        print(f"\nkernel and step(): {CASES - left_to_step} runs, {fills:,} fills, {reverts:,} reverts, 0 differences")
+    assert fills > 10_000
+    assert reverts > 500
+    assert unclear > 100
+    assert left_to_step < CASES // 50
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("costs", ["exchange", "pool"])
+def test_real_candles_give_one_digest_in_both(market, file, costs):
+    bars = wb.read_bars(market / file, symbol="T/USD")
+    exits = {"stop_loss_pct": 3, "take_profit_pct": 8, "trailing_stop_pct": 4, "max_hold_hours": 200, "cooldown_minutes": 120}
+    folded, compiled = both("sma_cross", bars, costs=costs, **exits)
+    assert differences(folded, compiled) == []
+    assert folded.stats["trades"] > 5
+
+
+def test_two_real_markets_share_one_cash_in_both(market):
+    files = ["btcusdt-1h-2017-2023.parquet", "ethusdt-1h-2017-2023.parquet"]
+    many = [wb.read_bars(market / file, symbol=file[:7])[-20_000:] for file in files]
+    folded, compiled = both("donchian_breakout", many, fee_bps=10, size_pct=60, max_positions=1, trailing_stop_pct=5)
+    assert differences(folded, compiled) == []
+    assert folded.stats["trades"] > 100
+
+
+def test_what_the_kernel_cannot_do_runs_in_step_and_says_why():
+    bars = wandering(400)
+    for options, said in [
+        ({"drawdown_pct": 5}, "a breaker is set"),
+        ({"enable_dca": True}, "programs may pick an entry"),
+        ({"max_volume_pct": 10}, "max_volume_pct"),
+        ({"costs": "pool", "max_depth_pct": 1}, "max_depth_pct"),
+        ({"cash": 10**11}, "too large for 64 bits"),
+    ]:
+        result = backtest("sma_cross", bars, **options)
+        assert result.engine == "step"
+        assert said in result.because
+        with pytest.raises(Refused, match="step"):
+            backtest("sma_cross", bars, engine="kernel", **options)
+
+
+def test_a_number_that_does_not_fit_leaves_the_run_to_step():
+    bars = wandering(300)
+    prices = {name: getattr(bars, name) * 10**6 for name in ("open", "high", "low", "close")}
+    dear = type(bars)(bars.instrument, bars.timeframe, bars.ts, prices, bars.volume)
+    result = backtest(Noise(), dear, costs="pool", base_slippage_pct="0.0337", cash=9_999_999_999, size_pct=100)
+    assert (result.engine, result.because) == ("step", "a number does not fit into 64 bits")
+
+
+def test_thoughts_and_state_of_a_compiled_run_are_those_of_step():
+    folded, compiled = both("rsi_reversion", wandering(600), stop_loss_pct=2)
+    assert compiled.engine == "kernel"
+    assert compiled.thoughts == folded.thoughts
+    assert compiled.state.book == folded.state.book
+    assert compiled.trades.equals(folded.trades)
+    assert compiled.fills.equals(folded.fills)
+
+
+def test_draws_are_those_of_step():
+    for number in range(500):
+        key, ts, order, seed = f"1:0x{number}", 1_700_000_000_000 + number, number % 7, (-3) ** (number % 30)
+        word = lowering._signed(chance.number_of("network"))
+        assert drawn(seed, np.uint64(chance.number_of(key)), ts, word, order) == chance.draw(seed, key, ts, "network", order)
+
+
+def test_every_rule_of_the_kernel_comes_from_a_plan():
+    case = random_case(3)
+    plan = backtest(case.strategy, case.many, configuration=case.configuration, engine="step").plan
+    rules = lowering.rules_of(plan, Decimal(1000))
+    assert all(isinstance(value, (int, float)) for value in rules)
+    assert set(Rules._fields) == set(rules._asdict())
+
+
+def test_rules_that_wait_for_a_mark_of_the_chains_own_currency_are_the_same():
+    bars = wandering(500, symbol="WETH")
+    folded, compiled = both(Noise(), [wandering(500, 9, "T1"), bars], costs="pool", gas_gwei=30, spike_chance_pct=30)
+    assert differences(folded, compiled) == []
+    assert folded.stats["gas_paid"] > 0

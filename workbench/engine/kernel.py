@@ -1,0 +1,714 @@
+"""The kernel: the rules of `step()` on whole-number columns, compiled; equal to it in every fill, mark and digest, by test.
+
+What it knows is what `workbench.engine.lowering.obstacles` does not name; everything else runs in `step()`. It keeps the
+order of things that `step()` keeps: orders and exits first, instrument by instrument; then the marks; then, again in order,
+what is decided at the close. Gates that depend on nothing but the data are worked out before, for all bars at once.
+
+All amounts are int64: cash in its eight decimals, prices and quantities in the smallest steps of their instrument. Where a
+number would not fit, a flag is set and the run belongs to `step()`.
+"""
+
+import threading
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench.engine.columns import (
+    AMOUNT,
+    ASKED,
+    AT,
+    BUY,
+    CASH,
+    COLUMNS,
+    COST,
+    ENTERED,
+    ENTRY,
+    EXIT_SIGNAL,
+    FEE,
+    FILLED,
+    FIXED,
+    GAS,
+    HELD,
+    HIGH,
+    HUNDRED,
+    IMPACT,
+    KIND,
+    MAX_HOLD,
+    MOST_CASH,
+    NEVER,
+    NOTIONAL,
+    NUMBER,
+    ORDER,
+    PAID,
+    PERCENT,
+    PLACE,
+    PLACED,
+    PRICE,
+    QUANTITY,
+    REALISED,
+    REASON,
+    REVERTED,
+    SELL,
+    SIDE,
+    SINCE,
+    SLIPPAGE,
+    SPREAD,
+    STOP,
+    STOP_LOSS,
+    TAKE_PROFIT,
+    TARGET,
+    TAX,
+    TRAIL,
+    TRAILING_STOP,
+    TRIES,
+    UNSET,
+    WAY,
+    WHOLE,
+    WHY,
+    Market,
+    Outcome,
+    Rules,
+    Traits,
+)
+from workbench.engine.exact import (
+    compiled,
+    floored,
+    half_even,
+    half_even_of_three,
+    inlined,
+    signed_half_even,
+    wide_product,
+    wide_quotient,
+    wide_times,
+)
+
+
+class Spot(NamedTuple):
+    """One bar of one instrument, with what a fill in it depends on."""
+
+    ts: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: int
+    reserve: int
+    liquidity: int
+    divisor: int
+    volume_divisor: int
+    seed: int
+    native: int
+
+
+@inlined
+def _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, native):
+    times, opens, highs, lows, closes = bars
+    return Spot(
+        times[t], opens[i, t], highs[i, t], lows[i, t], closes[i, t], volumes[i, t] if volumes.shape[0] > 0 else 0,
+        reserves[i, t] if reserves.shape[0] > 0 else 0, liquidities[i, t] if liquidities.shape[0] > 0 else UNSET, divisors[i],
+        volume_divisors[i], seeds[i], marks[native] if native >= 0 else 0,
+    )  # fmt: skip
+
+
+# --- chance -----------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _mixed(state):
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+@compiled
+def drawn(seed, key, ts, what, number):
+    """Return what `workbench.engine.chance.draw` does."""
+    state = _mixed(np.uint64(seed))
+    state = _mixed(state ^ np.uint64(key))
+    state = _mixed(state ^ np.uint64(ts))
+    state = _mixed(state ^ np.uint64(what))
+    if number:
+        state = _mixed(state ^ np.uint64(number))
+    parts = np.uint64(1_000_000)
+    upper, lower = state >> np.uint64(32), state & np.uint64(0xFFFFFFFF)
+    return np.int64((upper * parts + ((lower * parts) >> np.uint64(32))) >> np.uint64(32))
+
+
+# --- prices and costs -------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _quoted(side, at, size, spot, rules, flags):
+    """Return the price of a fill, as `costs.quote` does."""
+    if rules.is_pool:
+        reserve = spot.reserve * 1_000_000
+        if side == BUY:
+            if rules.extra == 0:
+                return half_even(at, reserve + size, reserve, flags)
+            return half_even_of_three(at, reserve + size, WHOLE + rules.extra, reserve, WHOLE, flags)
+        value = half_even(size, at, spot.divisor, flags)
+        if rules.extra == 0:
+            return half_even(at, reserve, reserve + value, flags)
+        if rules.extra >= WHOLE:
+            return 0
+        return half_even_of_three(at, reserve, WHOLE - rules.extra, reserve + value, WHOLE, flags)
+    against = rules.half_spread + rules.slippage + rules.extra
+    if rules.impact:
+        value = size if side == BUY else half_even(size, at, spot.divisor, flags)
+        volume = half_even(spot.volume, at, spot.volume_divisor, flags) if spot.volume else 0
+        taken = min(value, volume) if volume else value
+        if taken:
+            against += half_even(rules.impact, taken, volume or value, flags)
+    if against == 0:
+        return at
+    if side == BUY:
+        return half_even(at, WHOLE + against, WHOLE, flags)
+    if against >= WHOLE:
+        return 0
+    return half_even(at, WHOLE - against, WHOLE, flags)
+
+
+@inlined
+def _delayed(side, at, spot, rules, flags):
+    waits = rules.delay
+    if rules.block:
+        waits += rules.block * (drawn(rules.seed, spot.seed, spot.ts, rules.word_block, 0) + 1) // 1_000_000
+    if waits == 0:
+        return at
+    worst = spot.high if side == BUY else spot.low
+    return at + signed_half_even(worst - at, min(3 * waits, rules.length), rules.length, flags)
+
+
+@inlined
+def _gas(spot, rules, flags):
+    if not rules.is_pool:
+        return rules.gas
+    spiked = rules.spike_chance and drawn(rules.seed, spot.seed, spot.ts, rules.word_congestion, 0) < rules.spike_chance
+    if spot.native == 0:
+        return rules.gas_spiked if spiked else rules.gas
+    high, low = wide_product(rules.spiked_factor if spiked else rules.gas_factor, spot.native)
+    divisor_high, divisor_low = np.uint64(0), np.uint64(1)
+    for _ in range(rules.gas_scale):
+        divisor_high, divisor_low = wide_times(divisor_high, divisor_low, 10, flags)
+    q, compared, _ = wide_quotient(high, low, divisor_high, divisor_low, flags)
+    if compared > 0 or (compared == 0 and (q & 1) == 1):
+        q += 1
+    return q
+
+
+@inlined
+def _fee(side, notional, rules, flags):
+    if rules.fee == 0:
+        return 0
+    if rules.is_pool and side == BUY:
+        return half_even(notional, rules.fee, WHOLE - rules.fee, flags)
+    return half_even(notional, rules.fee, WHOLE, flags)
+
+
+@inlined
+def _taxed(notional, rules, flags):
+    return half_even(notional, rules.tax, WHOLE, flags) if rules.tax else 0
+
+
+@inlined
+def _cash_for(quantity, price, gas, spot, rules, flags):
+    notional = half_even(quantity, price, spot.divisor, flags)
+    return notional + _fee(BUY, notional, rules, flags) + _taxed(notional, rules, flags) + gas
+
+
+@compiled
+def _affordable(amount, cash, price, gas, spot, rules, flags):
+    """Return what an amount buys, or the most that cash covers, as `sizing.quantity_for` does."""
+    wanted = floored(amount, spot.divisor, price, flags)
+    if wanted <= 0 or _cash_for(wanted, price, gas, spot, rules, flags) <= cash:
+        return max(wanted, 0)
+    if _cash_for(0, price, gas, spot, rules, flags) > cash:
+        return 0
+    low, high = 0, wanted
+    # What a quantity takes never falls as it grows: a guess by division, and halving for the rest.
+    per_step = np.float64(price) / np.float64(spot.divisor) * (1.0 + np.float64(rules.fee + rules.tax) / WHOLE)
+    guess = np.int64(np.float64(cash - gas) / per_step)
+    slack = np.int64(10.0 / per_step) + guess // (1 << 40) + 2
+    if low < guess - slack < high and _cash_for(guess - slack, price, gas, spot, rules, flags) <= cash:
+        low = guess - slack
+    if low < guess + slack < high and _cash_for(guess + slack, price, gas, spot, rules, flags) > cash:
+        high = guess + slack
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _cash_for(middle, price, gas, spot, rules, flags) <= cash:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+# --- fills ------------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def _hold(held, i, ts, price, rules, flags):
+    """Work out the exits of what was just bought."""
+    held[i, ENTERED], held[i, PAID], held[i, HIGH] = ts, price, price
+    held[i, STOP] = half_even(price, HUNDRED - rules.stop, HUNDRED, flags) if rules.stop >= 0 else UNSET
+    held[i, TARGET] = half_even(price, HUNDRED + rules.target, HUNDRED, flags) if rules.target >= 0 else UNSET
+    held[i, TRAIL] = half_even(price, HUNDRED - rules.trail, HUNDRED, flags) if rules.trail >= 0 else UNSET
+
+
+@compiled
+def _fill(side, at, reference, i, t, spot, pending, held, left, stopped, cash, rules, records, count, flags):
+    """Fill the pending order of an instrument as `turn.fill` does.
+
+    Returns
+    -------
+    int, int
+        Cash afterwards; 1 where it traded, 0 where it was rejected, 2 where it came back.
+    """
+    amount, number = pending[i, AMOUNT], pending[i, ORDER]
+    ts = spot.ts
+    free, size = cash, amount
+    if side == BUY:
+        for other in range(pending.shape[0]):
+            if other != i and pending[other, WAY] == BUY:
+                free -= pending[other, AMOUNT]
+        free = max(free, 0)
+        size = min(amount, free)
+    else:
+        size = min(amount, held[i, HELD])
+    gas = _gas(spot, rules, flags)
+    came_back = rules.failures and drawn(rules.seed, spot.seed, ts, rules.word_network, number) < rules.failures
+    price = 0
+    traded_at = at
+    if not came_back:
+        traded_at = _delayed(side, at, spot, rules, flags)
+        price = _quoted(side, traded_at, size, spot, rules, flags)
+        if price <= 0:
+            flags[0] = 1
+            return cash, 0
+        if rules.is_pool and rules.tolerance >= 0:
+            percent = rules.tolerance
+            if pending[i, TRIES]:
+                percent = min(max(percent, 5_000) << min(pending[i, TRIES], 10), HUNDRED)
+            factor = HUNDRED + percent if side == BUY else HUNDRED - percent
+            worst = half_even(reference, factor, HUNDRED, flags)
+            if (side == BUY and price > worst) or (side == SELL and price < worst):
+                came_back = True
+            elif rules.sandwiches and drawn(rules.seed, spot.seed, ts, rules.word_sandwich, number) < rules.sandwiches:
+                price = worst
+    records[count, PLACE], records[count, SIDE], records[count, REASON], records[count, AT] = i, side, pending[i, WHY], t
+    records[count, PLACED], records[count, ASKED], records[count, NUMBER] = pending[i, SINCE], amount, number
+    if came_back:
+        lost = gas if rules.is_pool else 0
+        if lost > cash:
+            pending[i, WAY] = UNSET
+            return cash, 0
+        records[count, KIND], records[count, GAS], records[count, CASH] = REVERTED, lost, cash - lost
+        if side == BUY:
+            pending[i, WAY] = UNSET
+        else:
+            pending[i, TRIES] += 1
+        return cash - lost, 2
+    quantity = _affordable(amount, free, price, gas, spot, rules, flags) if side == BUY else size
+    notional = half_even(quantity, price, spot.divisor, flags)
+    fee, tax = _fee(side, notional, rules, flags), _taxed(notional, rules, flags)
+    realised = 0
+    if side == BUY:
+        if notional == 0:
+            pending[i, WAY] = UNSET
+            return cash, 0
+        after = cash - notional - fee - tax - gas
+    else:
+        after = cash + notional - fee - tax - gas
+        if quantity == 0 or after < 0:
+            pending[i, WAY] = UNSET
+            return cash, 0
+        realised = notional - held[i, COST]
+    spread, slippage, impact = 0, 0, 0
+    moved = rules.is_pool or rules.impact or traded_at != at
+    if moved or rules.half_spread or rules.slippage or rules.extra:
+        before = half_even(quantity, at, spot.divisor, flags)
+        spread = half_even(before, rules.half_spread, WHOLE, flags)
+        slippage = half_even(before, rules.slippage + rules.extra, WHOLE, flags)
+        if moved:
+            impact = (notional - before if side == BUY else before - notional) - spread - slippage
+    records[count, KIND], records[count, PRICE], records[count, QUANTITY], records[count, NOTIONAL] = (
+        FILLED,
+        price,
+        quantity,
+        notional,
+    )
+    records[count, FEE], records[count, GAS], records[count, TAX], records[count, SPREAD], records[count, SLIPPAGE] = (
+        fee,
+        gas,
+        tax,
+        spread,
+        slippage,
+    )
+    records[count, IMPACT] = impact
+    records[count, REALISED], records[count, CASH] = realised, after
+    why = pending[i, WHY]
+    pending[i, WAY] = UNSET
+    if side == BUY:
+        held[i, HELD], held[i, COST] = quantity, notional
+        _hold(held, i, ts, price, rules, flags)
+    else:
+        held[i, HELD], held[i, COST] = 0, 0
+        left[i], stopped[i] = ts, 1 if why in (STOP_LOSS, TRAILING_STOP) else 0
+    return after, 1
+
+
+@inlined
+def _forced(i, spot, held):
+    """Return the reason, the price and the ambiguity of the exit that a bar forces, as `exits.exit_in_bar` does."""
+    stop, reason = held[i, STOP], STOP_LOSS
+    if held[i, TRAIL] >= 0 and (stop < 0 or held[i, TRAIL] > stop):
+        stop, reason = held[i, TRAIL], TRAILING_STOP
+    target, opened = held[i, TARGET], spot.open
+    if stop >= 0 and opened <= stop:
+        return reason, opened, 0
+    if target >= 0 and opened >= target:
+        return TAKE_PROFIT, opened, 0
+    if stop >= 0 and spot.low <= stop:
+        return reason, stop, 1 if target >= 0 and spot.high >= target else 0
+    if target >= 0 and spot.high >= target:
+        return TAKE_PROFIT, target, 0
+    return UNSET, 0, 0
+
+
+# --- entries ----------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _entry_amount(i, equity, cash, share, spot, pending, held, left, stopped, marks, trades_today, divisors, rules, flags):
+    """Return what an entry at this close spends; 0 where a gate or a cap stops it."""
+    open_positions, under_way, reserved = 0, 0, 0
+    for other in range(held.shape[0]):
+        if held[other, HELD] > 0 or pending[other, WAY] == BUY:
+            open_positions += 1
+        if pending[other, WAY] != UNSET:
+            under_way += 1
+            if pending[other, WAY] == BUY:
+                reserved += pending[other, AMOUNT]
+    if rules.most_positions >= 0 and open_positions >= rules.most_positions:
+        return 0
+    if rules.most_trades >= 0 and trades_today + under_way >= rules.most_trades:
+        return 0
+    if left[i] != NEVER:
+        minutes = max(rules.cooldown, rules.cooldown_after_stop) if stopped[i] else rules.cooldown
+        if not (spot.ts - left[i]) / 60_000 >= minutes:
+            return 0
+    available = max(cash - reserved, 0)
+    if available <= 0 or available < rules.smallest:
+        return 0
+    if rules.sizing == FIXED:
+        allowed = rules.size
+    elif rules.sizing == PERCENT:
+        allowed = half_even(equity, rules.size, HUNDRED, flags)
+    else:
+        allowed = half_even(equity, share, 1_000_000, flags) if share > 0 else 0
+    if rules.level_cap >= 0:
+        allowed = min(allowed, half_even(equity, rules.level_cap, HUNDRED, flags))
+    if rules.largest >= 0:
+        allowed = min(allowed, rules.largest)
+    if rules.token_cap >= 0 or rules.total_cap >= 0:
+        in_token, in_all = 0, 0
+        for other in range(held.shape[0]):
+            if held[other, HELD] > 0:
+                in_all += half_even(held[other, HELD], marks[other], divisors[other], flags)
+            if pending[other, WAY] == BUY:
+                in_all += pending[other, AMOUNT]
+        if rules.token_cap >= 0:
+            allowed = min(allowed, half_even(equity, rules.token_cap, HUNDRED, flags) - in_token)
+        if rules.total_cap >= 0:
+            allowed = min(allowed, half_even(equity, rules.total_cap, HUNDRED, flags) - in_all)
+    if rules.pool_cap >= 0 and spot.liquidity >= 0:
+        allowed = min(allowed, half_even(spot.liquidity, rules.pool_cap, HUNDRED, flags))
+    amount = min(max(allowed, 0), available)
+    if amount < max(rules.smallest, 1) and (rules.is_capped or amount == 0):
+        return 0
+    if rules.slippage_cap >= 0:
+        close = spot.close
+        price = _quoted(BUY, close, amount, spot, rules, flags)
+        if half_even(price - close, WHOLE, close, flags) > rules.slippage_cap:
+            return 0
+    return amount
+
+
+# --- stretches in which nothing happens --------------------------------------------------------------------------------
+
+
+@compiled
+def _next_entry(allowed, t):
+    """Return the first slice from t on at which any instrument may be entered."""
+    many, total = allowed.shape
+    if many == 1:
+        row = allowed[0]
+        while t < total and not row[t]:
+            t += 1
+        return t
+    while t < total:
+        for i in range(many):
+            if allowed[i, t]:
+                return t
+        t += 1
+    return t
+
+
+@compiled
+def _fall(trough, peak):
+    return (np.float64(trough) / 1e8) / (np.float64(peak) / 1e8) - 1.0
+
+
+@inlined
+def _look_down(equity, extremes, falls):
+    """Keep the highest equity and the lowest since: the deepest fall below a high is at the lowest mark after it."""
+    if equity > extremes[0]:
+        if extremes[1] < extremes[0]:
+            falls[0] = min(falls[0], _fall(extremes[1], extremes[0]))
+        extremes[0] = extremes[1] = equity
+    elif equity < extremes[1]:
+        extremes[1] = equity
+
+
+@compiled
+def _hold_still(t, cash, held, times, closes, highs, lows, rules, out, divisor, line, days, day_ends, day, extremes, falls):
+    """Mark a position in the only instrument until a bar at which something may happen to it.
+
+    Returns
+    -------
+    int, int
+        The first bar that is not marked, and the next day.
+    """
+    total = times.shape[0]
+    quantity = held[0, HELD]
+    floor = max(held[0, STOP], held[0, TRAIL])
+    ceiling = held[0, TARGET] if held[0, TARGET] >= 0 else -NEVER
+    if held[0, TRAIL] >= 0:
+        ceiling = min(ceiling, held[0, HIGH] + 1)
+    until = held[0, ENTERED] + rules.hold - rules.length if rules.hold >= 0 else -NEVER
+    factor, half = np.float64(quantity) / np.float64(divisor), divisor // 2 if divisor > 1 else 1
+    keeps_line, many_days = line.shape[0] > 0, days.shape[0]
+    peak, trough, worst = extremes[0], extremes[1], falls[0]
+    next_day = days[day] if day < many_days else total
+    while t < total - 1:
+        if out[t] or lows[t] <= floor or highs[t] >= ceiling or times[t] >= until:
+            break
+        close = closes[t]
+        # The product rounded half-even, as `exact.half_even`: the estimate is off by a few at most.
+        value = np.int64(np.float64(close) * factor)
+        rest = close * quantity - value * divisor
+        while rest < 0:
+            rest += divisor
+            value -= 1
+        while rest >= divisor:
+            rest -= divisor
+            value += 1
+        # Without a branch: which way it rounds cannot be foretold.
+        equity = cash + value + (np.int64(rest > half) | (np.int64(rest == half) & (value & 1)))
+        if equity > peak:
+            if trough < peak:
+                worst = min(worst, _fall(trough, peak))
+            peak = trough = equity
+        elif equity < trough:
+            trough = equity
+        if keeps_line:
+            line[t] = equity
+        if t == next_day:
+            day_ends[day] = equity
+            day += 1
+            next_day = days[day] if day < many_days else total
+        t += 1
+    extremes[0], extremes[1], falls[0] = peak, trough, worst
+    return t, day
+
+
+# --- the run ----------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_equity):
+    """Trade every slice, and return what came of it.
+
+    Parameters
+    ----------
+    market, traits, rules
+        The bars, their instruments and the plan.
+    allowed
+        Where an entry passes every gate that depends on the data alone; shape (instruments, slices).
+    wants_out
+        Where the strategy wants out.
+    shares
+        Of equity for an entry, in millionths, where sizing works by volatility or Kelly.
+    days
+        The last slice of every UTC day.
+    wants_equity
+        Whether equity is kept at every slice.
+    """
+    # Taken out of their tuples once: each look at an array in a tuple counts references.
+    times, opens, highs, lows, closes = market.ts, market.open, market.high, market.low, market.close
+    volumes, reserves, liquidities = market.volume, market.reserve, market.liquidity
+    divisors, volume_divisors, seeds = traits.divisor, traits.volume_divisor, traits.seeds
+    first_closes, first_highs, first_lows, first_out = closes[0], highs[0], lows[0], wants_out[0]
+    has_shares = shares.shape[0] > 0
+    bars = (times, opens, highs, lows, closes)
+    many, total = closes.shape
+    flags = np.zeros(1, np.int64)
+    pending = np.full((many, 6), UNSET, np.int64)
+    held = np.zeros((many, 8), np.int64)
+    left = np.full(many, NEVER, np.int64)
+    stopped = np.zeros(many, np.int64)
+    marks = np.zeros(many, np.int64)
+    records = np.zeros((256, COLUMNS), np.int64)
+    line = np.zeros(total if wants_equity else 0, np.int64)
+    day_ends = np.zeros(len(days), np.int64)
+    count, number, day, held_slices, ambiguous = 0, 1, 0, 0, 0
+    cash = equity = rules.cash
+    extremes, falls = np.array([cash, cash]), np.zeros(1)
+    today, trades_today = np.int64(-1), 0
+    waiting, holding = 0, 0
+    t = 0
+    while t < total:
+        if holding == 0 and waiting == 0:
+            # Nothing can happen before the next slice at which an entry is allowed.
+            ahead = _next_entry(allowed, t)
+            if ahead > t:
+                if many > 1:
+                    for i in range(many):
+                        for back in range(ahead - 1, t - 1, -1):
+                            if closes[i, back]:
+                                marks[i] = closes[i, back]
+                                break
+                if wants_equity:
+                    line[t:ahead] = cash
+                while day < len(days) and days[day] < ahead:
+                    day_ends[day] = cash
+                    day += 1
+                t = ahead
+                if t == total:
+                    break
+        elif many == 1 and waiting == 0:
+            ahead, day = _hold_still(
+                t, cash, held, times, first_closes, first_highs, first_lows, rules, first_out, divisors[0], line, days,
+                day_ends, day, extremes, falls,
+            )  # fmt: skip
+            if ahead > t:
+                held_slices += ahead - t
+                marks[0] = closes[0, ahead - 1]
+                t = ahead
+        ts = times[t]
+        if ts // 86_400_000 != today:
+            today, trades_today = ts // 86_400_000, 0
+        if count + 2 * many > records.shape[0]:
+            more = np.zeros((2 * records.shape[0] + 2 * many, COLUMNS), np.int64)
+            more[:count] = records[:count]
+            records = more
+        if waiting or holding:
+            for i in range(many):
+                if closes[i, t] == 0:
+                    continue
+                spot = _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native)
+                if pending[i, WAY] != UNSET:
+                    side = pending[i, WAY]
+                    reference = max(marks[i], 0)
+                    if reference == 0:
+                        reference = spot.open
+                    cash, done = _fill(
+                        side, spot.open, reference, i, t, spot, pending, held, left, stopped, cash, rules, records, count, flags
+                    )
+                    count += 1 if done else 0
+                    if pending[i, WAY] == UNSET:
+                        waiting -= 1
+                    if done == 1:
+                        trades_today += 1
+                        holding += 1 if side == BUY else -1
+                if held[i, HELD] > 0:
+                    if pending[i, WAY] == UNSET:
+                        reason, at, unclear = _forced(i, spot, held)
+                        if reason != UNSET:
+                            pending[i, WAY], pending[i, AMOUNT], pending[i, SINCE] = SELL, held[i, HELD], ts
+                            pending[i, WHY], pending[i, TRIES], pending[i, ORDER] = reason, 0, number
+                            number += 1
+                            ambiguous += unclear
+                            cash, done = _fill(
+                                SELL, at, at, i, t, spot, pending, held, left, stopped, cash, rules, records, count, flags
+                            )
+                            count += 1 if done else 0
+                            if pending[i, WAY] != UNSET:
+                                waiting += 1
+                            if done == 1:
+                                trades_today += 1
+                                holding -= 1
+                    if held[i, HELD] > 0 and held[i, TRAIL] >= 0 and highs[i, t] > held[i, HIGH]:
+                        held[i, HIGH] = highs[i, t]
+                        held[i, TRAIL] = half_even(held[i, HIGH], HUNDRED - rules.trail, HUNDRED, flags)
+                if flags[0]:
+                    return Outcome(records[:count], line, day_ends, np.array([0, 0, 0, 0, 1]), 0.0)
+        equity = cash
+        for i in range(many):
+            if closes[i, t]:
+                marks[i] = closes[i, t]
+            if held[i, HELD] > 0:
+                equity += half_even(held[i, HELD], marks[i], divisors[i], flags)
+        if equity > MOST_CASH:
+            flags[0] = 1
+        held_slices += 1 if holding else 0
+        _look_down(equity, extremes, falls)
+        if wants_equity:
+            line[t] = equity
+        if day < len(days) and days[day] == t:
+            day_ends[day] = equity
+            day += 1
+        final = t == total - 1
+        for i in range(many):
+            if closes[i, t] == 0:
+                continue
+            if held[i, HELD] > 0:
+                too_long = rules.hold >= 0 and ts + rules.length - held[i, ENTERED] >= rules.hold
+                if (wants_out[i, t] or too_long) and pending[i, WAY] == UNSET and not final:
+                    pending[i, WAY], pending[i, AMOUNT], pending[i, SINCE] = SELL, held[i, HELD], ts
+                    pending[i, WHY], pending[i, TRIES] = EXIT_SIGNAL if wants_out[i, t] else MAX_HOLD, 0
+                    pending[i, ORDER] = number
+                    number += 1
+                    waiting += 1
+            elif pending[i, WAY] == UNSET and allowed[i, t]:
+                spot = _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native)
+                share = shares[i, t] if has_shares else 0
+                amount = _entry_amount(
+                    i, equity, cash, share, spot, pending, held, left, stopped, marks, trades_today, divisors, rules, flags
+                )
+                if amount > 0:
+                    pending[i, WAY], pending[i, AMOUNT], pending[i, SINCE] = BUY, amount, ts
+                    pending[i, WHY], pending[i, TRIES], pending[i, ORDER] = ENTRY, 0, number
+                    number += 1
+                    waiting += 1
+        t += 1
+    if extremes[1] < extremes[0]:
+        falls[0] = min(falls[0], _fall(extremes[1], extremes[0]))
+    totals = np.array([cash, equity if holding else cash, held_slices, ambiguous, flags[0]])
+    return Outcome(records[:count], line, day_ends, totals, falls[0])
+
+
+# --- getting ready ----------------------------------------------------------------------------------------------------
+
+_begun, _ready = threading.Event(), threading.Event()
+
+
+def is_ready(wait_seconds: float = 1.5) -> bool:
+    """Tell whether the kernel can run, after a short wait; the first time ever it compiles beside whatever goes on.
+
+    Loading the code of an earlier compilation from disk takes a moment; compiling it takes many, in which `step()` serves.
+    """
+    if not _begun.is_set():
+        _begun.set()
+        threading.Thread(target=_run_once, name="kernel", daemon=True).start()
+    return _ready.wait(wait_seconds)
+
+
+def _run_once() -> None:
+    ones, flags = np.ones((1, 2), np.int64), np.zeros((1, 2), np.bool_)
+    empty = np.zeros((0, 0), np.int64)
+    market = Market(np.array([0, 1]), ones, ones, ones, ones, empty, empty, empty)
+    traits = Traits(np.ones(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64))
+    numbers = {name: 0.0 if name.startswith("cooldown") else 0 for name in Rules._fields}
+    run_kernel(market, traits, Rules(**numbers), flags, flags, empty, np.array([1]), True)
+    _ready.set()

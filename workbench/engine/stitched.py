@@ -1,0 +1,179 @@
+"""Stitched candles: a whole series at once, each bar with the indicators of its own window.
+
+A bar's factors are computed on the array that begins one block before its own (`workbench.engine.windows`). Asking a strategy
+block by block costs most where its rule is cheap. So the blocks' own parts are laid end to end, each with the few bars before
+it that the rule looks back on, as its own window has them; indicators are computed window by window and laid out the same
+way; and the rule runs once over all. What a strategy says is the same to the bit, and the contract tests hold it to that.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+
+from workbench.domain.bars import parse_timeframe
+from workbench.engine.measures import Ints
+from workbench.engine.series import BarSeries
+from workbench.engine.strategy import Candles, Flags, candles
+from workbench.errors import Broken
+
+MOST_BYTES: Final = 256 * 2**20
+"""What the indicators of one series may take up; the ones longest unasked go first."""
+
+
+def window_start(ts: int, timeframe: str, memory: int) -> int:
+    """Return the open time from which the factors of the bar at `ts` are computed, in milliseconds."""
+    block = parse_timeframe(timeframe) * memory
+    return (ts // block - 1) * block
+
+
+def blocks(series: BarSeries, memory: int) -> Ints:
+    """Return, for every block that has bars, where its window begins, where it begins itself and where it ends: shape (n, 3)."""
+    if not len(series):
+        return np.zeros((0, 3), np.int64)
+    numbers = series.ts // (series.step * memory)
+    lows = np.append(0, np.flatnonzero(np.diff(numbers)) + 1)
+    highs = np.append(lows[1:], len(series))
+    first = np.searchsorted(series.ts, (numbers[lows] - 1) * series.step * memory)
+    return np.stack([first, lows, highs], axis=1)
+
+
+def rows_of(bars: Candles, low: int, high: int) -> Candles:
+    """Return a stretch of candles."""
+    return Candles(*(getattr(bars, name)[low:high] for name in Candles.__struct_fields__))
+
+
+class Remembered:
+    """Indicators that were computed before, up to so many bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._bytes = 0
+        self.lock = threading.Lock()
+
+    def get(self, key: tuple[Any, ...]) -> Any:
+        """Return what was kept under a key, or None."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def keep(self, key: tuple[Any, ...], value: Any) -> None:
+        """Keep a value, and forget what was not asked for the longest where it gets too much."""
+        self._kept[key] = value
+        self._bytes += _size(value)
+        while self._bytes > MOST_BYTES and len(self._kept) > 1:
+            _, gone = self._kept.popitem(last=False)
+            self._bytes -= _size(gone)
+
+
+class Stitched(Candles, frozen=True):
+    """Candles of a whole series, laid out block by block.
+
+    Parameters
+    ----------
+    whole
+        The same candles as they are.
+    parts
+        The blocks.
+    lag
+        How many bars of its window each block has before it.
+    rows
+        Which rows are bars of their own; None where all are.
+    at_hand
+        On how many bars the factors of each bar are computed.
+    remembered
+        Indicators that were asked for before.
+    """
+
+    whole: Candles
+    parts: Ints
+    lag: int
+    rows: Flags | None
+    at_hand: Ints
+    remembered: Remembered
+
+    def indicator(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return an indicator of the columns, each block's on its own window, computed once."""
+        named = tuple(self._name_of(argument) for argument in arguments)
+        key = (function, *named)
+        with self.remembered.lock:
+            found = self.remembered.get(key)
+            if found is None:
+                found = self._computed(function, named)
+                self.remembered.keep(key, found)
+        return found
+
+    def _name_of(self, argument: Any) -> Any:
+        if not isinstance(argument, np.ndarray):
+            return argument
+        for name in Candles.__struct_fields__:
+            if argument is getattr(self, name):
+                return _Column(name)
+        raise Broken(
+            "A strategy that declares its lag asks for indicators of columns of its candles only: expected bars.close or another "
+            "one, found an array of its own. Leave `lag` out, and it is read block by block."
+        )
+
+    def _computed(self, function: Callable[..., Any], named: tuple[Any, ...]) -> Any:
+        out: list[Any] = []
+        many, at = False, 0
+        for first, low, high in self.parts.tolist():
+            given = [getattr(self.whole, each.name)[first:high] if isinstance(each, _Column) else each for each in named]
+            found = function(*given)
+            many = isinstance(found, tuple)
+            arrays = found if many else (found,)
+            begin = max(low - first - self.lag, 0)
+            if not out:
+                out = [np.empty(len(self), array.dtype) for array in arrays]
+            for column, array in zip(out, arrays, strict=True):
+                column[at : at + high - first - begin] = array[begin:]
+            at += high - first - begin
+        return tuple(out) if many else out[0]
+
+
+class _Column(str):
+    """The name of a column, where an indicator is asked of it."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name itself."""
+        return str(self)
+
+
+def _size(value: Any) -> int:
+    return sum(array.nbytes for array in value) if isinstance(value, tuple) else int(value.nbytes)
+
+
+def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
+    """Return a series laid out for strategies of a memory and a lag; None where a block has too little before it."""
+    parts = blocks(series, memory)
+    first, lows, highs = parts.T
+    before = np.minimum(lag, lows - first)
+    if not len(series) or (before[1:] < lag).any():
+        return None
+    whole = candles(series)
+    at_hand = np.arange(1, len(series) + 1) - np.repeat(first, highs - lows)
+    columns = [getattr(whole, name) for name in Candles.__struct_fields__]
+    if not before.any():
+        return _made(columns, whole, parts, lag, None, at_hand)
+    rows = np.ones(len(series) + int(before.sum()), np.bool_)
+    # Each block begins further back by what all before it have added.
+    begins = lows + np.cumsum(before) - before
+    for back in range(lag):
+        rows[(begins + back)[before > back]] = False
+    places = np.empty(len(rows), np.int64)
+    places[rows] = np.arange(len(series))
+    for back in range(lag):
+        has = before > back
+        places[(begins + back)[has]] = (lows - before + back)[has]
+    return _made([column[places] for column in columns], whole, parts, lag, rows, at_hand)
+
+
+def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Flags | None, at_hand: Ints) -> Stitched:
+    ts, opened, high, low, close, volume = columns
+    return Stitched(ts, opened, high, low, close, volume, whole, parts, lag, rows, at_hand, Remembered())
