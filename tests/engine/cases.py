@@ -88,8 +88,9 @@ def random_case(number: int) -> Case:
         on_hole=chance.choice(("mark", "skip")),
         **{name: value for name, value in limits.items() if value is not None},
     )  # fmt: skip
+    noise = Noise(chance.randint(0, 10**6), chance.choice((5, 30, 90)), chance.choice((0, 5, 30)))
     return Case(
-        many, rules, _costs(chance), _realism(chance), Noise(chance.randint(0, 10**6), chance.choice((5, 30, 90)), chance.choice((0, 5, 30))),
+        many, rules, _costs(chance), _realism(chance), noise,
         Decimal(str(round(chance.choice((50, 1000, 10_000, 3_000_000)) * chance.uniform(0.5, 1.5), 8))),
         chance.choice((1, 7, -5, 2**40)),
     )  # fmt: skip
@@ -149,6 +150,7 @@ def _realism(chance: Random) -> PaperTradingConfig:
     return PaperTradingConfig(
         base_slippage_pct=chance.choice((Decimal(0), Decimal(0), Decimal("0.1"), Decimal("0.0337"))),
         gas_price_multiplier=chance.choice((Decimal(1), Decimal("1.5"), Decimal(0))),
-        execution_delay_ms=chance.choice((0, 0, 500, 600_000)), failure_rate_pct=chance.choice((Decimal(0), Decimal(0), Decimal(15))),
+        execution_delay_ms=chance.choice((0, 0, 500, 600_000)),
+        failure_rate_pct=chance.choice((Decimal(0), Decimal(0), Decimal(15))),
         sandwich_pct=chance.choice((Decimal(0), Decimal(0), Decimal(40))), simulate_mev=chance.random() < 0.8,
     )  # fmt: skip

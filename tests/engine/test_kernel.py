@@ -16,7 +16,8 @@ from workbench.research.backtest import Backtest, backtest
 
 CASES = 600
 FILES = (
-    "btcusdt-1h-2017-2023.parquet", "ethusdt-1h-2017-2023.parquet", "uniswap-pool-1h-2021-2022.parquet", "btc-perp-1m-2022-01.csv.gz",
+    "btcusdt-1h-2017-2023.parquet", "ethusdt-1h-2017-2023.parquet", "uniswap-pool-1h-2021-2022.parquet",
+    "btc-perp-1m-2022-01.csv.gz",
 )  # fmt: skip
 
 

@@ -166,12 +166,9 @@ def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
     begins = lows + np.cumsum(before) - before
     for back in range(lag):
         rows[(begins + back)[before > back]] = False
-    places = np.empty(len(rows), np.int64)
-    places[rows] = np.arange(len(series))
-    for back in range(lag):
-        has = before > back
-        places[(begins + back)[has]] = (lows - before + back)[has]
-    return _made([column[places] for column in columns], whole, parts, lag, rows, at_hand)
+    stretches = list(zip((lows - before).tolist(), highs.tolist(), strict=True))
+    laid = [np.concatenate([column[low:high] for low, high in stretches]) for column in columns]
+    return _made(laid, whole, parts, lag, rows, at_hand)
 
 
 def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Flags | None, at_hand: Ints) -> Stitched:

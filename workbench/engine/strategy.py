@@ -13,6 +13,7 @@ from workbench.engine.series import BarSeries, Floats
 __all__ = ["Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below", "share_of_hundred"]
 
 Flags = NDArray[np.bool_]
+Column = Floats | Callable[[], Floats]
 
 
 class Candles(msgspec.Struct, frozen=True):
@@ -52,6 +53,9 @@ class Candles(msgspec.Struct, frozen=True):
 class Signals(msgspec.Struct, frozen=True):
     """What a strategy says about each bar; every array has the length of the candles.
 
+    A column of numbers may be given as a function that makes it: it is called only where somebody reads it, which a sweep of
+    a thousand trials mostly does not.
+
     Parameters
     ----------
     enter, exit
@@ -66,9 +70,14 @@ class Signals(msgspec.Struct, frozen=True):
 
     enter: Flags
     exit: Flags
-    confidence: Floats
-    edge: Floats
-    factors: dict[str, Floats]
+    confidence: Column
+    edge: Column
+    factors: dict[str, Column]
+
+
+def made(column: Column) -> Floats:
+    """Return a column that is given as it is, or as a function that makes it."""
+    return column() if callable(column) else column
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -158,7 +167,10 @@ def candles(series: BarSeries) -> Candles:
 
 def share_of_hundred(values: Floats) -> Floats:
     """Return values kept from 0 to 100; 0 where one is not defined: the shape of a confidence."""
-    kept: Floats = np.minimum(np.fmax(values, 0.0), 100.0)
+    kept: Floats = np.clip(values, 0.0, 100.0)
+    unknown = np.isnan(kept)
+    if unknown.any():
+        kept[unknown] = 0.0
     return kept
 
 

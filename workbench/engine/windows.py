@@ -16,7 +16,7 @@ from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.stitched import Stitched, blocks, rows_of, stitch, window_start
-from workbench.engine.strategy import Candles, Flags, Reading, Signals, SignalStrategy, candles
+from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
 from workbench.errors import Invalid
 
 __all__ = ["Readings", "Wanted", "checked_signals", "read_last", "read_series", "window_start"]
@@ -57,11 +57,15 @@ class Readings(Sequence[Reading]):
 
     def column(self, name: str) -> Any:
         """Return one of the arrays of its signals: `"enter"`, `"exit"`, `"confidence"` or `"edge"`."""
-        return self._whole([getattr(part, name) for part in self._parts])
+        return self._whole([self._checked(name, getattr(part, name)) for part in self._parts])
 
     def factor(self, name: str) -> Floats:
         """Return one of its factors."""
-        return self._whole([part.factors[name] for part in self._parts])  # type: ignore[no-any-return]
+        return self._whole([self._checked(f"factor {name}", part.factors[name]) for part in self._parts])  # type: ignore[no-any-return]
+
+    def _checked(self, name: str, column: Any) -> Any:
+        """Return a column; one that was to be made is made and checked now."""
+        return checked_column(self.strategy, name, column(), None) if callable(column) else column
 
     def _whole(self, columns: Sequence[Any]) -> Any:
         joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
@@ -181,21 +185,38 @@ def read_last(strategy: SignalStrategy, window: Candles, wanted: Wanted = _NO_ME
 def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
     """Return what a strategy says about bars, once it is sure that every array is what it has to be.
 
+    Columns that are given as functions are checked when they are made.
+
     Raises
     ------
     Invalid
         Naming the array that is not.
     """
     said = strategy.signals(bars)
-    name, count = type(strategy).__name__, len(bars)
-    for field in ("enter", "exit", "confidence", "edge"):
-        _check_array(f"{name}.{field}", getattr(said, field), count, np.bool_ if field in ("enter", "exit") else np.float64)
-    for factor, column in said.factors.items():
-        _check_array(f"{name} factor {factor}", column, count, np.float64)
-    for i in np.flatnonzero(~((said.confidence >= 0) & (said.confidence <= 100)))[:1]:
-        found = f"{said.confidence[i]} at {show_time(int(bars.ts[i]))}"
-        raise Invalid(f"{name}.confidence", "numbers from 0 to 100", found)
+    for field in ("enter", "exit"):
+        _check_array(f"{type(strategy).__name__}.{field}", getattr(said, field), len(bars), np.bool_)
+    columns: dict[str, Any] = {"confidence": said.confidence, "edge": said.edge}
+    for name, column in [*columns.items(), *((f"factor {name}", column) for name, column in said.factors.items())]:
+        if not callable(column):
+            checked_column(strategy, name, column, bars)
     return said
+
+
+def checked_column(strategy: SignalStrategy, name: str, column: Any, bars: Candles | None) -> Floats:
+    """Return a column of numbers, once it is sure that it is one, and from 0 to 100 where it says how sure a strategy is.
+
+    Raises
+    ------
+    Invalid
+        Naming the column.
+    """
+    whose = f"{type(strategy).__name__}{' ' if name.startswith('factor') else '.'}{name}"
+    _check_array(whose, column, len(column) if bars is None else len(bars), np.float64)
+    if name == "confidence":
+        for i in np.flatnonzero(~((column >= 0) & (column <= 100)))[:1]:
+            when = "" if bars is None else f" at {show_time(int(bars.ts[i]))}"
+            raise Invalid(whose, "numbers from 0 to 100", f"{column[i]}{when}")
+    return column  # type: ignore[no-any-return]
 
 
 def _check_array(name: str, found: object, count: int, kind: type) -> None:
@@ -205,8 +226,8 @@ def _check_array(name: str, found: object, count: int, kind: type) -> None:
 
 
 def _rows(signals: Signals, low: int) -> Signals:
-    factors = {name: column[low:] for name, column in signals.factors.items()}
-    return Signals(signals.enter[low:], signals.exit[low:], signals.confidence[low:], signals.edge[low:], factors)
+    factors: dict[str, Column] = {name: made(column)[low:] for name, column in signals.factors.items()}
+    return Signals(signals.enter[low:], signals.exit[low:], made(signals.confidence)[low:], made(signals.edge)[low:], factors)
 
 
 def _or_none(column: Floats) -> list[float | None]:

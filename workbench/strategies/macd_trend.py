@@ -6,7 +6,17 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below, share_of_hundred
+from workbench.engine.series import Floats
+from workbench.engine.strategy import (
+    Candles,
+    Floats,
+    Param,
+    Signals,
+    SignalStrategy,
+    crossed_above,
+    crossed_below,
+    share_of_hundred,
+)
 from workbench.errors import Invalid
 
 
@@ -32,8 +42,13 @@ class MacdTrend(SignalStrategy, frozen=True):
 
     def signals(self, bars: Candles) -> Signals:
         macd, line, _ = bars.indicator(talib.MACD, bars.close, self.fast, self.slow, self.signal)
-        edge = (macd - line) / bars.close * 10_000
-        confidence = share_of_hundred(50 + 5 * np.abs(edge))
+
+        def edge() -> Floats:
+            return (macd - line) / bars.close * 10_000  # type: ignore[no-any-return]
+
+        def confidence() -> Floats:
+            return share_of_hundred(50 + 5 * np.abs(edge()))
+
         factors = {"macd": macd, "signal_line": line, "gap_bps": edge}
         return Signals(crossed_above(macd, line), crossed_below(macd, line), confidence, edge, factors)
 

@@ -6,7 +6,17 @@ from typing import Annotated, ClassVar
 import numpy as np
 import talib
 
-from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy, crossed_above, crossed_below, share_of_hundred
+from workbench.engine.series import Floats
+from workbench.engine.strategy import (
+    Candles,
+    Floats,
+    Param,
+    Signals,
+    SignalStrategy,
+    crossed_above,
+    crossed_below,
+    share_of_hundred,
+)
 from workbench.errors import Invalid
 
 
@@ -32,11 +42,14 @@ class SmaCross(SignalStrategy, frozen=True):
     def signals(self, bars: Candles) -> Signals:
         fast = bars.indicator(talib.SMA, bars.close, self.fast)
         slow = bars.indicator(talib.SMA, bars.close, self.slow)
-        gap = (fast / slow - 1) * 10_000
+
+        def gap() -> Floats:
+            return (fast / slow - 1) * 10_000  # type: ignore[no-any-return]
+
         return Signals(
             crossed_above(fast, slow),
             crossed_below(fast, slow),
-            share_of_hundred(50 + np.abs(gap)),
+            lambda: share_of_hundred(50 + np.abs(gap())),
             gap,
             {"fast_mean": fast, "slow_mean": slow, "gap_bps": gap},
         )

@@ -4,6 +4,7 @@ Adding a metric is adding one file: it appears in `result.stats`, on the command
 """
 
 from decimal import Decimal
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 import msgspec
@@ -119,6 +120,7 @@ class Metric:
 shelf: Shelf[Metric] = Shelf("workbench.analytics.metrics", Metric, "metric")
 
 
+@cache
 def all_metrics() -> list[tuple[str, Metric]]:
     """Return every metric on the shelf with its name, in their order."""
     found = [(name, shelf.get(name)()) for name in shelf.names()]
