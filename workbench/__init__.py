@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.actions.open_account import open_account
     from workbench.actions.reset_account import reset_account
     from workbench.actions.run_session import run_session
+    from workbench.actions.run_sweep import run_sweep as sweep
     from workbench.actions.save_configuration import save_configuration
     from workbench.actions.save_paper_trading_config import save_paper_trading_config
     from workbench.actions.send_command import send_command
@@ -68,6 +69,7 @@ _HOMES = {
     "start_program": "workbench.actions.start_program",
     "start_session": "workbench.actions.start_session",
     "stop_session": "workbench.actions.stop_session",
+    "sweep": "workbench.actions.run_sweep:run_sweep",
     "tune": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
     "volume_curve": "workbench.engine.programs.vwap",
@@ -77,7 +79,7 @@ __all__ = [
     "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands", "changes_between",
     "commands", "delete_configuration", "deposit", "import_dataset", "open_account", "open_desk", "programs", "read_bars",
     "reset_account", "run_session", "save_configuration", "save_paper_trading_config", "send_command", "simulate_bars",
-    "start_program", "start_session", "stop_session", "strategies", "tune", "verify_session", "volume_curve", "withdraw",
+    "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "verify_session", "volume_curve", "withdraw",
 ]  # fmt: skip
 
 
@@ -86,7 +88,8 @@ def __getattr__(name: str) -> Any:
         return import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'workbench' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module, _, other = _HOMES[name].partition(":")
+    return getattr(import_module(module), other or name)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,6 @@
 """Plotly figures in the colours of the pages, so that a figure and a page look like one product."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import plotly.graph_objects as go
@@ -92,4 +93,23 @@ def candle_figure(frame: pl.DataFrame, title: str = "", points: int = 400) -> go
     )  # fmt: skip
     figure = go.Figure(candles)
     figure.update_layout(template=TEMPLATE, title=title, height=380, xaxis_title="UTC", xaxis_rangeslider_visible=False)
+    return figure
+
+
+def sweep_figure(frame: pl.DataFrame, axes: Sequence[str], by: str, title: str) -> go.Figure:
+    """Return a heatmap of a sweep's first two axes, each cell the best of the others; a line where there is one axis."""
+    figure = go.Figure(layout={"title": {"text": title}, "template": TEMPLATE, "height": 420})
+    if len(axes) == 1:
+        line = frame.group_by(axes[0]).agg(pl.col(by).max()).sort(axes[0])
+        figure.add_trace(go.Scatter(x=line[axes[0]].to_list(), y=line[by].to_list(), mode="lines+markers", name=by))
+        figure.update_layout(xaxis_title=axes[0], yaxis_title=by)
+        return figure
+    down, across = axes[0], axes[1]
+    table = (
+        frame.group_by(down, across).agg(pl.col(by).max()).pivot(on=across, index=down, values=by, sort_columns=False).sort(down)
+    )
+    columns = sorted((name for name in table.columns if name != down), key=float)
+    rows = [[row[name] for name in columns] for row in table.iter_rows(named=True)]
+    figure.add_trace(go.Heatmap(x=columns, y=table[down].to_list(), z=rows, colorscale="Viridis", colorbar={"title": by}))
+    figure.update_layout(xaxis_title=across, yaxis_title=down)
     return figure

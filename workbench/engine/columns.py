@@ -142,11 +142,13 @@ class Outcome(NamedTuple):
     records
         Fills and reverts in order, one row each, `COLUMNS` wide.
     equity
-        At every slice; empty where it was not asked for.
+        At every slice; empty where lines were not asked for.
     day_ends
         At the last slice of each day.
     totals
         Final cash, final equity, slices at whose close something was held, ambiguous bars, and whether something did not fit.
+    sums
+        What the fills come to, in the order of `Sums`, where the records were only added up.
     drawdown
         The deepest fall below the highest equity so far, as a share, zero or negative.
     """
@@ -155,6 +157,7 @@ class Outcome(NamedTuple):
     equity: Ints
     day_ends: Ints
     totals: Ints
+    sums: Ints
     drawdown: float
 
 
@@ -175,3 +178,33 @@ class Trips(NamedTuple):
     closed: Ints
     result: Ints
     invested: Ints
+
+
+class Sums(NamedTuple):
+    """What all fills of a run come to; money in 10**-8.
+
+    Parameters
+    ----------
+    fills, trips, wins
+        How many fills, closed round trips, and of those with a result above zero.
+    won, lost
+        Results of the winning and, as a positive number, of the losing round trips.
+    best
+        The largest result; `NEVER` where nothing closed.
+    notional, fee, gas, tax, spread, slippage, impact
+        What was traded, and what it cost.
+    """
+
+    fills: int
+    trips: int
+    wins: int
+    won: int
+    lost: int
+    best: int
+    notional: int
+    fee: int
+    gas: int
+    tax: int
+    spread: int
+    slippage: int
+    impact: int

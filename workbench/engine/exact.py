@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Flags = NDArray[np.int64]
@@ -29,8 +31,24 @@ def compiled(function: Any) -> Any:
 
 
 def inlined(function: Any) -> Any:
-    """Compile a small function into its callers."""
-    return njit(cache=True, nogil=True, error_model="numpy", inline="always")(function)
+    """Compile a small function into the code of its callers."""
+    return njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)
+
+
+@intrinsic
+def borrowed(_typing, array):
+    """Return the same array without its count of references, which costs more than the arithmetic where functions share it.
+
+    Whoever borrows sees to it that the owner is used once more after the last use of what was borrowed.
+    """
+
+    def generate(context, builder, signature, given):
+        found = context.make_array(signature.args[0])(context, builder, given[0])
+        found.meminfo = cgutils.get_null_value(found.meminfo.type)
+        found.parent = cgutils.get_null_value(found.parent.type)
+        return found._getvalue()
+
+    return array(array), generate
 
 
 @compiled
@@ -94,7 +112,7 @@ def wide_quotient(high: Any, low: Any, divisor_high: Any, divisor_low: Any, flag
     return np.int64(quotient), compared, 1 if (rest_high | rest_low) != _NONE else 0
 
 
-@compiled
+@inlined
 def half_even(a: int, b: int, divisor: int, flags: Flags) -> int:
     """Return a * b / divisor rounded half-even; a and b are not negative, and the divisor is above zero."""
     guess = np.float64(a) * np.float64(b) / np.float64(divisor)
@@ -116,7 +134,7 @@ def half_even(a: int, b: int, divisor: int, flags: Flags) -> int:
     return q
 
 
-@compiled
+@inlined
 def floored(a: int, b: int, divisor: int, flags: Flags) -> int:
     """Return a * b / divisor rounded down; a and b are not negative, and the divisor is above zero."""
     guess = np.float64(a) * np.float64(b) / np.float64(divisor)
@@ -130,7 +148,7 @@ def floored(a: int, b: int, divisor: int, flags: Flags) -> int:
     return wide_quotient(high, low, _NONE, np.uint64(divisor), flags)[0]
 
 
-@compiled
+@inlined
 def signed_half_even(a: int, b: int, divisor: int, flags: Flags) -> int:
     """Return a * b / divisor rounded half-even, where a may be negative."""
     return -half_even(-a, b, divisor, flags) if a < 0 else half_even(a, b, divisor, flags)

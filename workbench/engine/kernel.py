@@ -70,7 +70,9 @@ from workbench.engine.columns import (
     Rules,
     Traits,
 )
+from workbench.engine.crossing import crossings
 from workbench.engine.exact import (
+    borrowed,
     compiled,
     floored,
     half_even,
@@ -211,7 +213,7 @@ def _taxed(notional, rules, flags):
     return half_even(notional, rules.tax, WHOLE, flags) if rules.tax else 0
 
 
-@inlined
+@compiled
 def _cash_for(quantity, price, gas, spot, rules, flags):
     notional = half_even(quantity, price, spot.divisor, flags)
     return notional + _fee(BUY, notional, rules, flags) + _taxed(notional, rules, flags) + gas
@@ -255,7 +257,7 @@ def _hold(held, i, ts, price, rules, flags):
     held[i, TRAIL] = half_even(price, HUNDRED - rules.trail, HUNDRED, flags) if rules.trail >= 0 else UNSET
 
 
-@compiled
+@inlined
 def _fill(side, at, reference, i, t, spot, pending, held, left, stopped, cash, rules, records, count, flags):
     """Fill the pending order of an instrument as `turn.fill` does.
 
@@ -442,8 +444,13 @@ def _next_entry(allowed, t):
     """Return the first slice from t on at which any instrument may be entered."""
     many, total = allowed.shape
     if many == 1:
-        row = allowed[0]
-        while t < total and not row[t]:
+        # Eight at a time: most stretches are long.
+        while t + 8 <= total and not (
+            allowed[0, t] | allowed[0, t + 1] | allowed[0, t + 2] | allowed[0, t + 3]
+            | allowed[0, t + 4] | allowed[0, t + 5] | allowed[0, t + 6] | allowed[0, t + 7]
+        ):  # fmt: skip
+            t += 8
+        while t < total and not allowed[0, t]:
             t += 1
         return t
     while t < total:
@@ -470,7 +477,7 @@ def _look_down(equity, extremes, falls):
         extremes[1] = equity
 
 
-@compiled
+@inlined
 def _hold_still(t, cash, held, times, closes, highs, lows, rules, out, divisor, line, days, day_ends, day, extremes, falls):
     """Mark a position in the only instrument until a bar at which something may happen to it.
 
@@ -522,11 +529,70 @@ def _hold_still(t, cash, held, times, closes, highs, lows, rules, out, divisor, 
     return t, day
 
 
+@inlined
+def _wait_still(t, cash, held, times, closes, rules, out, divisor, days, day_ends, day, extremes, falls, flags):
+    """Do what `_hold_still` does where no exit has a price and no line is kept: only new highs and lows are valued.
+
+    A position is worth no less at a higher close. So a close that is neither the highest of the stretch nor the lowest since
+    the last high can change neither.
+    """
+    many_days, quantity, end = days.shape[0], held[0, HELD], times.shape[0] - 1
+    if rules.hold >= 0:
+        end = min(end, np.searchsorted(times, held[0, ENTERED] + rules.hold - rules.length))
+    top, bottom = -1, -NEVER
+    while t < end and not out[t]:
+        next_day = days[day] if day < many_days else end
+        stop = min(end, next_day + 1)
+        while t < stop and not out[t]:
+            close = closes[t]
+            if close > top or close < bottom or t == next_day:
+                equity = cash + half_even(quantity, close, divisor, flags)
+                rose = equity > extremes[0]
+                _look_down(equity, extremes, falls)
+                top = max(top, close)
+                bottom = close if rose else min(bottom, close)
+                if t == next_day:
+                    day_ends[day] = equity
+                    day += 1
+            t += 1
+    return t, day
+
+
+# --- in sums ----------------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _add_up(records, count, paid_in, sums):
+    """Add the first so many records to a run's sums, in the order of `columns.Sums`."""
+    for row in range(count):
+        if records[row, KIND] != FILLED:
+            continue
+        paid = records[row, FEE] + records[row, GAS] + records[row, TAX]
+        sums[0] += 1
+        sums[6] += records[row, NOTIONAL]
+        sums[7] += records[row, FEE]
+        sums[8] += records[row, GAS]
+        sums[9] += records[row, TAX]
+        sums[10] += records[row, SPREAD]
+        sums[11] += records[row, SLIPPAGE]
+        sums[12] += records[row, IMPACT]
+        place = records[row, PLACE]
+        if records[row, SIDE] == BUY:
+            paid_in[place] = paid
+            continue
+        result = records[row, REALISED] - paid - paid_in[place]
+        sums[1] += 1
+        sums[2] += 1 if result > 0 else 0
+        sums[3] += max(result, 0)
+        sums[4] += max(-result, 0)
+        sums[5] = max(sums[5], result)
+
+
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 
 @compiled
-def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_equity):
+def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_lines):
     """Trade every slice, and return what came of it.
 
     Parameters
@@ -541,36 +607,45 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
         Of equity for an entry, in millionths, where sizing works by volatility or Kelly.
     days
         The last slice of every UTC day.
-    wants_equity
-        Whether equity is kept at every slice.
+    wants_lines
+        Whether every record and equity at every slice are kept; otherwise the records are only added up.
     """
-    # Taken out of their tuples once: each look at an array in a tuple counts references.
-    times, opens, highs, lows, closes = market.ts, market.open, market.high, market.low, market.close
-    volumes, reserves, liquidities = market.volume, market.reserve, market.liquidity
-    divisors, volume_divisors, seeds = traits.divisor, traits.volume_divisor, traits.seeds
-    first_closes, first_highs, first_lows, first_out = closes[0], highs[0], lows[0], wants_out[0]
+    times, opens, highs = borrowed(market.ts), borrowed(market.open), borrowed(market.high)
+    lows, closes, volumes = borrowed(market.low), borrowed(market.close), borrowed(market.volume)
+    reserves, liquidities = borrowed(market.reserve), borrowed(market.liquidity)
+    divisors, volume_divisors, seeds = borrowed(traits.divisor), borrowed(traits.volume_divisor), borrowed(traits.seeds)
+    first_closes, first_highs = borrowed(market.close[0]), borrowed(market.high[0])
+    first_lows, first_out = borrowed(market.low[0]), borrowed(wants_out[0])
+    may, out, days = borrowed(allowed), borrowed(wants_out), borrowed(days)
     has_shares = shares.shape[0] > 0
     bars = (times, opens, highs, lows, closes)
     many, total = closes.shape
-    flags = np.zeros(1, np.int64)
-    pending = np.full((many, 6), UNSET, np.int64)
-    held = np.zeros((many, 8), np.int64)
-    left = np.full(many, NEVER, np.int64)
-    stopped = np.zeros(many, np.int64)
-    marks = np.zeros(many, np.int64)
-    records = np.zeros((256, COLUMNS), np.int64)
-    line = np.zeros(total if wants_equity else 0, np.int64)
-    day_ends = np.zeros(len(days), np.int64)
+    # One piece of memory for all that changes; its owner is used in the last line.
+    memory = np.zeros(16 + 18 * many, np.int64)
+    flags, extremes, rest = borrowed(memory[0:1]), borrowed(memory[1:3]), memory[16:]
+    pending = borrowed(rest[: 6 * many].reshape(many, 6))
+    held = borrowed(rest[6 * many : 14 * many].reshape(many, 8))
+    left, stopped = borrowed(rest[14 * many : 15 * many]), borrowed(rest[15 * many : 16 * many])
+    marks, paid_in = borrowed(rest[16 * many : 17 * many]), borrowed(rest[17 * many : 18 * many])
+    sums = borrowed(memory[3:16])
+    sums[5] = NEVER
+    pending[:] = UNSET
+    left[:] = NEVER
+    kept = np.zeros((256 + 2 * many, COLUMNS), np.int64)
+    records = borrowed(kept)
+    whole_line = np.zeros(total if wants_lines else 0, np.int64)
+    whole_ends, falls = np.zeros(len(days), np.int64), np.zeros(1)
+    line, day_ends, depth = borrowed(whole_line), borrowed(whole_ends), borrowed(falls)
     count, number, day, held_slices, ambiguous = 0, 1, 0, 0, 0
     cash = equity = rules.cash
-    extremes, falls = np.array([cash, cash]), np.zeros(1)
+    extremes[0] = extremes[1] = cash
     today, trades_today = np.int64(-1), 0
     waiting, holding = 0, 0
     t = 0
     while t < total:
         if holding == 0 and waiting == 0:
             # Nothing can happen before the next slice at which an entry is allowed.
-            ahead = _next_entry(allowed, t)
+            ahead = _next_entry(may, t)
             if ahead > t:
                 if many > 1:
                     for i in range(many):
@@ -578,7 +653,7 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
                             if closes[i, back]:
                                 marks[i] = closes[i, back]
                                 break
-                if wants_equity:
+                if wants_lines:
                     line[t:ahead] = cash
                 while day < len(days) and days[day] < ahead:
                     day_ends[day] = cash
@@ -587,10 +662,15 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
                 if t == total:
                     break
         elif many == 1 and waiting == 0:
-            ahead, day = _hold_still(
-                t, cash, held, times, first_closes, first_highs, first_lows, rules, first_out, divisors[0], line, days,
-                day_ends, day, extremes, falls,
-            )  # fmt: skip
+            if wants_lines or held[0, STOP] >= 0 or held[0, TRAIL] >= 0 or held[0, TARGET] >= 0:
+                ahead, day = _hold_still(
+                    t, cash, held, times, first_closes, first_highs, first_lows, rules, first_out, divisors[0], line, days,
+                    day_ends, day, extremes, depth,
+                )  # fmt: skip
+            else:
+                ahead, day = _wait_still(
+                    t, cash, held, times, first_closes, rules, first_out, divisors[0], days, day_ends, day, extremes, depth, flags
+                )
             if ahead > t:
                 held_slices += ahead - t
                 marks[0] = closes[0, ahead - 1]
@@ -598,10 +678,15 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
         ts = times[t]
         if ts // 86_400_000 != today:
             today, trades_today = ts // 86_400_000, 0
+        if count + 2 * many > records.shape[0] and not wants_lines:
+            _add_up(records, count, paid_in, sums)
+            records[:count] = 0
+            count = 0
         if count + 2 * many > records.shape[0]:
             more = np.zeros((2 * records.shape[0] + 2 * many, COLUMNS), np.int64)
-            more[:count] = records[:count]
-            records = more
+            more[:count] = kept[:count]
+            kept = more
+            records = borrowed(kept)
         if waiting or holding:
             for i in range(many):
                 if closes[i, t] == 0:
@@ -642,7 +727,9 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
                         held[i, HIGH] = highs[i, t]
                         held[i, TRAIL] = half_even(held[i, HIGH], HUNDRED - rules.trail, HUNDRED, flags)
                 if flags[0]:
-                    return Outcome(records[:count], line, day_ends, np.array([0, 0, 0, 0, 1]), 0.0)
+                    return Outcome(
+                        kept[:count], whole_line, whole_ends, np.array([0, 0, 0, 0, memory[0]]), memory[3:16].copy(), falls[0]
+                    )
         equity = cash
         for i in range(many):
             if closes[i, t]:
@@ -652,8 +739,8 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
         if equity > MOST_CASH:
             flags[0] = 1
         held_slices += 1 if holding else 0
-        _look_down(equity, extremes, falls)
-        if wants_equity:
+        _look_down(equity, extremes, depth)
+        if wants_lines:
             line[t] = equity
         if day < len(days) and days[day] == t:
             day_ends[day] = equity
@@ -664,13 +751,13 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
                 continue
             if held[i, HELD] > 0:
                 too_long = rules.hold >= 0 and ts + rules.length - held[i, ENTERED] >= rules.hold
-                if (wants_out[i, t] or too_long) and pending[i, WAY] == UNSET and not final:
+                if (out[i, t] or too_long) and pending[i, WAY] == UNSET and not final:
                     pending[i, WAY], pending[i, AMOUNT], pending[i, SINCE] = SELL, held[i, HELD], ts
-                    pending[i, WHY], pending[i, TRIES] = EXIT_SIGNAL if wants_out[i, t] else MAX_HOLD, 0
+                    pending[i, WHY], pending[i, TRIES] = EXIT_SIGNAL if out[i, t] else MAX_HOLD, 0
                     pending[i, ORDER] = number
                     number += 1
                     waiting += 1
-            elif pending[i, WAY] == UNSET and allowed[i, t]:
+            elif pending[i, WAY] == UNSET and may[i, t]:
                 spot = _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native)
                 share = shares[i, t] if has_shares else 0
                 amount = _entry_amount(
@@ -683,9 +770,10 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_eq
                     waiting += 1
         t += 1
     if extremes[1] < extremes[0]:
-        falls[0] = min(falls[0], _fall(extremes[1], extremes[0]))
-    totals = np.array([cash, equity if holding else cash, held_slices, ambiguous, flags[0]])
-    return Outcome(records[:count], line, day_ends, totals, falls[0])
+        depth[0] = min(depth[0], _fall(extremes[1], extremes[0]))
+    _add_up(records, 0 if wants_lines else count, paid_in, sums)
+    totals = np.array([cash, equity if holding else cash, held_slices, ambiguous, memory[0]])
+    return Outcome(kept[:count], whole_line, whole_ends, totals, memory[3:16].copy(), falls[0])
 
 
 # --- getting ready ----------------------------------------------------------------------------------------------------
@@ -711,4 +799,5 @@ def _run_once() -> None:
     traits = Traits(np.ones(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64))
     numbers = {name: 0.0 if name.startswith("cooldown") else 0 for name in Rules._fields}
     run_kernel(market, traits, Rules(**numbers), flags, flags, empty, np.array([1]), True)
+    crossings(np.zeros(2), np.zeros(2))
     _ready.set()

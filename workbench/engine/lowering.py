@@ -272,7 +272,7 @@ def signals_of(market: Market, many: Sequence[BarSeries], readings: Sequence[Rea
 def _allowed(c: StrategyConfiguration, series: BarSeries, said: Readings) -> Bools:
     """Return where an entry in a series passes the gates that depend on the data alone, as `gates.entry_gates` asks them."""
     profile, symbol = profile_of(c.intel_level), series.instrument.symbol.upper()
-    passed: Bools = said.column("enter") & (said.at_hand >= said.strategy.lookback)
+    passed: Bools = said.column("enter") & said.covered()
     if symbol in c.blocked_tokens or (c.allowed_tokens and symbol not in c.allowed_tokens):
         return np.zeros(len(series), np.bool_)
     asked = float(c.confidence_threshold if profile is None else profile.confidence)

@@ -16,8 +16,10 @@ import numpy as np
 from workbench.domain.bars import parse_timeframe
 from workbench.engine.measures import Ints
 from workbench.engine.series import BarSeries
-from workbench.engine.strategy import Candles, Flags, candles
+from workbench.engine.strategy import Candles, candles
 from workbench.errors import Broken
+
+Rows = list[tuple[int, int]]
 
 MOST_BYTES: Final = 256 * 2**20
 """What the indicators of one series may take up; the ones longest unasked go first."""
@@ -51,22 +53,27 @@ class Remembered:
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._bytes = 0
+        self._own = threading.Lock()
         self.lock = threading.Lock()
+        """Held while an indicator is computed, so that two threads never compute the same one."""
 
     def get(self, key: tuple[Any, ...]) -> Any:
         """Return what was kept under a key, or None."""
-        found = self._kept.get(key)
-        if found is not None:
-            self._kept.move_to_end(key)
-        return found
+        with self._own:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
 
     def keep(self, key: tuple[Any, ...], value: Any) -> None:
         """Keep a value, and forget what was not asked for the longest where it gets too much."""
-        self._kept[key] = value
-        self._bytes += _size(value)
-        while self._bytes > MOST_BYTES and len(self._kept) > 1:
-            _, gone = self._kept.popitem(last=False)
-            self._bytes -= _size(gone)
+        with self._own:
+            if key not in self._kept:
+                self._bytes += _size(value)
+            self._kept[key] = value
+            while self._bytes > MOST_BYTES and len(self._kept) > 1:
+                _, gone = self._kept.popitem(last=False)
+                self._bytes -= _size(gone)
 
 
 class Stitched(Candles, frozen=True):
@@ -81,7 +88,7 @@ class Stitched(Candles, frozen=True):
     lag
         How many bars of its window each block has before it.
     rows
-        Which rows are bars of their own; None where all are.
+        From where to where the bars of their own lie, block by block; None where all rows are such.
     at_hand
         On how many bars the factors of each bar are computed.
     remembered
@@ -91,7 +98,7 @@ class Stitched(Candles, frozen=True):
     whole: Candles
     parts: Ints
     lag: int
-    rows: Flags | None
+    rows: Rows | None
     at_hand: Ints
     remembered: Remembered
 
@@ -99,6 +106,9 @@ class Stitched(Candles, frozen=True):
         """Return an indicator of the columns, each block's on its own window, computed once."""
         named = tuple(self._name_of(argument) for argument in arguments)
         key = (function, *named)
+        found = self.remembered.get(key)
+        if found is not None:
+            return found
         with self.remembered.lock:
             found = self.remembered.get(key)
             if found is None:
@@ -161,16 +171,14 @@ def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
     columns = [getattr(whole, name) for name in Candles.__struct_fields__]
     if not before.any():
         return _made(columns, whole, parts, lag, None, at_hand)
-    rows = np.ones(len(series) + int(before.sum()), np.bool_)
     # Each block begins further back by what all before it have added.
-    begins = lows + np.cumsum(before) - before
-    for back in range(lag):
-        rows[(begins + back)[before > back]] = False
+    begins = lows + np.cumsum(before)
+    rows = list(zip(begins.tolist(), (begins + highs - lows).tolist(), strict=True))
     stretches = list(zip((lows - before).tolist(), highs.tolist(), strict=True))
     laid = [np.concatenate([column[low:high] for low, high in stretches]) for column in columns]
     return _made(laid, whole, parts, lag, rows, at_hand)
 
 
-def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Flags | None, at_hand: Ints) -> Stitched:
+def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Rows | None, at_hand: Ints) -> Stitched:
     ts, opened, high, low, close, volume = columns
     return Stitched(ts, opened, high, low, close, volume, whole, parts, lag, rows, at_hand, Remembered())

@@ -1,5 +1,6 @@
 """The port of a strategy: parameters in its fields, one method from arrays of closed bars to arrays of signals."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from workbench.domain.params import Param, check_fields
 from workbench.engine.series import BarSeries, Floats
 
-__all__ = ["Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below", "share_of_hundred"]
+__all__ = [
+    "Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below", "crossings", "share_of_hundred",
+]  # fmt: skip
 
 Flags = NDArray[np.bool_]
+_WORTH_COMPILING = 10_000
 Column = Floats | Callable[[], Floats]
 
 
@@ -184,3 +188,20 @@ def crossed_above(a: Floats, b: Floats) -> Flags:
 def crossed_below(a: Floats, b: Floats) -> Flags:
     """Return where `a` has fallen below `b`: below at this bar, at or above it one bar ago."""
     return crossed_above(b, a)
+
+
+def crossings(a: Floats, b: Floats) -> tuple[Flags, Flags]:
+    """Return where `a` has risen above `b`, and where it has fallen below it.
+
+    Examples
+    --------
+    >>> above, below = crossings(np.array([1.0, 3.0, 1.0]), np.array([2.0, 2.0, 2.0]))
+    >>> above.tolist(), below.tolist()
+    ([False, True, False], [False, False, True])
+    """
+    # A process that has the kernel has this compiled too; no other waits for a compiler.
+    compiled = sys.modules.get("workbench.engine.crossing")
+    if compiled is not None and len(a) > _WORTH_COMPILING and a.dtype == b.dtype == np.float64:
+        both: tuple[Flags, Flags] = compiled.crossings(a, b)
+        return both
+    return crossed_above(a, b), crossed_below(a, b)

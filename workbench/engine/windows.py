@@ -15,7 +15,7 @@ import numpy as np
 from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
-from workbench.engine.stitched import Stitched, blocks, rows_of, stitch, window_start
+from workbench.engine.stitched import Remembered, Rows, Stitched, blocks, rows_of, stitch, window_start
 from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
 from workbench.errors import Invalid
 
@@ -39,7 +39,9 @@ class Readings(Sequence[Reading]):
     measures
         Those that were asked for, in whole numbers; `UNKNOWN` where one is not known yet.
     rows
-        Which rows of the parts are bars; None where all are.
+        From where to where the bars lie in the parts; None where all rows are bars.
+    remembered
+        What readings of the same series have in common.
     """
 
     def __init__(
@@ -48,16 +50,27 @@ class Readings(Sequence[Reading]):
         parts: Sequence[Signals],
         bars_at_hand: Ints,
         measures: Measures | None = None,
-        rows: Flags | None = None,
+        rows: Rows | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         self.strategy = strategy
         self.at_hand = bars_at_hand
         self.measured: Measures = measures or {}
-        self._parts, self._rows = parts, rows
+        self._parts, self._rows, self._remembered = parts, rows, remembered
 
     def column(self, name: str) -> Any:
         """Return one of the arrays of its signals: `"enter"`, `"exit"`, `"confidence"` or `"edge"`."""
         return self._whole([self._checked(name, getattr(part, name)) for part in self._parts])
+
+    def covered(self) -> Flags:
+        """Return where the strategy's lookback is covered."""
+        key, remembered = ("covered", self.strategy.lookback), self._remembered
+        found = None if remembered is None else remembered.get(key)
+        if found is None:
+            found = self.at_hand >= self.strategy.lookback
+            if remembered is not None:
+                remembered.keep(key, found)
+        return found
 
     def factor(self, name: str) -> Floats:
         """Return one of its factors."""
@@ -69,7 +82,7 @@ class Readings(Sequence[Reading]):
 
     def _whole(self, columns: Sequence[Any]) -> Any:
         joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        return joined if self._rows is None else joined[self._rows]
+        return joined if self._rows is None else np.concatenate([joined[low:high] for low, high in self._rows])
 
     @cached_property
     def enter(self) -> list[bool]:
@@ -153,7 +166,7 @@ def read_series(
         stitched = stitch(series, strategy.memory, strategy.lag)
     if stitched is not None:
         said = checked_signals(strategy, stitched)
-        return Readings(strategy, [said], stitched.at_hand, _measures(strategy, series, wanted), stitched.rows)
+        return Readings(strategy, [said], stitched.at_hand, _measures(strategy, series, wanted), stitched.rows, stitched.remembered)
     every = candles(series)
     parts: list[Signals] = []
     at_hand: list[Ints] = []

@@ -5,6 +5,7 @@ where nothing has closed yet.
 """
 
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -292,3 +293,28 @@ class DatasetRow(msgspec.Struct, frozen=True):
     holes: int
     missing: int
     imported: int
+
+
+class SweepRow(msgspec.Struct, frozen=True):
+    """A sweep: what was tried, how many trials there are, the best values, and how likely it is that they are overfitted."""
+
+    id: str
+    family: str
+    market: str
+    options: dict[str, Any]
+    trials: int
+    best: str | None
+    overfitting: float | None
+    status: str
+    began: int
+    touched: int
+
+
+class TrialRow(msgspec.Struct, frozen=True):
+    """A trial as it is kept: its values as text, what a list shows of it, and all its figures."""
+
+    values: str
+    sharpe: float | None
+    return_pct: float
+    trades: int
+    figures: bytes

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -119,6 +120,42 @@ datasets = Table(
     Column("holes", Integer, nullable=False),
     Column("missing", Integer, nullable=False),
     Column("imported", AwareTime, nullable=False),
+)
+
+# --- research ------------------------------------------------------------------------------------------------------------
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    # The digest of all that decides what a trial gives but its own values.
+    Column("id", String(64), primary_key=True),
+    Column("family", String(80), nullable=False),
+    Column("market", String(400), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("best", Text, nullable=True),
+    Column("overfitting", Float, nullable=True),
+    Column("status", String(12), nullable=False),
+    Column("began", AwareTime, nullable=False),
+    Column("touched", AwareTime, nullable=False),
+)
+
+# Every trial that was ever run: how many there were is what the best of them has to be judged by.
+trials = Table(
+    "trials",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sweep", String(64), nullable=False),
+    Column("family", String(80), nullable=False),
+    Column("market", String(400), nullable=False),
+    Column("values", Text, nullable=False),
+    Column("sharpe", Float, nullable=True),
+    Column("return_pct", Float, nullable=False),
+    Column("trades", Integer, nullable=False),
+    Column("figures", LargeBinary, nullable=False),
+    Column("at", AwareTime, nullable=False),
+    UniqueConstraint("sweep", "values"),
+    Index(None, "family", "market"),
 )
 
 # --- where sessions are --------------------------------------------------------------------------------------------------

@@ -9,12 +9,10 @@ import talib
 from workbench.engine.series import Floats
 from workbench.engine.strategy import (
     Candles,
-    Floats,
     Param,
     Signals,
     SignalStrategy,
-    crossed_above,
-    crossed_below,
+    crossings,
     share_of_hundred,
 )
 from workbench.errors import Invalid
@@ -50,7 +48,7 @@ class MacdTrend(SignalStrategy, frozen=True):
             return share_of_hundred(50 + 5 * np.abs(edge()))
 
         factors = {"macd": macd, "signal_line": line, "gap_bps": edge}
-        return Signals(crossed_above(macd, line), crossed_below(macd, line), confidence, edge, factors)
+        return Signals(*crossings(macd, line), confidence, edge, factors)
 
     def because(self, factors: Mapping[str, float | None]) -> str:
         gap = factors["gap_bps"] or 0.0

@@ -9,12 +9,10 @@ import talib
 from workbench.engine.series import Floats
 from workbench.engine.strategy import (
     Candles,
-    Floats,
     Param,
     Signals,
     SignalStrategy,
-    crossed_above,
-    crossed_below,
+    crossings,
     share_of_hundred,
 )
 from workbench.errors import Invalid
@@ -43,12 +41,14 @@ class SmaCross(SignalStrategy, frozen=True):
         fast = bars.indicator(talib.SMA, bars.close, self.fast)
         slow = bars.indicator(talib.SMA, bars.close, self.slow)
 
+        risen, fallen = crossings(fast, slow)
+
         def gap() -> Floats:
             return (fast / slow - 1) * 10_000  # type: ignore[no-any-return]
 
         return Signals(
-            crossed_above(fast, slow),
-            crossed_below(fast, slow),
+            risen,
+            fallen,
             lambda: share_of_hundred(50 + np.abs(gap())),
             gap,
             {"fast_mean": fast, "slow_mean": slow, "gap_bps": gap},

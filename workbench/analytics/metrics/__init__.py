@@ -5,12 +5,13 @@ Adding a metric is adding one file: it appears in `result.stats`, on the command
 
 from decimal import Decimal
 from functools import cache
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.analytics.returns import changes, every_day
 from workbench.domain.bars import DAY
 from workbench.engine.columns import Trips
 from workbench.shelf import Shelf
@@ -78,16 +79,22 @@ class Run(msgspec.Struct, frozen=True):
             return self.equity
         days = self.ts // DAY
         last = np.append(np.flatnonzero(np.diff(days)), len(days) - 1)
-        rows: NDArray[np.float64] = np.repeat(self.equity[last], np.append(np.diff(days[last]), 1))
-        return rows
+        return every_day(days[last], self.equity[last])
 
     def daily_returns(self) -> NDArray[np.float64]:
         """Return the change from each day's end to the next, as shares."""
-        ends = self.day_ends()
-        # What has fallen to nothing stays there.
-        before = np.where(ends[:-1] > 0, ends[:-1], 1.0)
-        change: NDArray[np.float64] = np.where(ends[:-1] > 0, ends[1:] / before - 1, 0.0)
-        return change
+        return changes(self.day_ends())
+
+    @property
+    def days(self) -> float:
+        """How long it ran, in days, from the first bar's open to the last one's."""
+        return float(self.ts[-1] - self.ts[0]) / DAY if len(self.ts) else 0.0
+
+
+def defined(value: Any) -> float | None:
+    """Return a figure as a plain number; None where it is not a finite one."""
+    number = float(value)
+    return number if np.isfinite(number) else None
 
 
 CASH = 100_000_000

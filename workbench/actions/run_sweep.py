@@ -1,0 +1,136 @@
+"""Run a sweep and keep every trial: what was tried is counted, and nothing is run twice."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import msgspec
+
+from workbench.desk import Desk, open_desk
+from workbench.engine.strategy import SignalStrategy
+from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
+from workbench.research.sweep import Luck, Sweep
+from workbench.research.trials import Figures, Trial, run_trials
+from workbench.store import trials as store
+from workbench.store.rows import TrialRow
+
+Progress = Callable[[int, int], None]
+_ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Figures)
+
+
+def run_sweep(
+    strategy: SignalStrategy | type[SignalStrategy] | str,
+    bars: Any,
+    *,
+    where: Callable[..., bool] | None = None,
+    desk: Desk | None = None,
+    progress: Progress | bool = True,
+    workers: int | None = None,
+    **options: Any,
+) -> Sweep:
+    """Try every combination of the values given, and return one honest row for each.
+
+    Every trial is counted in the store, by strategy and market: the deflated Sharpe ratio beside each row knows how many
+    were ever run, here and elsewhere. A sweep that was interrupted goes on where it stopped; one that is asked for again is
+    read.
+
+    Parameters
+    ----------
+    strategy
+        A strategy, its class, or its name on the shelf.
+    bars
+        As for `backtest`: a series, a Polars or pandas frame, or a list of these.
+    where
+        Called with the values that it names, such as `lambda fast, slow: 2 * fast < slow`; only combinations for which it
+        is true are tried.
+    desk
+        Where the trials are kept; that of the platform's own place for data where None.
+    progress
+        Whether a bar is shown, or a function that is called with the trials done and their number.
+    workers
+        Threads; as many as there are cores where None.
+    options
+        Any parameter of the strategy, any rule, cost or friction that `backtest` takes: with several values it is tried, with
+        one it is fixed. `cash`, `seed`, `symbol` and `timeframe` as for `backtest`; `held_out` is the last share of the days,
+        0.3 where it is not given, by which each trial is judged again.
+
+    Raises
+    ------
+    NotFound
+        If a strategy, a parameter or an option does not exist; the sentence names the nearest.
+    Invalid
+        If a value is out of bounds, or the bars are too few for the parameters.
+    Refused
+        If nothing is left to try.
+
+    Examples
+    --------
+    >>> from workbench.sources.simulated import simulate_bars
+    >>> with open_desk(":memory:") as desk:
+    ...     swept = run_sweep(
+    ...         "sma_cross", simulate_bars("WETH", "1h", 600), fast=[5, 10], slow=[30, 40], desk=desk, progress=False
+    ...     )
+    >>> swept.frame.height
+    4
+    """
+    study = study_of(strategy, bars, **options)
+    wanted = grid(study, where)
+    check_lengths(study, wanted)
+    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+        return sweep_study(chosen, study, wanted, progress, workers)
+
+
+def sweep_study(
+    desk: Desk, study: Study, wanted: Sequence[Values], progress: Progress | bool = False, workers: int | None = None
+) -> Sweep:
+    """Run the trials of a study that are not stored yet, store them chunk by chunk, and return all of them."""
+    id_, family, market = study.id, study.family, study.market
+    names = [values_text(values) for values in wanted]
+    with desk.store.write() as connection:
+        store.begin_sweep(connection, id_, family, market, _options_text(study), desk.at)
+        known = store.stored_trials(connection, id_)
+    done = {name: _DECODER.decode(known[name]) for name in names if name in known}
+    missing = [(name, values) for name, values in zip(names, wanted, strict=True) if name not in done]
+    stored = len(done)
+    with _shown(progress, len(wanted), stored) as tell:
+        for chunk in run_trials(study, [values for _, values in missing], workers) if missing else ():
+            rows = [_row(trial) for trial in chunk]
+            with desk.store.write() as connection:
+                store.save_trials(connection, id_, family, market, rows, desk.at)
+            done.update({row.values: trial.figures for row, trial in zip(rows, chunk, strict=True)})
+            tell(len(done), len(wanted))
+    with desk.store.read() as connection:
+        every = [_DECODER.decode(figures) for figures in store.ledger(connection, family, market)]
+    swept = Sweep(study, [Trial(dict(values), done[name]) for name, values in zip(names, wanted, strict=True)], Luck(every), stored)
+    with desk.store.write() as connection:
+        best = values_text({name: swept.best()[name] for name in study.axes})
+        store.finish_sweep(connection, id_, best, None, desk.at)
+    return swept
+
+
+def _row(trial: Trial) -> TrialRow:
+    figures = trial.figures
+    return TrialRow(values_text(trial.values), figures.sharpe, figures.return_pct, figures.trades, _ENCODER.encode(figures))
+
+
+def _options_text(study: Study) -> str:
+    axes = {name: [str(value) for value in values] for name, values in study.axes.items()}
+    symbols = [series.instrument.symbol for series in study.many]
+    return msgspec.json.encode({"axes": axes, "symbols": symbols, "bars": sum(len(series) for series in study.many)}).decode()
+
+
+@contextmanager
+def _shown(progress: Progress | bool, total: int, done: int) -> Iterator[Progress]:
+    """Yield what is told of progress: to a bar in a notebook or a terminal, to a function of the caller's, or to nobody."""
+    if callable(progress):
+        yield progress
+    elif not progress:
+        yield lambda done, total: None
+    else:
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Bar(*columns, transient=True) as bar:
+            task = bar.add_task("trials", total=total, completed=done)
+            yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,260 @@
+"""A study: a strategy, the values of its parameters and rules that are to be tried, and the bars to try them on."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from itertools import product
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from workbench.domain.money import opening_cash, to_decimal
+from workbench.domain.params import make, param_fields, plain, with_fields
+from workbench.domain.sessions import Plan
+from workbench.domain.terms import OPTIONS, Terms
+from workbench.engine.series import BarSeries
+from workbench.engine.strategy import SignalStrategy
+from workbench.errors import Invalid, NotFound, Refused
+from workbench.research.backtest import as_series
+from workbench.shelf import snake_case
+from workbench.strategies import make_strategy, name_of, parameters_of, shelf
+
+Value = int | float | str | Decimal
+Values = dict[str, Value]
+MOST_TRIALS: Final = 1_000_000
+
+
+class Study(msgspec.Struct, frozen=True):
+    """What is tried on what.
+
+    Parameters
+    ----------
+    strategy
+        With the parameters that are not tried.
+    axes
+        The values that are tried, by the name of a parameter or a rule, in the order in which they were given.
+    terms
+        Rules, costs and realism that are not tried.
+    many, cash, seed
+        As for `backtest`.
+    held_out
+        The last part of the days, as a share, by which every trial is judged again.
+    """
+
+    strategy: SignalStrategy
+    axes: dict[str, tuple[Value, ...]]
+    terms: Terms
+    many: tuple[BarSeries, ...]
+    cash: Decimal
+    seed: int = 1
+    held_out: float = 0.3
+
+    @property
+    def family(self) -> str:
+        """The strategy's name: trials of one family on one market share one ledger."""
+        return name_of(self.strategy)
+
+    @property
+    def market(self) -> str:
+        """What is traded and at which timeframe, whatever the stretch of time."""
+        return ",".join(sorted(series.instrument.key for series in self.many)) + f"|{self.many[0].timeframe}"
+
+    @property
+    def id(self) -> str:
+        """The digest of all that decides what a trial gives but its own values: trials under one id are the same anywhere."""
+        own = {name: value for name, value in parameters_of(self.strategy).items() if name not in self.axes}
+        parts = [
+            self.family, _source_of(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
+            msgspec.json.encode(self.terms, enc_hook=str).decode(), format(self.cash, "f"), str(self.seed), str(self.held_out),
+            *(data_digest(series) for series in self.many),
+        ]  # fmt: skip
+        return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    def strategy_with(self, values: Mapping[str, Value]) -> SignalStrategy:
+        """Return the strategy with the values of a trial."""
+        own = {name: value for name, value in values.items() if name in self.strategy.__struct_fields__}
+        made: SignalStrategy = with_fields(self.strategy, own)
+        return made
+
+    def plan_with(self, values: Mapping[str, Value]) -> Plan:
+        """Return the plan with the rules and costs of a trial."""
+        rules = {name: value for name, value in values.items() if name not in self.strategy.__struct_fields__}
+        terms = self.terms.changed(rules) if rules else self.terms
+        named = with_fields(terms.configuration, {"strategy": self.family, "parameters": parameters_of(self.strategy)})
+        instruments = tuple(series.instrument for series in self.many)
+        return Plan(instruments, self.many[0].timeframe, named, terms.costs, terms.realism, self.seed)
+
+
+def study_of(
+    strategy: SignalStrategy | type[SignalStrategy] | str,
+    bars: Any,
+    *,
+    cash: Any = 10_000,
+    seed: int = 1,
+    held_out: float = 0.3,
+    symbol: str = "TOKEN/USD",
+    timeframe: str | None = None,
+    **options: Any,
+) -> Study:
+    """Return the study that is asked for: an option with several values is tried, one with a single value is fixed.
+
+    Raises
+    ------
+    NotFound
+        If there is no such strategy, parameter or rule; the sentence names the nearest.
+    Invalid
+        If a value is out of bounds, an axis is empty, or the bars cannot be used.
+    """
+    chosen = _strategy(strategy)
+    fields, known = chosen.__struct_fields__, (*chosen.__struct_fields__, *OPTIONS)
+    axes: dict[str, tuple[Value, ...]] = {}
+    fixed: dict[str, Any] = {}
+    for name, given in options.items():
+        if name not in known:
+            raise NotFound(f"parameter of {name_of(chosen)} or option", name, known, field=name)
+        if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, msgspec.Struct)):
+            axes[name] = _values(name, given)
+        else:
+            fixed[name] = given
+    if not 0 <= held_out < 1:
+        raise Invalid("held_out", "a share of the days from 0 to below 1", held_out)
+    own = {name: value for name, value in fixed.items() if name in fields}
+    base = _with_own(chosen, own, {name: values[0] for name, values in axes.items() if name in fields})
+    terms = Terms().changed({name: value for name, value in fixed.items() if name not in fields})
+    for name, values in axes.items():
+        for value in values:
+            _check_value(type(base), terms, name, value)
+    return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
+
+
+def _strategy(given: Any) -> SignalStrategy:
+    if isinstance(given, str):
+        return make_strategy(given)
+    if isinstance(given, type) and issubclass(given, SignalStrategy):
+        return given()
+    if isinstance(given, SignalStrategy):
+        return given
+    raise Invalid("strategy", f"a strategy, its class or its name, such as {shelf.names()[-1]!r}", given)
+
+
+def _values(name: str, given: Iterable[Any]) -> tuple[Value, ...]:
+    values = tuple(dict.fromkeys(value.item() if isinstance(value, np.generic) else value for value in given))
+    if not values:
+        raise Invalid(name, "at least one value to try", "none")
+    return values
+
+
+def _with_own(chosen: SignalStrategy, own: Mapping[str, Any], first: Mapping[str, Any]) -> SignalStrategy:
+    """Return a strategy with its fixed parameters; where they do not go with its defaults, with the first that are tried."""
+    kind = f"parameter of {name_of(chosen)}"
+    values = {**parameters_of(chosen), **own}
+    try:
+        made: SignalStrategy = make(type(chosen), values, kind)
+    except Invalid:
+        made = make(type(chosen), {**values, **first}, kind)
+    return made
+
+
+def _check_value(kind: type[SignalStrategy], terms: Terms, name: str, value: Value) -> None:
+    """Refuse a value that is out of its own bounds; whether it goes with the others is asked trial by trial."""
+    if name in kind.__struct_fields__:
+        field = next(field for field in param_fields(kind) if field.name == name)
+        field.check(value)
+    else:
+        terms.changed({name: value})
+
+
+def grid(study: Study, where: Callable[..., bool] | None = None) -> list[Values]:
+    """Return the trials of a study's whole grid, those that the strategy itself refuses and those that `where` does left out.
+
+    Parameters
+    ----------
+    where
+        Called with the values that it names, such as `lambda fast, slow: fast < slow`.
+
+    Raises
+    ------
+    Refused
+        If nothing is left, or it would be more than a million.
+    """
+    if not study.axes:
+        raise Refused("There is nothing to try: expected at least one parameter with several values, such as fast=range(5, 25).")
+    size = int(np.prod([len(values) for values in study.axes.values()], dtype=object))
+    if size > MOST_TRIALS:
+        raise Refused(f"A grid of {size:,} trials is too large: expected at most {MOST_TRIALS:,}. Take wider steps, or wb.search.")
+    wanted = _named_by(where, study.axes)
+    found, refused = [], ""
+    for values in product(*study.axes.values()):
+        trial = dict(zip(study.axes, values, strict=True))
+        if where is not None and not where(**{name: trial[name] for name in wanted}):
+            continue
+        try:
+            study.strategy_with(trial)
+        except Invalid as problem:
+            refused = str(problem)
+            continue
+        found.append(trial)
+    if not found:
+        why = f"the strategy refuses all of them, such as: {refused}" if refused else "no combination meets `where`"
+        raise Refused(f"Of {size:,} combinations none is left to try: {why}")
+    return found
+
+
+def check_lengths(study: Study, trials: Sequence[Values]) -> None:
+    """Refuse bars that are too few for the parameters.
+
+    Raises
+    ------
+    Invalid
+        Naming the longest lookback.
+    """
+    own = {tuple(v for name, v in trial.items() if name in study.strategy.__struct_fields__): trial for trial in trials}
+    longest = max((study.strategy_with(trial) for trial in own.values()), key=lambda strategy: strategy.lookback)
+    shortest = min(len(series) for series in study.many)
+    if shortest <= longest.lookback:
+        said = ", ".join(f"{name}={value:g}" for name, value in parameters_of(longest).items())
+        whose = f"{type(longest).__name__}({said})"
+        raise Invalid("bars", f"more than the {longest.lookback:,} that {whose} looks back", f"{shortest:,}")
+
+
+def _named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list[str]:
+    if where is None:
+        return []
+    named = list(inspect.signature(where).parameters)
+    for name in named:
+        if name not in axes:
+            raise NotFound("axis that `where` may ask about", name, axes, field="where")
+    return named
+
+
+def values_text(values: Mapping[str, Value]) -> str:
+    """Return the values of a trial as the text that it is known by."""
+    shown = {name: plain(value) if isinstance(value, Decimal) else _shortest(value) for name, value in values.items()}
+    return msgspec.json.encode(shown, order="sorted").decode()
+
+
+def _shortest(value: Value) -> Value:
+    """Return a number in one form, so that 2 and 2.0 are the same value."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number = to_decimal(value)
+        return int(number) if number == number.to_integral_value() else float(number)
+    return value
+
+
+def data_digest(series: BarSeries) -> str:
+    """Return a digest of a series: its instrument, its timeframe and every number in it."""
+    made = blake2b(f"{series.instrument.key}|{series.instrument.price_decimals}|{series.timeframe}".encode(), digest_size=16)
+    for column in (series.ts, series.open, series.high, series.low, series.close, series.volume, series.liquidity):
+        made.update(b"-" if column is None else np.ascontiguousarray(column).view(np.uint8).data)
+    return made.hexdigest()
+
+
+def _source_of(kind: type[SignalStrategy]) -> str:
+    """Return the text of a strategy's class, so that trials of an older text are not taken for its own."""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        # A class typed into a plain interpreter has no text to read; its name has to do.
+        return snake_case(kind.__name__)

@@ -1,0 +1,256 @@
+"""Trials: many runs of one study, each in the kernel where it can be, and the figures of each."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from workbench.analytics.metrics import CASH
+from workbench.analytics.returns import Floats, changes, every_day, growth_a_year, moments, sharpe, sharpe_a_day, sortino
+from workbench.domain.bars import DAY
+from workbench.domain.book import open_book
+from workbench.domain.money import CASH_DECIMALS, units
+from workbench.domain.sessions import Plan
+from workbench.engine.columns import NEVER, Ints, Market, Rules, Sums, Traits
+from workbench.engine.kernel import is_ready, run_kernel
+from workbench.engine.lowering import day_ends, market_of, obstacles, rules_of, signals_of, traits_of
+from workbench.engine.measures import measures_of
+from workbench.engine.state import open_state
+from workbench.engine.stitched import Stitched, stitch
+from workbench.engine.strategy import SignalStrategy
+from workbench.engine.windows import read_series
+from workbench.research.overfitting import BLOCKS, block_sums, pooled
+from workbench.research.study import Study, Values
+from workbench.research.traces import FoldTrace
+
+CHUNK: Final = 128
+"""Trials that are held in memory as whole lines of days; of the others only figures stay."""
+_COMPILING_SECONDS: Final = 300.0
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What one trial gave; None where a figure is not defined.
+
+    Shares are 0 to 1, names in `_pct` are in percent, Sharpe and its kin are annualised. `return_in_pct`, `sharpe_in` are of
+    the days before those held out, `return_out_pct`, `sharpe_out` of those. `sharpe_a_day`, `skewness`, `kurtosis` and
+    `observations` are of daily returns, which is what luck is judged by; `stretches` are returns over at most 64 stretches
+    of time, `sums` and `squares` those by block.
+    """
+
+    return_pct: float
+    sharpe: float | None
+    sortino: float | None
+    calmar: float | None
+    max_drawdown_pct: float
+    trades: int
+    win_rate: float | None
+    profit_factor: float | None
+    exposure_pct: float
+    turnover: float | None
+    fees: float
+    cost_share: float | None
+    best_trade_share: float | None
+    return_in_pct: float
+    return_out_pct: float
+    sharpe_in: float | None
+    sharpe_out: float | None
+    ambiguous_bars: int
+    final_equity: float
+    sharpe_a_day: float | None
+    skewness: float
+    kurtosis: float
+    observations: int
+    stretches: list[float]
+    sums: list[float]
+    squares: list[float]
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """The values that were tried, and what they gave."""
+
+    values: dict[str, Any]
+    figures: Figures
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """A run in sums: equity at day ends and at the end in 10**-8, bars held and ambiguous, the deepest fall, and its fills."""
+
+    ends: Ints
+    final: int
+    held: int
+    ambiguous: int
+    drawdown: float
+    sums: Sums
+
+
+class Bench(msgspec.Struct):
+    """What the trials of a study share, made once: bars laid out for the strategy, markets, rules."""
+
+    study: Study
+    stitched: list[Stitched | None]
+    plans: dict[tuple[Any, ...], tuple[Plan, Rules, list[str]]] = {}
+    markets: dict[Any, Market] = {}
+    traits: Traits | None = None
+    days: Ints | None = None
+
+
+def bench_of(study: Study) -> Bench:
+    """Return what the trials of a study share."""
+    strategy = study.strategy
+    laid = [None if strategy.lag is None else stitch(series, strategy.memory, strategy.lag) for series in study.many]
+    return Bench(study, laid)
+
+
+def workers_for(trials: int) -> int:
+    """Return how many threads so many trials are worth."""
+    return max(1, min(os.cpu_count() or 1, trials))
+
+
+def run_trials(study: Study, trials: Sequence[Values], workers: int | None = None) -> Iterator[list[Trial]]:
+    """Yield the trials in their order, in chunks; however many there are, no more than a chunk of lines is in memory.
+
+    Parameters
+    ----------
+    workers
+        Threads; as many as there are cores where None. The kernel runs without the GIL.
+    """
+    is_ready(_COMPILING_SECONDS)
+    bench = bench_of(study)
+    with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
+        for low in range(0, len(trials), CHUNK):
+            part = trials[low : low + CHUNK]
+            tallies = list(threads.map(lambda values: tally_of(bench, values), part))
+            yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
+
+
+def tally_of(bench: Bench, values: Values) -> Tally:
+    """Return one trial in sums: by the kernel where it can run it, by `step()` where not."""
+    study = bench.study
+    strategy = study.strategy_with(values)
+    plan, rules, hindered = _plan(bench, values)
+    wanted = measures_of(plan.configuration, plan.timeframe)
+    readings = [read_series(strategy, series, wanted, laid) for series, laid in zip(study.many, bench.stitched, strict=True)]
+    if not hindered:
+        market = _market(bench, plan)
+        if bench.traits is None or bench.days is None:
+            bench.traits, bench.days = traits_of(plan.instruments), day_ends(market.ts)
+        allowed, wants_out, shares = signals_of(market, study.many, readings, plan)
+        outcome = run_kernel(market, bench.traits, rules, allowed, wants_out, shares, bench.days, False)
+        _, final, held, ambiguous, too_large = outcome.totals.tolist()
+        if not too_large:
+            sums = Sums._make(outcome.sums.tolist())
+            return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), sums)
+    return _folded(study, strategy, plan, readings)
+
+
+def _plan(bench: Bench, values: Values) -> tuple[Plan, Rules, list[str]]:
+    study = bench.study
+    key = tuple((name, value) for name, value in values.items() if name not in study.strategy.__struct_fields__)
+    found = bench.plans.get(key)
+    if found is None:
+        plan = study.plan_with(values)
+        hindered = obstacles(plan, study.many, study.cash)
+        found = bench.plans[key] = (plan, rules_of(plan, study.cash), hindered)
+    return found
+
+
+def _market(bench: Bench, plan: Plan) -> Market:
+    key = (plan.costs, plan.configuration.max_liquidity_pct is None)
+    found = bench.markets.get(key)
+    if found is None:
+        if len(bench.markets) > 8:
+            bench.markets.clear()
+        found = bench.markets[key] = market_of(bench.study.many, plan)
+    return found
+
+
+def _folded(study: Study, strategy: SignalStrategy, plan: Plan, readings: Any) -> Tally:
+    opened = open_state(plan, open_book(study.cash))
+    first = min(int(series.ts[0]) for series in study.many)
+    trace = FoldTrace(msgspec.structs.replace(opened, ts=first - study.many[0].step), study.many, readings, None)
+    line = np.rint(trace.equity * CASH).astype(np.int64)
+    ends = line[day_ends(trace.ts)]
+    equity = np.concatenate([[float(study.cash)], trace.equity])
+    peaks = np.maximum.accumulate(equity)
+    results, paid = trace.trips.result, trace.paid
+    sums = Sums(
+        paid.fills, len(results), int((results > 0).sum()), int(results[results > 0].sum()), -int(results[results < 0].sum()),
+        int(results.max()) if len(results) else NEVER, paid.notional, paid.fee, paid.gas, paid.tax, paid.spread, paid.slippage,
+        paid.impact,
+    )  # fmt: skip
+    return Tally(ends, units(trace.final, CASH_DECIMALS), trace.held_bars, trace.ambiguous, float(np.min(equity / peaks - 1)), sums)
+
+
+def figures_of(study: Study, tallies: Sequence[Tally]) -> list[Figures]:
+    """Return the figures of trials, worked out for all of them at once."""
+    times = study.many[0].ts if len(study.many) == 1 else np.unique(np.concatenate([series.ts for series in study.many]))
+    opening, slices = float(study.cash), len(times)
+    numbers = (times // DAY)[day_ends(times)]
+    ends = every_day(numbers, np.stack([tally.ends for tally in tallies]) / CASH)
+    returns = changes(ends)
+    count = returns.shape[1]
+    kept = count - round(study.held_out * count)
+    final = np.array([tally.final for tally in tallies]) / CASH
+    growth = growth_a_year(opening, final, float(times[-1] - times[0]) / DAY)
+    drawdown = np.array([100 * tally.drawdown for tally in tallies])
+    calmar = np.where(drawdown < 0, -100 * growth / np.where(drawdown < 0, drawdown, 1.0), np.nan)
+    skewness, kurtosis = moments(returns)
+    inside, outside = returns[:, :kept], returns[:, kept:]
+    blocks = block_sums(returns, BLOCKS)
+    columns = {
+        "sharpe": sharpe(returns), "sortino": sortino(returns), "calmar": calmar, "sharpe_in": sharpe(inside),
+        "sharpe_out": sharpe(outside), "sharpe_a_day": sharpe_a_day(returns),
+    }  # fmt: skip
+    gains = {"return_in_pct": _compound(inside), "return_out_pct": _compound(outside)}
+    mean = ends.mean(axis=1)
+    plain = {name: _plain(column) for name, column in columns.items()}
+    stretches = pooled(returns).tolist()
+    sums, squares = blocks.sums.tolist(), blocks.squares.tolist()
+    found = []
+    for i, tally in enumerate(tallies):
+        s = tally.sums
+        costs = (s.fee + s.gas + s.tax + s.spread + s.slippage + s.impact) / CASH
+        before, result = float(final[i]) - opening + costs, s.won - s.lost
+        found.append(
+            Figures(
+                return_pct=100 * (float(final[i]) / opening - 1),
+                sharpe=plain["sharpe"][i],
+                sortino=plain["sortino"][i],
+                calmar=plain["calmar"][i],
+                max_drawdown_pct=float(drawdown[i]),
+                trades=s.trips,
+                win_rate=s.wins / s.trips if s.trips else None,
+                profit_factor=s.won / s.lost if s.lost else None,
+                exposure_pct=100 * tally.held / slices,
+                turnover=s.notional / CASH / float(mean[i]) if mean[i] > 0 else None,
+                fees=(s.fee + s.gas + s.tax) / CASH,
+                cost_share=costs / before if before > 0 else None,
+                best_trade_share=s.best / result if result > 0 and s.trips else None,
+                return_in_pct=float(gains["return_in_pct"][i]),
+                return_out_pct=float(gains["return_out_pct"][i]),
+                sharpe_in=plain["sharpe_in"][i],
+                sharpe_out=plain["sharpe_out"][i],
+                ambiguous_bars=tally.ambiguous,
+                final_equity=float(final[i]),
+                sharpe_a_day=plain["sharpe_a_day"][i],
+                skewness=float(skewness[i]),
+                kurtosis=float(kurtosis[i]),
+                observations=count,
+                stretches=stretches[i],
+                sums=sums[i],
+                squares=squares[i],
+            )
+        )
+    return found
+
+
+def _compound(returns: Floats) -> Floats:
+    gained: Floats = 100 * (np.prod(1 + returns, axis=1) - 1)
+    return gained
+
+
+def _plain(column: Floats) -> list[float | None]:
+    return [value if value == value and abs(value) != np.inf else None for value in column.tolist()]

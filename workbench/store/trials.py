@@ -1,0 +1,73 @@
+"""Trials: every one that was ever run, by strategy and market, so that nobody has to say how many there were."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from workbench.domain.bars import as_ts
+from workbench.store.rows import SweepRow, TrialRow
+from workbench.store.tables import sweeps, trials
+
+RUNNING, DONE = "RUNNING", "DONE"
+
+
+def begin_sweep(connection: Connection, id_: str, family: str, market: str, options: str, at: datetime) -> None:
+    """Write down that a sweep runs; one that was interrupted goes on under its id."""
+    known = connection.execute(select(sweeps.c.id).where(sweeps.c.id == id_)).first()
+    if known is None:
+        row = {"id": id_, "family": family, "market": market, "options": options, "trials": 0, "status": RUNNING}
+        connection.execute(insert(sweeps), {**row, "began": at, "touched": at})
+    else:
+        connection.execute(update(sweeps).where(sweeps.c.id == id_).values(status=RUNNING, options=options, touched=at))
+
+
+def save_trials(connection: Connection, id_: str, family: str, market: str, rows: Sequence[TrialRow], at: datetime) -> None:
+    """Keep trials of a sweep; one that is kept already stays as it is."""
+    known = set(connection.execute(select(trials.c["values"]).where(trials.c.sweep == id_)).scalars())
+    fresh = [row for row in rows if row.values not in known]
+    if fresh:
+        own = {"sweep": id_, "family": family, "market": market, "at": at}
+        connection.execute(
+            insert(trials),
+            [
+                {**own, "values": row.values, "sharpe": row.sharpe, "return_pct": row.return_pct, "trades": row.trades,
+                 "figures": row.figures}
+                for row in fresh
+            ],
+        )  # fmt: skip
+    count = select(func.count()).select_from(trials).where(trials.c.sweep == id_).scalar_subquery()
+    connection.execute(update(sweeps).where(sweeps.c.id == id_).values(trials=count, touched=at))
+
+
+def finish_sweep(connection: Connection, id_: str, best: str | None, overfitting: float | None, at: datetime) -> None:
+    """Write down that a sweep is done, its best values, and the probability that they are overfitted."""
+    done = {"status": DONE, "best": best, "overfitting": overfitting, "touched": at}
+    connection.execute(update(sweeps).where(sweeps.c.id == id_).values(**done))
+
+
+def stored_trials(connection: Connection, id_: str) -> dict[str, bytes]:
+    """Return the figures of a sweep's trials by their values."""
+    rows = connection.execute(select(trials.c["values"], trials.c.figures).where(trials.c.sweep == id_))
+    return {row[0]: row[1] for row in rows}
+
+
+def ledger(connection: Connection, family: str, market: str) -> list[bytes]:
+    """Return the figures of every trial ever run of a strategy on a market, oldest first."""
+    here = (trials.c.family == family) & (trials.c.market == market)
+    return list(connection.execute(select(trials.c.figures).where(here).order_by(trials.c.id)).scalars())
+
+
+def list_sweeps(connection: Connection, limit: int = 100) -> list[SweepRow]:
+    """Return sweeps, the newest first."""
+    return [_sweep(row) for row in connection.execute(select(sweeps).order_by(sweeps.c.touched.desc()).limit(limit))]
+
+
+def _sweep(row: Row[Any]) -> SweepRow:
+    options = msgspec.json.decode(row.options)
+    return SweepRow(
+        row.id, row.family, row.market, options, row.trials, row.best, row.overfitting, row.status, as_ts(row.began),
+        as_ts(row.touched),
+    )  # fmt: skip
