@@ -119,8 +119,12 @@ def test_sums_by_block_are_those_of_the_returns():
 def test_trials_that_do_the_same_are_counted_once(groups):
     chance = np.random.default_rng(groups)
     ideas = chance.normal(0, 1, (groups, 400))
-    trials = np.concatenate([idea + chance.normal(0, 0.3, (12, 400)) for idea in ideas])
+    trials = np.concatenate([idea + chance.normal(0, 0.1, (12, 400)) for idea in ideas])
     assert effective_trials(trials) == groups
+
+
+def test_trials_that_have_nothing_to_do_with_each_other_all_count():
+    assert effective_trials(np.random.default_rng(4).normal(0, 1, (50, 64))) == 50
 
 
 def test_copies_are_one_trial_and_those_that_never_traded_another():

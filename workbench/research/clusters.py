@@ -1,6 +1,4 @@
-"""Clusters of trials: average linkage on a matrix of distances, and how many clusters tell the trials apart best."""
-
-from typing import Final
+"""Clusters of trials: average linkage on a matrix of distances."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,8 +6,6 @@ from numpy.typing import NDArray
 from workbench.engine.exact import compiled
 
 Floats = NDArray[np.float64]
-
-_EVERY: Final = 32
 
 
 @compiled
@@ -53,53 +49,19 @@ def _linked(distances):  # type: ignore[no-untyped-def]
     return merges
 
 
-@compiled
-def _quality(distances, labels, clusters):  # type: ignore[no-untyped-def]
-    """Return mean over deviation of the silhouettes of a clustering."""
-    n = distances.shape[0]
-    counts = np.zeros(clusters)
-    for i in range(n):
-        counts[labels[i]] += 1
-    values = np.zeros(n)
-    sums = np.zeros(clusters)
-    for i in range(n):
-        sums[:] = 0.0
-        for j in range(n):
-            sums[labels[j]] += distances[i, j]
-        own = labels[i]
-        if counts[own] <= 1:
-            continue
-        inside, outside = sums[own] / (counts[own] - 1), np.inf
-        for k in range(clusters):
-            if k != own and counts[k] > 0:
-                outside = min(outside, sums[k] / counts[k])
-        widest = max(inside, outside)
-        values[i] = (outside - inside) / widest if widest > 0 else 0.0
-    spread = np.std(values)
-    return np.mean(values) / spread if spread > 1e-12 else np.mean(values) * 1e12
-
-
-def best_number(distances: Floats) -> int:
-    """Return the number of clusters that tells so many things apart best: every one up to 32 is tried, and every tenth beyond.
+def count_clusters(distances: Floats, reach: float) -> int:
+    """Return how many clusters are left once all are joined whose mean distance is within reach.
 
     Parameters
     ----------
     distances
         Symmetric, shape (n, n), zero on the diagonal.
+
+    Examples
+    --------
+    >>> count_clusters(np.array([[0.0, 0.1, 0.9], [0.1, 0.0, 0.8], [0.9, 0.8, 0.0]]), 0.2)
+    2
     """
-    n = len(distances)
-    if n < 3 or distances.max() < 1e-7:
-        return 1 if distances.max() < 1e-7 else n
-    merges = _linked(np.ascontiguousarray(distances))
-    # A chain finds merges out of order; by distance they are those of the tree from its leaves.
-    merges = merges[np.argsort(merges[:, 2], kind="stable")]
-    best, highest = 1, -np.inf
-    labels = np.arange(n)
-    for clusters, (a, b, _) in zip(range(n - 1, 1, -1), merges, strict=False):
-        labels[labels == labels[int(b)]] = labels[int(a)]
-        if clusters <= _EVERY or clusters % 10 == 0:
-            _, numbered = np.unique(labels, return_inverse=True)
-            found = float(_quality(distances, numbered.astype(np.int64), clusters))
-            if found > highest:
-                best, highest = clusters, found
-    return best
+    if len(distances) < 2:
+        return len(distances)
+    return len(distances) - int((_linked(np.ascontiguousarray(distances))[:, 2] <= reach).sum())

@@ -12,7 +12,7 @@ Sharpe ratios here are those of one observation (a day), not annualised. Sources
 """
 
 from itertools import combinations
-from math import comb, e, log
+from math import comb, e
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -21,11 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Invalid
+from workbench.research.clusters import count_clusters
 
 Floats = NDArray[np.float64]
 
 EULER_GAMMA: Final = 0.5772156649015329
 BLOCKS: Final = 16
+SAME: Final = 0.95
+"""Trials whose returns correlate so much are the same idea."""
 _NORMAL: Final = NormalDist()
 _CHUNK: Final = 1024
 
@@ -239,25 +242,24 @@ def _sharpe_of(chosen: Floats, sums: BlockSums) -> Floats:
 
 
 def effective_trials(returns: Floats) -> int:
-    """Return how many independent trials so many related ones amount to: the number of clusters of their returns [ONC].
+    """Return how many independent trials so many related ones amount to: clusters whose returns correlate at 0.95.
 
-    Trials are joined by average linkage of the correlation distance sqrt((1 - rho) / 2); of all numbers of clusters that is
-    taken whose silhouettes have the highest ratio of mean to deviation. Trials that never moved count as one.
+    Clusters are joined by average linkage of the distance sqrt((1 - rho) / 2) that [ONC] uses. Where to stop was measured, on
+    sweeps of 54 moving-average pairs over 60 random walks: an error of 5 % is what a deflated ratio of 0.95 promises. Stopping
+    at 0.95 gave 7 %, at 0.8 15 %, the clustering of highest silhouettes that [ONC] takes 13 %, and one trial alone 20 %.
+    Trials that never moved count as one.
 
     Parameters
     ----------
     returns
         Shape (trials, observations).
     """
-    spread = np.std(returns, axis=1)
-    moving = returns[spread > 1e-15]
+    moving = returns[np.std(returns, axis=1) > 1e-15]
     still = int(len(moving) < len(returns))
-    if len(moving) < 3:
-        return max(len(np.unique(moving.round(12), axis=0)) + still, 1)
-    from workbench.research.clusters import best_number
-
+    if len(moving) < 2:
+        return max(len(moving) + still, 1)
     correlation = np.clip(np.corrcoef(moving), -1.0, 1.0)
-    return max(best_number(np.sqrt((1 - correlation) / 2)) + still, 1)
+    return count_clusters(np.sqrt((1 - correlation) / 2), ((1 - SAME) / 2) ** 0.5) + still
 
 
 def pooled(returns: Floats, stretches: int = 64) -> Floats:
@@ -267,8 +269,3 @@ def pooled(returns: Floats, stretches: int = 64) -> Floats:
     starts = np.linspace(0, returns.shape[-1], stretches + 1).round().astype(np.int64)[:-1]
     out: Floats = np.add.reduceat(returns, starts, axis=-1)
     return out
-
-
-def logit(share: float) -> float:
-    """Return log(share / (1 - share))."""
-    return log(share / (1 - share))

@@ -216,7 +216,7 @@ def check_lengths(study: Study, trials: Sequence[Values]) -> None:
     if shortest <= longest.lookback:
         said = ", ".join(f"{name}={value:g}" for name, value in parameters_of(longest).items())
         whose = f"{type(longest).__name__}({said})"
-        raise Invalid("bars", f"more than the {longest.lookback:,} that {whose} looks back", f"{shortest:,}")
+        raise Invalid("bars", f"more than the {longest.lookback:,} that {whose} looks back", shortest)
 
 
 def _named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,230 @@
+"""Sweeps: rows that equal backtests, trials that are kept and counted, and luck that is told."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+import workbench as wb
+from tests.make import HOUR, START, series, wandering
+from workbench.actions.run_sweep import run_sweep
+from workbench.errors import Invalid, NotFound, Refused
+from workbench.research import trials as trials_module
+from workbench.store.trials import ledger, list_sweeps, stored_trials
+
+AXES = {"fast": [3, 5, 8], "slow": [15, 25, 40, 60]}
+SHARED = ("return_pct", "sharpe", "sortino", "calmar", "max_drawdown_pct", "trades", "win_rate", "profit_factor", "exposure_pct",
+          "turnover", "ambiguous_bars", "final_equity")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bars():
+    return wandering(4000, seed=3)
+
+
+def sweep(desk, bars, **options):
+    return run_sweep("sma_cross", bars, desk=desk, progress=False, **{**AXES, **options})
+
+
+def stat(result, name):
+    return result.stats["total_return_pct" if name == "return_pct" else name]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"fee_bps": 10, "half_spread_bps": 3, "slippage_bps": 4, "gas": "0.1"},
+        {"stop_loss_pct": 2, "take_profit_pct": 5, "trailing_stop_pct": 3, "max_hold_hours": 50},
+        {"costs": "pool", "tolerance_pct": "0.2", "failure_rate_pct": 10, "size_pct": 90},
+        {"drawdown_pct": 30, "fee_bps": 5},
+        {"max_hold_hours": 20, "held_out": 0},
+    ],
+)
+def test_every_row_is_the_backtest_of_its_values(desk, bars, options):
+    swept = sweep(desk, bars, **options)
+    assert swept.frame.height == 12
+    for i, row in enumerate(swept.frame.iter_rows(named=True)):
+        folded = swept.backtest(i, engine="step")
+        assert (folded.strategy.fast, folded.strategy.slow) == (row["fast"], row["slow"])
+        for name in SHARED:
+            found = stat(folded, name)
+            assert row[name] == (None if found is None else pytest.approx(found, rel=1e-12)), name
+        assert row["fees"] == pytest.approx(sum(folded.stats[name] for name in ("fees_paid", "gas_paid", "taxes_paid")))
+        compiled = swept.backtest(i)
+        assert compiled.digest == folded.digest
+        assert compiled.engine == ("step" if "drawdown_pct" in options else "kernel")
+
+
+def test_rules_and_costs_can_be_tried_like_parameters(desk, bars):
+    swept = run_sweep(
+        wb.strategies.RsiReversion, bars, period=[5, 9], stop_loss_pct=[1, 2, 4], fee_bps=[0, 20], desk=desk, progress=False
+    )
+    assert swept.frame.height == 12
+    for i in (0, 7, 11):
+        row = swept.frame.row(i, named=True)
+        options = {name: row[name] for name in ("stop_loss_pct", "fee_bps")}
+        assert wb.backtest(wb.strategies.RsiReversion(period=row["period"]), bars, **options).stats["sharpe"] == row["sharpe"]
+
+
+def test_only_combinations_that_meet_a_condition_are_tried(desk, bars):
+    swept = sweep(desk, bars, where=lambda slow, fast: slow >= 5 * fast)
+    assert swept.frame.filter(pl.col("slow") < 5 * pl.col("fast")).height == 0
+    assert swept.frame.height == 9
+    narrow = run_sweep("sma_cross", bars, fast=[5, 50], slow=[20, 60], desk=desk, progress=False)
+    assert narrow.frame.height == 3, "the strategy refuses fast=50, slow=20 by itself"
+
+
+def test_threads_change_nothing(desk, bars):
+    with wb.open_desk(":memory:") as other:
+        alone = run_sweep("sma_cross", bars, **AXES, desk=other, progress=False, workers=1)
+    assert sweep(desk, bars, workers=4).frame.equals(alone.frame)
+
+
+def test_an_interrupted_sweep_goes_on_where_it_stopped(desk, bars, monkeypatch):
+    monkeypatch.setattr(trials_module, "CHUNK", 5)
+
+    class Stopped(Exception):
+        """Somebody pulled the plug."""
+
+    def stop(done, total):
+        if done == 5:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run_sweep("sma_cross", bars, **AXES, desk=desk, progress=stop)
+    with desk.store.read() as connection:
+        (row,) = list_sweeps(connection)
+        assert (row.status, row.trials) == ("RUNNING", 5)
+        assert len(stored_trials(connection, row.id)) == 5
+    told = []
+    swept = run_sweep("sma_cross", bars, **AXES, desk=desk, progress=lambda done, total: told.append((done, total)))
+    assert (swept.stored, told) == (5, [(10, 12), (12, 12)])
+    with wb.open_desk(":memory:") as other:
+        whole = run_sweep("sma_cross", bars, **AXES, desk=other, progress=False)
+    assert swept.frame.equals(whole.frame)
+    again = run_sweep("sma_cross", bars, **AXES, desk=desk, progress=False)
+    assert again.stored == 12
+    assert again.frame.equals(whole.frame)
+
+
+def test_every_trial_on_a_market_is_counted_whatever_sweep_it_was_in(desk, bars):
+    first = sweep(desk, bars)
+    assert first.luck.trials == 12
+    other = sweep(desk, bars, fee_bps=10)
+    assert other.luck.trials == 24
+    assert other.luck.effective >= first.luck.effective
+    longer = sweep(desk, wandering(4500, seed=3))
+    assert longer.luck.trials == 36, "a longer stretch of the same market is no fresh luck"
+    assert sweep(desk, bars).luck.trials == 36, "what is read again is not counted again"
+    elsewhere = run_sweep("sma_cross", wandering(4000, seed=3, symbol="ETH/USDT"), **AXES, desk=desk, progress=False)
+    assert elsewhere.luck.trials == 12
+    assert run_sweep("rsi_reversion", bars, period=[5, 9], desk=desk, progress=False).luck.trials == 2
+    with desk.store.read() as connection:
+        assert len(ledger(connection, "sma_cross", first.study.market)) == 36
+
+
+def test_more_trials_deflate_the_same_result(desk, bars):
+    alone = sweep(desk, bars).frame["dsr"]
+    run_sweep("sma_cross", bars, fast=range(2, 14), slow=range(15, 70, 3), desk=desk, progress=False)
+    after = sweep(desk, bars).frame["dsr"]
+    assert (after <= alone + 1e-12).all()
+    assert after.sum() < alone.sum()
+
+
+def test_a_sweep_on_noise_is_refused_by_its_own_figures(desk):
+    # A ratio of 0.95 promises to be wrong in one case of twenty.
+    chances, best = [], []
+    axes = {"fast": range(3, 15, 2), "slow": range(20, 120, 12), "size_pct": 100}
+    for seed in range(1020, 1030):
+        swept = run_sweep("sma_cross", wandering(6000, seed, f"N{seed}/USD"), **axes, desk=desk, progress=False)
+        chances.append(swept.overfitting.probability)
+        best.append(swept.best()["dsr"])
+        assert any("may be luck" in sentence for sentence in swept.findings) == (best[-1] < 0.95)
+    assert np.mean(chances) == pytest.approx(0.5, abs=0.2)
+    assert sum(ratio >= 0.95 for ratio in best) <= 1
+    assert np.median(best) < 0.8
+
+
+def planted(count=12_000, seed=5):
+    """A market that falls below its level and comes back: what goes down comes up."""
+    chance, level, price, closes = np.random.default_rng(seed), 100.0, 100.0, []
+    for _ in range(count):
+        price += 0.25 * (level - price) + chance.normal(0, 0.8)
+        closes.append(round(price, 4))
+    return series(closes, "PLANTED/USD")
+
+
+def test_a_planted_effect_is_found(desk):
+    swept = run_sweep(
+        "bollinger_reversion",
+        planted(),
+        period=[10, 20, 30, 40],
+        width=[0.8, 1.2, 1.6, 2.0],
+        desk=desk,
+        progress=False,
+        size_pct=100,
+    )
+    best = swept.best()
+    assert best["dsr"] > 0.99
+    assert swept.overfitting.probability < 0.1
+    assert best["sharpe_out"] > 1
+    assert not any("may be luck" in sentence for sentence in swept.findings)
+
+
+def test_a_sweep_shows_itself(desk, bars):
+    swept = sweep(desk, bars)
+    assert "12 trials of sma_cross" in repr(swept)
+    html = swept._repr_html_()
+    assert "<li>" in html
+    assert "sharpe" in html
+    figure = swept.plot()
+    assert figure.data[0].type == "heatmap"
+    assert len(figure.data[0].z) == 3
+    line = run_sweep("rsi_reversion", bars, period=[5, 9, 14], desk=desk, progress=False).plot("return_pct")
+    assert line.data[0].type == "scatter"
+
+
+def test_what_lies_beside_a_row_follows_from_its_neighbours(desk, bars):
+    frame = sweep(desk, bars).frame
+    ratio = {(row["fast"], row["slow"]): row["sharpe"] for row in frame.iter_rows(named=True)}
+    for row in frame.iter_rows(named=True):
+        f, s = AXES["fast"].index(row["fast"]), AXES["slow"].index(row["slow"])
+        near = [ratio[AXES["fast"][f + i], AXES["slow"][s + j]] for i, j in ((1, 0), (-1, 0), (0, 1), (0, -1))
+                if 0 <= f + i < 3 and 0 <= s + j < 4]  # fmt: skip
+        assert row["at_edge"] == (f in (0, 2) or s in (0, 3))
+        if row["sharpe"] > 0:
+            assert row["plateau"] == pytest.approx(sum(near) / len(near) / row["sharpe"])
+        else:
+            assert row["plateau"] is None
+        if row["sharpe_in"] is not None and row["sharpe_in"] > 0:
+            assert row["decay"] == pytest.approx(1 - row["sharpe_out"] / row["sharpe_in"])
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "said"),
+    [
+        ({"fsat": [1, 2]}, NotFound, "Did you mean 'fast'"),
+        ({"fast": []}, Invalid, "at least one value"),
+        ({"fast": [5, 1000]}, Invalid, "fast: expected a whole number from 2 to 100"),
+        ({"fast": [60], "slow": [20, 30]}, Refused, "none is left to try: the strategy refuses"),
+        ({"where": lambda fast: fast > 100}, Refused, "no combination meets"),
+        ({"where": lambda speed: True}, NotFound, "axis that `where` may ask about"),
+        ({"held_out": 1}, Invalid, "held_out"),
+        ({"fast": 5, "slow": 30}, Refused, "nothing to try"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_stored(desk, bars, options, error, said):
+    with pytest.raises(error, match=said):
+        sweep(desk, bars, **options)
+    with desk.store.read() as connection:
+        assert list_sweeps(connection) == []
+
+
+def test_bars_too_few_for_the_parameters_are_refused(desk):
+    with pytest.raises(Invalid, match=r"more than the 61 that SmaCross\(.*slow=60\) looks back, found 50"):
+        sweep(desk, wandering(50))
+
+
+def test_a_shorter_history_than_a_split_has_no_probability_of_overfitting(desk):
+    bars = wandering(200, start=START // HOUR * HOUR)
+    assert sweep(desk, bars).overfitting is None
