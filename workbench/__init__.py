@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from workbench.notebook.tune import tune
     from workbench.research.backtest import backtest
     from workbench.research.bands import bands
+    from workbench.research.causality import check
+    from workbench.research.from_signals import from_signals
     from workbench.sources.candle_file import read_bars
     from workbench.sources.simulated import simulate_bars
 
@@ -60,6 +62,8 @@ _HOMES = {
     "BarSeries": "workbench.engine.series",
     "backtest": "workbench.research.backtest",
     "bands": "workbench.research.bands",
+    "check": "workbench.research.causality",
+    "from_signals": "workbench.research.from_signals",
     "import_dataset": "workbench.actions.import_dataset",
     "open_desk": "workbench.desk",
     "send_command": "workbench.actions.send_command",
@@ -77,7 +81,8 @@ _HOMES = {
 _MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
     "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands", "changes_between",
-    "commands", "delete_configuration", "deposit", "import_dataset", "open_account", "open_desk", "programs", "read_bars",
+    "check", "commands", "delete_configuration", "deposit", "from_signals",
+    "import_dataset", "open_account", "open_desk", "programs", "read_bars",
     "reset_account", "run_session", "save_configuration", "save_paper_trading_config", "send_command", "simulate_bars",
     "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "verify_session", "volume_curve", "withdraw",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ import msgspec
 
 from workbench.desk import Desk, open_desk
 from workbench.engine.strategy import SignalStrategy
+from workbench.research.causality import refuse_look_ahead
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
 from workbench.research.sweep import Luck, Sweep
 from workbench.research.trials import Figures, Trial, run_trials
@@ -61,7 +62,7 @@ def run_sweep(
     Invalid
         If a value is out of bounds, or the bars are too few for the parameters.
     Refused
-        If nothing is left to try.
+        If nothing is left to try, or the strategy looks ahead.
 
     Examples
     --------
@@ -76,6 +77,7 @@ def run_sweep(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
+    refuse_look_ahead(study.strategy_with(wanted[0]), study.many[0])
     with nullcontext(desk) if desk is not None else open_desk() as chosen:
         return sweep_study(chosen, study, wanted, progress, workers)
 

@@ -19,7 +19,7 @@ from workbench.engine.stitched import Remembered, Rows, Stitched, blocks, rows_o
 from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
 from workbench.errors import Invalid
 
-__all__ = ["Readings", "Wanted", "checked_signals", "read_last", "read_series", "window_start"]
+__all__ = ["Readings", "Wanted", "checked_signals", "measures_in", "read_last", "read_series", "window_start"]
 
 Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
@@ -166,7 +166,9 @@ def read_series(
         stitched = stitch(series, strategy.memory, strategy.lag)
     if stitched is not None:
         said = checked_signals(strategy, stitched)
-        return Readings(strategy, [said], stitched.at_hand, _measures(strategy, series, wanted), stitched.rows, stitched.remembered)
+        return Readings(
+            strategy, [said], stitched.at_hand, measures_in(strategy, series, wanted), stitched.rows, stitched.remembered
+        )
     every = candles(series)
     parts: list[Signals] = []
     at_hand: list[Ints] = []
@@ -174,10 +176,11 @@ def read_series(
         parts.append(_rows(checked_signals(strategy, rows_of(every, first, high)), low - first))
         at_hand.append(np.arange(low - first + 1, high - first + 1))
     together = np.concatenate(at_hand) if at_hand else np.zeros(0, np.int64)
-    return Readings(strategy, parts or [checked_signals(strategy, every)], together, _measures(strategy, series, wanted))
+    return Readings(strategy, parts or [checked_signals(strategy, every)], together, measures_in(strategy, series, wanted))
 
 
-def _measures(strategy: SignalStrategy, series: BarSeries, wanted: Wanted) -> Measures:
+def measures_in(strategy: SignalStrategy, series: BarSeries, wanted: Wanted) -> Measures:
+    """Return the measures of every bar of a series, each on the windows of a strategy."""
     if not wanted:
         return {}
     every = candles(series)

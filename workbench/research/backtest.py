@@ -161,6 +161,13 @@ class Backtest:
         mean = pl.mean_horizontal(pl.exclude("ts").forward_fill())
         return joined.select("ts", (mean * float(self.cash)).alias("equity"))
 
+    @cached_property
+    def findings(self) -> list[str]:
+        """What to know before the result is believed, in plain sentences; empty where nothing was found."""
+        from workbench.research.findings import findings_of
+
+        return findings_of(self)
+
     def plot(self) -> "go.Figure":
         """Return a plotly figure: the equity line beside buy and hold, with a marker for every fill."""
         from workbench.analytics.figures import equity_figure
@@ -181,7 +188,7 @@ class Backtest:
     def _repr_html_(self) -> str:
         from workbench.analytics.report import stats_html
 
-        return stats_html(repr(self), self.stats)
+        return stats_html(repr(self), self.stats, self.findings)
 
 
 def backtest(
@@ -253,10 +260,31 @@ def backtest(
     rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
     opening = opening_cash(cash)
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
-    first = min(int(series.ts[0]) for series in many)
-    opened = msgspec.structs.replace(open_state(plan, open_book(opening)), ts=first - many[0].step)
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
+    return trade(chosen, many, plan, opening, readings, programs=programs, engine=engine, progress=progress)
+
+
+def trade(
+    strategy: SignalStrategy,
+    many: Sequence[BarSeries],
+    plan: Plan,
+    opening: Decimal,
+    readings: Sequence[Readings],
+    *,
+    programs: Sequence[ProgramStrategy] = (),
+    engine: Literal["auto", "kernel", "step"] = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Backtest:
+    """Trade readings by a plan, in the kernel where it can run that.
+
+    Raises
+    ------
+    Refused
+        If the kernel is asked for by name and cannot run it, or a program is refused.
+    """
+    first = min(int(series.ts[0]) for series in many)
+    opened = msgspec.structs.replace(open_state(plan, open_book(opening)), ts=first - many[0].step)
 
     def folded() -> FoldTrace:
         return FoldTrace(_with_programs(opened, programs), many, readings, progress)
@@ -264,7 +292,7 @@ def backtest(
     trace, because = _choose(engine, plan, opening, many, readings, bool(programs))
     if trace is None and engine == "kernel":
         raise Refused(f"The kernel cannot run this: {because}. Leave `engine` out and `step()` will.")
-    return Backtest(chosen, many, plan, opening, trace or folded(), folded, because)
+    return Backtest(strategy, many, plan, opening, trace or folded(), folded, because)
 
 
 def _chosen(

@@ -1,0 +1,146 @@
+"""Strategies that look ahead or forget are caught, and those of the shelf are not accused."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import polars as pl
+import pytest
+import talib
+
+from tests.make import wandering
+from workbench.actions.run_sweep import run_sweep
+from workbench.engine.strategy import Candles, Signals, SignalStrategy
+from workbench.errors import Refused
+from workbench.research.causality import check
+from workbench.strategies import shelf
+
+
+class Own(SignalStrategy, frozen=True):
+    """What the strategies of these tests share."""
+
+    @property
+    def lookback(self) -> int:
+        return 30
+
+    def because(self, factors: Mapping[str, float | None]) -> str:
+        return "a test says so"
+
+    def said(self, mean, bars) -> Signals:
+        gap = np.nan_to_num(bars.close - mean)
+        risen, fallen = crossings(bars.close, mean)
+        return Signals(risen, fallen, np.full(len(bars), 50.0), gap, {"mean": mean})
+
+
+class Peeks(Own, frozen=True):
+    """Reads the next bar's close."""
+
+    def signals(self, bars: Candles) -> Signals:
+        mean = talib.SMA(bars.close, 20)
+        ahead = np.append(bars.close[1:], bars.close[-1:])
+        return Signals(ahead > bars.close, ahead < bars.close, np.full(len(bars), 50.0), np.nan_to_num(mean), {"mean": mean})
+
+
+class PeeksThroughDays(Own, frozen=True):
+    """Joins each hour with its own day's close, which is known at the day's end only."""
+
+    def signals(self, bars: Candles) -> Signals:
+        frame = pl.DataFrame({"day": bars.ts // 86_400_000, "close": bars.close})
+        closes = frame.join(
+            frame.group_by("day").agg(pl.col("close").last().alias("last")), on="day", how="left", maintain_order="left"
+        )
+        return self.said(talib.SMA(closes["last"].to_numpy().copy(), 10), bars)
+
+
+class PeeksAtTheMaximum(Own, frozen=True):
+    """Scales by the highest price there will ever be: no signal moves, a factor does."""
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {"of_highest": bars.close / bars.high.max()})
+
+
+class Remembers(Own, frozen=True):
+    """An exponential mean that takes longer to forget than its window lasts."""
+
+    memory: ClassVar[int] = 256
+
+    @property
+    def lookback(self) -> int:
+        return 101
+
+    def signals(self, bars: Candles) -> Signals:
+        return self.said(talib.EMA(bars.close, 100) if len(bars) >= 100 else bars.close * np.nan, bars)
+
+
+class LeavesHoles(Own, frozen=True):
+    """Divides by nothing now and then."""
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        broken = np.where(bars.ts // 3_600_000 % 500 == 7, np.nan, bars.close)
+        return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {"ratio": broken})
+
+
+@pytest.fixture(scope="module")
+def bars():
+    return wandering(5000, seed=4)
+
+
+@pytest.mark.parametrize("name", shelf.names())
+def test_every_strategy_of_the_shelf_passes(name):
+    found = check(name, wandering(9000, seed=4), most=400)
+    assert found.ok, str(found)
+    assert found.memory == shelf.get(name)().memory
+
+
+@pytest.mark.parametrize(
+    ("strategy", "columns"),
+    [
+        (Peeks, ("enter", "exit")),
+        (PeeksThroughDays, ("enter", "exit", "edge")),
+        (PeeksAtTheMaximum, ("factor of_highest",)),
+    ],
+)
+def test_a_look_ahead_is_caught_and_named(bars, strategy, columns):
+    found = check(strategy(), bars)
+    assert not found.ok
+    assert found.look_ahead.column in columns
+    assert "looks ahead" in str(found)
+    first = found.look_ahead
+    assert first.ts in bars.ts
+    assert first.before != first.after
+
+
+def test_a_look_ahead_of_one_bar_shows_at_the_first_bar_that_is_cut(bars):
+    found = check(Peeks(), bars, most=100)
+    assert found.look_ahead.ts <= bars.ts[-90]
+
+
+@pytest.mark.parametrize("strategy", [Peeks, PeeksThroughDays, PeeksAtTheMaximum])
+def test_a_sweep_of_a_strategy_that_looks_ahead_is_refused(desk, bars, strategy):
+    with pytest.raises(Refused, match=f"{strategy.__name__} looks ahead"):
+        run_sweep(strategy, bars, size_pct=[10, 20], desk=desk, progress=False)
+
+
+def test_a_memory_that_is_too_short_is_caught_with_one_that_is_enough(bars):
+    found = check(Remembers(), bars)
+    assert found.look_ahead is None
+    assert found.short_memory.column in ("edge", "factor mean")
+    assert found.memory == 1024
+    assert "remembers more than its memory of 256 bars" in str(found)
+
+    class Longer(Remembers, frozen=True):
+        memory: ClassVar[int] = 1024
+
+    assert check(Longer(), bars).ok
+
+
+def test_a_factor_that_is_no_number_is_named(bars):
+    found = check(LeavesHoles(), bars)
+    assert found.undefined.column == "factor ratio"
+    assert "is not a number at" in str(found)
+
+
+def test_what_holds_says_at_how_many_bars_it_was_tried(bars):
+    assert "at any of 300 bars" in str(check("sma_cross", bars, most=300))

@@ -1,0 +1,226 @@
+"""Causality: whether a strategy looks ahead, and whether it remembers further back than its window reaches.
+
+A look-ahead is found by cutting the future off: what a strategy says about a bar may not change when the bars after it are
+gone. It is cut at every bar, not at the signals alone, and what is compared is what the strategy says, not what came of it;
+so there is neither a candle that slips through nor an alarm about trades that only shifted.
+
+A memory that is too short is found by moving the beginning: a factor that still changes when its window is twice as long has
+more past in it than `memory` holds.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from workbench.domain.bars import show_time
+from workbench.engine.series import BarSeries, Floats
+from workbench.engine.stitched import rows_of
+from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, made
+from workbench.engine.windows import checked_signals
+from workbench.errors import Refused
+from workbench.research.backtest import as_series
+from workbench.strategies import make_strategy
+
+MOST_BARS: Final = 2_000
+"""Cut at each of so many bars; a look-ahead that shows in none of them would have to wait for them to pass."""
+CLOSE: Final = 1e-6
+"""Factors that differ by less, as a share, are taken for the same: the rest is rounding."""
+_LONGEST: Final = 2**17
+
+
+class Change(msgspec.Struct, frozen=True):
+    """Where what was said about a bar changed: its time, the column, and both values."""
+
+    ts: int
+    column: str
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        return f"{self.column} at {show_time(self.ts)} ({self.before:.10g} and {self.after:.10g})"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """What was found about a strategy.
+
+    Parameters
+    ----------
+    name
+        The strategy with its parameters.
+    bars, cuts
+        How many bars there were, and at how many of them the future was cut off.
+    look_ahead
+        The first change by cutting the future off; None where nothing changed.
+    short_memory
+        The first change by a longer window; None where nothing changed.
+    memory
+        The block length that is enough; None where none up to 131,072 bars is, or the bars are too few to tell.
+    undefined
+        The first factor without a value although the lookback is covered.
+    declared
+        The memory that the strategy declares.
+    """
+
+    name: str
+    bars: int
+    cuts: int
+    declared: int
+    look_ahead: Change | None = None
+    short_memory: Change | None = None
+    memory: int | None = None
+    undefined: Change | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return self.look_ahead is None and self.short_memory is None and self.undefined is None
+
+    @property
+    def findings(self) -> list[str]:
+        """What was found, in sentences."""
+        told = []
+        if self.look_ahead is not None:
+            told.append(f"{self.name} looks ahead: {self.look_ahead} changes when the bars after it are cut off.")
+        if self.short_memory is not None:
+            enough = (
+                f"{self.memory:,} would be enough" if self.memory is not None else "these bars are too few to tell what is enough"
+            )
+            told.append(
+                f"{self.name} remembers more than its memory of {self.declared:,} bars: {self.short_memory} changes with a longer "
+                f"window; {enough}."
+            )
+        if self.undefined is not None:
+            column, when = self.undefined.column, show_time(self.undefined.ts)
+            told.append(f"{self.name} covers its lookback, and {column} is not a number at {when}.")
+        return told
+
+    def __str__(self) -> str:
+        return (
+            " ".join(self.findings) or f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after or before."
+        )
+
+
+def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, most: int = MOST_BARS) -> Check:
+    """Look whether a strategy looks ahead, remembers more than its window holds, or leaves factors undefined.
+
+    Parameters
+    ----------
+    strategy
+        A strategy, its class, or its name on the shelf.
+    bars
+        A series or a frame; the more history, the longer the memory that can be judged.
+    most
+        At how many bars, the newest, the future is cut off.
+
+    Examples
+    --------
+    >>> from workbench.sources.simulated import simulate_bars
+    >>> check("sma_cross", simulate_bars("WETH", "1h", 400)).ok
+    True
+    """
+    chosen = make_strategy(strategy) if isinstance(strategy, str) else strategy() if isinstance(strategy, type) else strategy
+    series = as_series(bars)[0]
+    whole = candles(series)
+    first = max(len(series) - most, 0)
+    said = " ".join(f"{name}={getattr(chosen, name):g}" for name in chosen.__struct_fields__)
+    name = f"{type(chosen).__name__}({said.replace(' ', ', ')})"
+    start = max(first - 2 * chosen.memory, 0)
+    window = rows_of(whole, start, len(series))
+    full = checked_signals(chosen, window)
+    ahead = next(_cut_off(chosen, window, full, range(first - start, len(window))), None)
+    short, enough = _memory(chosen, series, whole) if ahead is None else (None, None)
+    undefined = None if ahead else _undefined(chosen, window, full)
+    return Check(name, len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined)
+
+
+def refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int = 24) -> None:
+    """Refuse a strategy of which a quick look finds that it looks ahead.
+
+    Raises
+    ------
+    Refused
+        Naming the first bar and factor that changed.
+    """
+    window = rows_of(candles(series), max(len(series) - 2 * strategy.memory, 0), len(series))
+    full = checked_signals(strategy, window)
+    # Where it signals, and evenly between.
+    signals = np.flatnonzero(full.enter | full.exit)
+    places = np.unique(np.concatenate([signals[-cuts:], np.linspace(0, len(window) - 2, cuts).astype(np.int64)]))
+    found = next(_cut_off(strategy, window, full, [int(place) for place in places]), None)
+    if found is not None:
+        raise Refused(
+            f"{type(strategy).__name__} looks ahead: {found} changes when the bars after it are cut off. wb.check tells more."
+        )
+
+
+def _cut_off(strategy: SignalStrategy, window: Candles, full: Signals, places: Any) -> Iterator[Change]:
+    """Yield what changes when the bars after each place are gone."""
+    for place in places:
+        part = checked_signals(strategy, rows_of(window, 0, place + 1))
+        yield from _differences(full, part, int(window.ts[place]), place, place, exact=True)
+
+
+def _columns(signals: Signals) -> Iterator[tuple[str, Any]]:
+    yield from (("enter", signals.enter), ("exit", signals.exit))
+    yield from (("confidence", made(signals.confidence)), ("edge", made(signals.edge)))
+    yield from ((f"factor {name}", made(column)) for name, column in signals.factors.items())
+
+
+def _differences(one: Signals, other: Signals, ts: int, at: int, other_at: int, *, exact: bool) -> Iterator[Change]:
+    for (name, before), (_, after) in zip(_columns(one), _columns(other), strict=True):
+        a, b = float(before[at]), float(after[other_at])
+        if not (_same(a, b) if exact else _close(a, b)):
+            yield Change(ts, name, a, b)
+
+
+def _same(a: float, b: float) -> bool:
+    return a == b or (a != a and b != b)
+
+
+def _close(a: float, b: float) -> bool:
+    return _same(a, b) or abs(a - b) <= CLOSE * max(abs(a), abs(b), 1e-9)
+
+
+def _memory(strategy: SignalStrategy, series: BarSeries, whole: Candles) -> tuple[Change | None, int | None]:
+    """Return the first change by a longer window, and the memory that is enough."""
+    last = len(series)
+    declared = strategy.memory
+    if last <= 2 * declared:
+        return None, declared
+    found = _first_change(strategy, whole, last, declared)
+    if found is None:
+        return None, declared
+    memory = 2 * declared
+    while memory <= _LONGEST and 2 * memory <= last:
+        if _first_change(strategy, whole, last, memory) is None:
+            return found, memory
+        memory *= 2
+    return found, None
+
+
+def _first_change(strategy: SignalStrategy, whole: Candles, last: int, memory: int) -> Change | None:
+    """Return the first bar of the newest ones of which a window of `memory` bars and one twice as long say something else."""
+    span = min(memory, last - 2 * memory, MOST_BARS)
+    if span <= 0:
+        return None
+    short = checked_signals(strategy, rows_of(whole, last - memory - span, last))
+    long = checked_signals(strategy, rows_of(whole, last - 2 * memory - span, last))
+    for back in range(span, 0, -1):
+        at = last - back
+        change = next(
+            _differences(short, long, int(whole.ts[at]), memory + span - back, 2 * memory + span - back, exact=False), None
+        )
+        if change is not None:
+            return change
+    return None
+
+
+def _undefined(strategy: SignalStrategy, window: Candles, full: Signals) -> Change | None:
+    for name, column in full.factors.items():
+        values: Floats = made(column)
+        for i in np.flatnonzero(~np.isfinite(values[strategy.lookback :]))[:1]:
+            at = int(i) + strategy.lookback
+            return Change(int(window.ts[at]), f"factor {name}", float(values[at]), float(values[at]))
+    return None
