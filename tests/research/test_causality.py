@@ -10,7 +10,7 @@ import talib
 
 from tests.make import wandering
 from workbench.actions.run_sweep import run_sweep
-from workbench.engine.strategy import Candles, Signals, SignalStrategy
+from workbench.engine.strategy import Candles, Signals, SignalStrategy, crossings
 from workbench.errors import Refused
 from workbench.research.causality import check
 from workbench.strategies import shelf
