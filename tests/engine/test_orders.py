@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.make import HOUR, START, bar, reading, state
 from tests.make import given as slice_of
 from workbench.domain.bars import Bar
-from workbench.domain.commands import AmendOrder, CancelOrder, ForceExit, PlaceOco, PlaceOrder, Withdraw
-from workbench.domain.costs import ExchangeCosts, PoolCosts
+from workbench.domain.commands import AmendOrder, CancelOrder, ForceExit, Pause, PlaceOco, PlaceOrder, Resume, Stop, Withdraw
+from workbench.domain.costs import ExchangeCosts, PaperTradingConfig, PoolCosts
 from workbench.domain.events import (
+    BreakerTripped,
     CommandRefused,
     OrderAmended,
     OrderCancelled,
@@ -167,8 +168,15 @@ def test_one_order_in_one_bar(order, one, price):
 
 
 def test_a_limit_that_rested_trades_at_its_own_price_though_the_bar_opens_better():
-    tape = Tape(held=False).ask(buy(type=LIMIT, limit_price="90")).bar(100).bar(85)
+    tape = Tape(held=False).ask(buy(type=LIMIT, limit_price="90")).bar(100).bar(85, 92, 84, 88)
     assert tape.fills == [("buy", D(90), D("11.11111111"))]
+
+
+def test_a_limit_that_a_whole_bar_lies_beyond_trades_where_the_bar_was_at_its_worst():
+    tape = Tape(held=False).ask(buy(type=LIMIT, limit_price="90")).bar(100).bar(85, 87, 84, 86)
+    assert tape.fills == [("buy", D(87), D("11.49425287"))]
+    tape = Tape().ask(sell(type=LIMIT, limit_price="110")).bar(100).bar(115, 118, 113, 114)
+    assert tape.fills == [("sell", D(113), D(10))]
 
 
 def test_a_limit_never_trades_beyond_its_price_costs_in_the_price_included():
@@ -527,3 +535,173 @@ def test_an_exit_from_a_pool_too_small_for_it_gets_out_at_last(tolerance, sent):
     assert len(tape.of(OrderReverted)) == sent - 1
     assert tape.state.book.positions == {}
     assert tape.of(OrderFilled)[-1].price < 93
+
+
+# --- what was found by attacking it ----------------------------------------------------------------------------------------
+
+
+def with_realism(start, **realism):
+    """A state in which so much of a network's friction is simulated."""
+    return msgspec.structs.replace(start, plan=msgspec.structs.replace(start.plan, realism=PaperTradingConfig(**realism)))
+
+
+def untraded(**options):
+    """A tape that has not seen a price yet."""
+    tape = Tape.__new__(Tape)
+    tape.state, tape.events, tape.ts = state(**options), [], START - HOUR
+    return tape
+
+
+POOL = {"tolerance_pct": None, "gas_units": 0, "fee_bps": 0}
+
+
+def test_the_exits_that_a_buy_brings_meet_the_open_that_it_was_filled_at():
+    stopped = Tape(held=False).ask(buy(stop_loss="95")).bar(90, 91, 89, 90)
+    assert [price for _, price, _ in stopped.fills] == [90, 90]
+    sold = Tape(held=False).ask(buy(take_profit="110")).bar(115, 116, 114, 115)
+    assert [price for _, price, _ in sold.fills] == [115, 115]
+
+
+def test_before_the_first_price_exits_on_the_wrong_side_make_no_money():
+    tape = untraded().ask(buy(stop_loss="200")).bar(100, 101, 99, 100)
+    assert [price for _, price, _ in tape.fills] == [100, 100]
+    assert tape.state.book.cash == 10_000
+    refused = untraded().ask(buy(stop_loss="200", take_profit="50")).of(CommandRefused)
+    assert refused[0].why == "Expected a stop loss below the take profit of 50, found 200."
+    limited = untraded().ask(buy(type=LIMIT, limit_price="90", stop_loss="95")).of(CommandRefused)
+    assert limited[0].why == "Expected a stop loss below the entry at 90, found 95."
+
+
+def test_an_order_that_is_amended_through_the_market_takes_the_markets_price():
+    costs = ExchangeCosts(fee_bps=50, maker_fee_bps=0)
+    tape = Tape(state(costs=costs), held=False).bar(100).ask(buy(type=LIMIT, limit_price="90")).bar(100)
+    tape.ask(AmendOrder(tape.resting[0].id, limit_price="110")).bar(100, 101, 99, 100)
+    (filled,) = tape.of(OrderFilled)
+    assert (filled.price, filled.maker, filled.fee) == (100, False, D("5.00000000"))
+
+
+def test_a_sandwich_takes_what_the_model_tolerates_and_no_more_however_often_a_sale_came_back():
+    start = with_realism(state(costs=PoolCosts(tolerance_pct=1, gas_units=0, fee_bps=0)), sandwich_pct=100, failure_rate_pct=50)
+    for seed in range(40):
+        seeded = msgspec.structs.replace(start, plan=msgspec.structs.replace(start.plan, seed=seed))
+        tape = Tape(seeded, held=False).bar(100).ask(buy())
+        for _ in range(30):
+            tape.bar(100)
+            held = tape.state.book.quantity(BTC)
+            if held and not tape.resting and len(tape.fills) == 1:
+                tape.ask(sell(str(held)))
+        prices = [price for side, price, _ in tape.fills if side == "sell"]
+        assert all(price == 99 for price in prices)
+    wide = with_realism(state(costs=PoolCosts(tolerance_pct=100, gas_units=0)), sandwich_pct=100)
+    tape = Tape(wide, held=False).bar(100).ask(buy()).bar(100)
+    assert tape.ask(sell(str(tape.state.book.quantity(BTC)))).bar(100).fills[-1][1] > 0
+
+
+def test_a_network_that_failed_makes_no_sale_more_tolerant():
+    start = with_realism(state(costs=PoolCosts(tolerance_pct=1, gas_units=0)), failure_rate_pct=100)
+    held = msgspec.structs.replace(Tape().state, plan=start.plan)
+    tape = Tape(held, held=False)
+    tape.ts = held.ts
+    tape.ask(sell()).bar(100).bar(100).bar(100)
+    assert [event.ran for event in tape.of(OrderReverted)] == [False] * 3
+    assert tape.resting[0].reverts == 0
+
+
+@pytest.mark.parametrize("amount", ["1000", "2000", "9000"])
+def test_a_part_that_trades_moves_the_pool_by_itself_and_not_by_its_whole_order(amount):
+    costs = PoolCosts(liquidity=20_000, max_depth_pct=1, **POOL)
+    tape = Tape(state(costs=costs), held=False).bar(100).ask(buy(amount)).bar(100)
+    assert tape.fills == [("buy", D(101), D(1))]
+    exchange = ExchangeCosts(volume_impact_bps=1000, max_volume_pct=10)
+    tape = Tape(state(costs=exchange), held=False).bar(100, volume=10).ask(buy(amount)).bar(100, volume=10)
+    assert tape.fills == [("buy", D(101), D(1))]
+
+
+def test_a_part_within_the_tolerance_is_not_sent_back_for_the_size_of_its_order():
+    costs = PoolCosts(liquidity=20_000, max_depth_pct=1, tolerance_pct=3, gas_units=0, fee_bps=0)
+    tape = Tape(state(costs=costs), held=False).bar(100).ask(buy("5000")).bar(100)
+    assert tape.of(OrderReverted) == []
+    assert tape.fills[0][2] == 1
+
+
+def test_a_session_that_is_stopped_sells_everything_whatever_the_volume():
+    tape = Tape(state(costs=ExchangeCosts(max_volume_pct=100)), held=False).bar(100).ask(buy()).bar(100, volume=1000)
+    tape.ask(Stop(close_positions=True))
+    assert tape.state.book.positions == {}
+
+
+def test_an_empty_pool_sends_a_sale_back_and_breaks_nothing():
+    token = pair("BTC/USDT", 12, 8)
+    tape = untraded(instruments=(token,), costs=PoolCosts(tolerance_pct=1, gas_units=0))
+
+    def slip(liquidity):
+        tape.ts += HOUR
+        price = D("0.000000001")
+        one = Bar(tape.ts, price, price, price, price, D(1), D(liquidity))
+        stepped = step(tape.state, slice_of(one), [reading()])
+        tape.state, tape.events = stepped.state, [*tape.events, *stepped.events]
+
+    slip(10**9)
+    tape.ask(buy())
+    slip(10**9)
+    tape.ask(sell(str(tape.state.book.quantity(BTC))))
+    slip(0)
+    (back,) = tape.of(OrderReverted)
+    assert (back.why, back.retried) == ("the pool would pay nothing for it", True)
+    slip(10**12)
+    assert tape.state.book.positions == {}
+
+
+def test_the_legs_of_a_pair_and_of_a_bracket_can_be_amended():
+    pair_of = Tape().ask(PlaceOco(sell(type=STOP, stop_price="90"), sell(type=TARGET, stop_price="120")))
+    pair_of.ask(AmendOrder(pair_of.resting[0].id, stop_price="92"))
+    assert pair_of.resting[0].stop_price == 92
+    bracket = Tape(held=False).ask(buy(stop_loss="90", take_profit="120")).bar(100)
+    bracket.ask(AmendOrder(bracket.resting[0].id, stop_price="92"))
+    assert bracket.resting[0].stop_price == 92
+
+
+def test_a_stop_limit_in_a_pool_is_met_by_what_comes_after_its_trigger_only():
+    tape = Tape(state(costs=PoolCosts(liquidity=100_000, **POOL)), held=False).bar(100).ask(buy()).bar(100)
+    tape.ask(sell(str(tape.state.book.quantity(BTC)), type=STOP_LIMIT, stop_price="95", limit_price="97"))
+    tape.bar(100, 101, 93, "97.05")
+    assert len(tape.fills) == 1
+    assert tape.resting[0].triggered
+
+
+def test_what_would_not_trade_is_not_sent_and_cannot_fail():
+    start = with_realism(state(costs=PoolCosts(tolerance_pct=None)), failure_rate_pct=100)
+    tape = Tape(start, held=False).bar(100).ask(buy(type=LIMIT, limit_price="99")).bar(100, 101, 90, 95)
+    assert len(tape.of(OrderReverted)) == 1
+
+
+def test_a_days_loss_begins_where_the_day_before_ended():
+    tape = Tape(daily_loss_pct=5, held=False).ask(buy("9000")).bar(100)
+    tape.ts = START + 23 * HOUR
+    tape.bar(90)
+    assert [event.breaker.name for event in tape.of(BreakerTripped)] == ["daily_loss"]
+
+
+def test_while_no_entries_are_made_resting_buys_wait_and_new_ones_are_refused():
+    tape = Tape(held=False).ask(buy(type=LIMIT, limit_price="90")).bar(100).ask(Pause()).bar(100, 101, 80, 85)
+    assert (tape.fills, len(tape.resting)) == ([], 1)
+    assert tape.ask(buy()).of(CommandRefused)[0].why.startswith("The session makes no entries now")
+    assert tape.ask(Resume()).bar(85, 86, 80, 85).fills[0][1] == 86
+
+
+def test_a_token_that_may_not_be_traded_is_not_bought_by_hand_either():
+    tape = Tape(held=False, blocked_tokens="BTC/USDT").ask(buy())
+    assert tape.of(CommandRefused)[0].why == "BTC/USDT is not one of the tokens that may be traded."
+
+
+def test_all_or_nothing_is_nothing_where_costs_leave_too_little():
+    tape = Tape(state(costs=ExchangeCosts(fee_bps=100)), held=False).bar(100)
+    tape.ask(buy("10000", time_in_force=TimeInForce.FOK)).bar(100)
+    assert (tape.fills, tape.resting) == ([], ())
+
+
+def test_a_trail_that_would_leave_nothing_is_refused():
+    token = pair("BTC/USDT", 8, 8)
+    tape = untraded(instruments=(token,)).bar("0.00000001").ask(buy("1")).bar("0.00000001")
+    tape.ask(sell("1000", type=TRAIL, trail_pct="60"))
+    assert tape.of(CommandRefused)[0].why.startswith("Expected a trail that leaves a price above zero")

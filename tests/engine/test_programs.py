@@ -24,7 +24,7 @@ from workbench.domain.commands import (
     StartProgram,
     Stop,
 )
-from workbench.domain.costs import PoolCosts
+from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.events import (
     CommandRefused,
     OrderCancelled,
@@ -34,9 +34,11 @@ from workbench.domain.events import (
     ProgramPaused,
     ProgramStarted,
 )
+from workbench.domain.instruments import pair
 from workbench.domain.orders import Side
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import make_program
+from workbench.engine.programs._schedule import spread
 from workbench.engine.step import step
 from workbench.errors import Invalid, Refused
 
@@ -68,10 +70,10 @@ def test_dca_buys_a_part_at_every_interval_whatever_the_price():
     assert (run.done, run.fills, run.held) == (3, 3, D("3.91666666"))
 
 
-def test_what_is_left_of_an_amount_goes_into_the_last_part():
+def test_parts_are_rounded_so_that_together_they_are_the_whole():
     tape = Tape(held=False).ask(start("dca", amount=100, intervals=3, interval_hours=1))
     tape.bar(100).bar(100).bar(100)
-    assert [e.order.amount for e in tape.of(OrderPlaced)] == [D("33.33333333"), D("33.33333333"), D("33.33333334")]
+    assert [e.order.amount for e in tape.of(OrderPlaced)] == [D("33.33333333"), D("33.33333334"), D("33.33333333")]
 
 
 def test_twap_spreads_its_slices_evenly_over_its_window():
@@ -480,3 +482,81 @@ def test_whatever_programs_do_their_books_and_the_accounts_add_up(inputs, costs,
 def test_a_program_knows_its_parameters_by_type():
     assert make_program("grid", {"lower": "80", "upper": 120.5}).upper == D("120.5")
     assert make_program("vwap", {"amount": 5, "curve": list(range(24))}).curve == tuple(range(24))
+
+
+# --- what was found by attacking them -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("program", ["dca", "twap"])
+def test_all_the_cash_is_spread_although_its_fees_take_a_part_of_the_last_slice(program):
+    window = {"intervals": 5, "interval_hours": 1} if program == "dca" else {"slices": 5, "window_hours": 5}
+    tape = Tape(state(1000, costs=ExchangeCosts(fee_bps=10)), held=False).bar(100).ask(start(program, amount=1000, **window))
+    for _ in range(7):
+        tape.bar(100)
+    assert ended(tape)[0][0] == "COMPLETED"
+    assert tape.state.book.cash < D("0.01")
+
+
+def test_a_program_that_a_rule_picked_counts_towards_the_caps_with_all_that_it_is_to_spend():
+    two = (pair("BTC/USDT"), pair("ETH/USDT"))
+    rules = {"max_exposure_pct": 50, "size_pct": 40, "enable_twap": True, "large_trade_size": 100, "twap_num_slices": 4}
+    now = state(instruments=two, **rules)
+    for i in range(12):
+        both = [bar(START + i * HOUR, 100), bar(START + i * HOUR, 100)]
+        said = [msgspec.structs.replace(reading(enter=i == 1), measures=FLAT)] * 2
+        now = step(now, slice_of(*both), said).state
+    assert now.book.at_cost <= 5000
+
+
+def test_a_program_that_a_rule_picked_ends_at_an_exit_signal_though_nothing_was_bought_yet():
+    run = Run(measures={**FLAT, "volatility": 60_000}, enable_grid=True).bars(100, 100, 100, signals="e..")
+    run.bars(100, 100, 80, signals="x..")
+    assert run.state.runs == {}
+    assert run.state.book.positions == {}
+
+
+@pytest.mark.parametrize(("cash", "size"), [(400, "0.01"), (10**11, 40)])
+def test_an_entry_that_does_not_fit_a_programs_bounds_is_made_without_it(cash, size):
+    begun = state(cash, enable_grid=True, enable_twap=True, size_pct=size, large_trade_size=0)
+    run = Run(begun, measures=FLAT).bars(100, 100, signals="e.")
+    assert run.state.runs == {}
+    assert run.state.book.positions
+
+
+def test_an_exit_signal_sells_what_no_program_of_a_persons_holds():
+    tape = Tape().ask(start("dca", amount=500, intervals=5, interval_hours=1)).bar(100)
+    held = tape.state.runs[1].held
+    assert held > 0
+    wants_out = reading(exit=True)
+    for _ in range(2):
+        tape.ts += HOUR
+        stepped = step(tape.state, slice_of(bar(tape.ts, 100)), [wants_out])
+        tape.state, tape.events = stepped.state, [*tape.events, *stepped.events]
+    sold = [f for f in tape.of(OrderFilled) if f.side is Side.SELL]
+    assert [f.quantity for f in sold] == [D(10)]
+
+
+def test_a_slice_of_a_vwap_weighs_all_the_hours_that_it_covers():
+    curve = [10] * 24
+    curve[(START // HOUR + 6) % 24] = 10_000
+    tape = Tape(held=False).ask(start("vwap", amount=1000, slices=8, window_hours=24, curve=curve))
+    for _ in range(26):
+        tape.bar(100)
+    amounts = [e.order.amount for e in tape.of(OrderPlaced)]
+    assert len(amounts) == 8
+    assert max(amounts) > 900
+
+
+def test_a_dca_keeps_the_nearest_whole_number_of_bars_between_its_parts():
+    tape = Tape(held=False).ask(start("dca", amount=300, intervals=3, interval_hours="1.99"))
+    for _ in range(6):
+        tape.bar(100)
+    assert [(ts - START) // HOUR for ts, _ in spent(tape)] == [1, 3, 5]
+
+
+def test_whole_tokens_are_spread_evenly_and_too_fine_a_quantity_is_refused():
+    assert [int(part) for part in spread(D(14), [1] * 10, 0)] == [1, 2, 1, 2, 1, 1, 2, 1, 2, 1]
+    coarse = pair("BTC/USDT", 8, 2)
+    tape = Tape(state(instruments=(coarse,)), held=False).bar(100).ask(buy()).bar(100)
+    tape.ask(start("twap", quantity="1.005", slices=2, window_hours=2))
+    assert tape.of(CommandRefused)[0].why == "Expected a quantity with at most 2 decimals, found 1.005."

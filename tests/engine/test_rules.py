@@ -372,7 +372,7 @@ BASE = {
     "costs": ExchangeCosts(fee_bps=10, volume_impact_bps=50, max_volume_pct=50), "failure_rate_pct": 10,
 }  # fmt: skip
 VOLATILITY, KELLY = {"sizing": "volatility", "sizing_lookback": 20}, {"sizing": "kelly", "sizing_lookback": 20}
-GRID = {"enable_grid": True, "grid_num_levels": 20, "parameters": {"fast": 3, "slow": 30}}
+GRID = {"enable_grid": True, "grid_num_levels": 20, "parameters": {"fast": 5, "slow": 30}}
 LARGE = {"size_pct": 60, "large_trade_size": 1_000, "twap_window_hours": 8}
 GUARD, PROFIT = {"stoploss_guard": 2}, {"low_profit_trades": 2}
 CHANGES = {

@@ -107,7 +107,11 @@ class Book(msgspec.Struct, frozen=True):
         Orders that cancel each other speak for the larger of them; a reduce-only sale speaks for nothing.
         """
         spoken: dict[int, Decimal] = {}
+        of = self.order(beside)
+        mine = None if of is None else of.group
         for order in self.orders:
+            if mine is not None and order.group == mine:
+                continue
             if order.instrument == instrument and order.side is Side.SELL and not order.reduce_only and order.id != beside:
                 group = order.group or order.id
                 spoken[group] = max(spoken.get(group, order.left), order.left)
@@ -178,7 +182,7 @@ class Book(msgspec.Struct, frozen=True):
             if order is None or not event.retried:
                 return after.without_order(event.order)
             armed = order.triggered or order.type not in (OrderType.MARKET, OrderType.LIMIT)
-            return after.amended(msgspec.structs.replace(order, triggered=armed, reverts=order.reverts + 1))
+            return after.amended(msgspec.structs.replace(order, triggered=armed, reverts=order.reverts + event.ran))
 
     def sell(self, instrument: str, quantity: Decimal) -> Sale:
         """Return what selling that much takes away, oldest lots first.

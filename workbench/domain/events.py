@@ -270,6 +270,8 @@ class OrderReverted(Event, frozen=True):
         By how much the price had run beyond what the order tolerates, or that the network failed.
     retried
         Whether it goes on resting and is sent again: everything but a market order to buy.
+    ran
+        Whether the price had run too far; sent again, it tolerates more.
     """
 
     order: int
@@ -279,6 +281,7 @@ class OrderReverted(Event, frozen=True):
     cash: Decimal
     why: str
     retried: bool = False
+    ran: bool = False
 
 
 class OrderFilled(Event, frozen=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 | breaker | trips when | freqtrade calls it |
 |---|---|---|
-| `daily_loss` | equity has fallen so far since the first mark of the UTC day | |
+| `daily_loss` | equity has fallen so far since the UTC day before ended | |
 | `drawdown` | equity lies so far below its highest | MaxDrawdown |
 | `losing_streak` | so many round trips in a row have lost | |
 | `volatility` | a bar's range is so wide | |

@@ -87,7 +87,7 @@ def obey(turn: Turn, command: Command, by: str) -> None:
         case AmendOrder(number):
             resting = turn.now.book.order(number)
             assert resting is not None
-            turn.amend(_amended(resting, command))
+            turn.amend(_amended(resting, command, turn.now.ts))
         case CancelOrder(number):
             turn.cancel(number, "cancelled by hand")
         case ForceExit(wanted):
@@ -187,7 +187,7 @@ def _amend_obstacle(turn: Turn, command: AmendOrder) -> str:
         return f"No order {command.order} rests."
     if resting.run is not None:
         return f"Order {command.order} belongs to program run {resting.run}, which minds it by itself."
-    changed = _amended(resting, command)
+    changed = _amended(resting, command, turn.now.ts)
     if changed == resting:
         return f"Nothing about order {command.order} would change."
     names = set(PlaceOrder.__struct_fields__) - {"trail_pct", "trail_amount", "stop_price", "expires"}
@@ -204,9 +204,13 @@ def _amend_obstacle(turn: Turn, command: AmendOrder) -> str:
     return order_obstacle(turn, msgspec.structs.replace(asked, **given), beside=resting.id)
 
 
-def _amended(order: Order, command: AmendOrder) -> Order:
+def _amended(order: Order, command: AmendOrder, ts: int) -> Order:
     names = ("amount", "quantity", "limit_price", "stop_price", "expires")
-    return msgspec.structs.replace(order, **{name: getattr(command, name) for name in names if getattr(command, name) is not None})
+    changes = {name: getattr(command, name) for name in names if getattr(command, name) is not None}
+    if {"limit_price", "stop_price"} & changes.keys():
+        # At another price it arrives anew: what of the market lies beyond it is met at the market's price, as a taker.
+        changes["ts"] = ts
+    return msgspec.structs.replace(order, **changes)
 
 
 # --- how some are done --------------------------------------------------------------------------------------------------
@@ -230,6 +234,7 @@ def _stop(turn: Turn, reason: str, close_positions: bool) -> None:
                 price = turn.now.marks[instrument.key]
                 quantity = turn.now.book.quantity(instrument.key)
                 order = turn.place(instrument, Side.SELL, OrderType.MARKET, Reason.SESSION_STOPPED, quantity=quantity)
+                turn.unlimited = True
                 turn.fill(order, price, _moment(max(turn.now.ts, 0), price), instrument)
         for order in turn.now.book.orders:
             turn.cancel(order.id, "the session stopped before all of it could be sold")

@@ -132,7 +132,8 @@ def quote(plan: Plan, side: Side, at: Decimal, size: Decimal, bar: Bar, instrume
         else:
             part = exact_product(reserve, _WHOLE - slippage)
             whole = exact_product(reserve + product(size, at, 8), _WHOLE)
-        return Quote(_positive(share(at, part, whole, decimals)), _NONE, slippage)
+        # A pool that holds nothing pays nothing: such a swap comes back.
+        return Quote(max(share(at, part, whole, decimals), _NONE), _NONE, slippage)
     if maker:
         return Quote(at)
     slippage = costs.slippage_bps + extra + _volume_impact(costs, side, at, size, bar)

@@ -18,7 +18,7 @@ from workbench.engine.gates import entry_gates, holding_gates, size_gates, stopp
 from workbench.engine.intel import Profile, profile_of
 from workbench.engine.matching import ForcedExit
 from workbench.engine.resting import sum_up
-from workbench.engine.running import leave_entry, start
+from workbench.engine.running import leave_entry, start, still_to_spend
 from workbench.engine.selecting import AT_ONCE, pick
 from workbench.engine.sizing import Room, entry_size
 from workbench.engine.strategy import Reading
@@ -50,16 +50,21 @@ def decide(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, gap: 
         gates = holding_gates(holding, reading, float(bar.close), close_ts - holding.entered, turn.config, too_long=too_long)
         wants_out = reading.exit or too_long
         others = [run for run in runs if not run.by_rule]
-        if wants_out and others:
+        # What a program that a person started holds is its own; the rest of a position is left as ever.
+        own = turn.now.book.quantity(key) - sum((run.held for run in others), Decimal(0)) if others else None
+        if wants_out and own is not None and own <= 0:
             _think(turn, instrument, reading, Decision.HOLD, (*gates, _at_work(others[0])), "program")
         elif wants_out and Side.SELL not in going and not last:
             reason = Reason.EXIT_SIGNAL if reading.exit else Reason.MAX_HOLD
             leave_entry(turn, runs, "the strategy wants out" if reading.exit else "it was held for as long as is allowed")
-            order = turn.place(instrument, Side.SELL, OrderType.MARKET, reason, quantity=turn.now.book.quantity(key))
+            quantity = turn.now.book.quantity(key) if own is None else own
+            order = turn.place(instrument, Side.SELL, OrderType.MARKET, reason, quantity=quantity)
             _think(turn, instrument, reading, Decision.SELL, gates, stopped_by(gates), order.id)
         else:
             _think(turn, instrument, reading, Decision.HOLD, gates, stopped_by(gates) if wants_out else "")
     elif runs:
+        if reading.exit:
+            leave_entry(turn, runs, "the strategy wants out")
         _think(turn, instrument, reading, Decision.HOLD, (_at_work(runs[0]),), "program")
     elif going:
         _think(turn, instrument, reading, Decision.HOLD, (), "")
@@ -139,9 +144,13 @@ def _room(turn: Turn, key: str, bar: Bar, reading: Reading, available: Decimal) 
             in_all += value
             in_token += value if held_key == key else NO_CASH
         for order in turn.now.book.orders:
-            if order.side is Side.BUY:
+            if order.side is Side.BUY and order.run is None:
                 in_all += order.left
                 in_token += order.left if order.instrument == key else NO_CASH
+        for run in turn.now.runs.values():
+            meant = still_to_spend(run)
+            in_all += meant
+            in_token += meant if run.instrument == key else NO_CASH
     is_probe = bool(turn.now.breakers) and probing(turn, key)
     return Room(turn.now.equity, available, in_token, in_all, bar.liquidity, reading.measures, is_probe)
 

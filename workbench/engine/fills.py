@@ -8,7 +8,7 @@ from workbench.domain.book import Book
 from workbench.domain.costs import PoolCosts
 from workbench.domain.events import OrderFilled, OrderRejected, OrderReverted
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import NO_CASH, ZERO, product, quantum, text
+from workbench.domain.money import NO_CASH, ZERO, floor_quotient, product, quantum, text
 from workbench.domain.orders import Order, OrderType, Side, TimeInForce
 from workbench.domain.sessions import Plan
 from workbench.engine.chance import happens
@@ -66,37 +66,51 @@ def fill(order: Order, market: Market, book: Book, instrument: Instrument, plan:
     held = ZERO if side is Side.BUY else book.quantity(order.instrument)
     size = min(order.left, free) if side is Side.BUY else min(order.left, held)
     charges = charges_of(plan, instrument, side, bar.ts, maker, market.native)
-    failed = plan.realism.simulate_network_issues and happens(
-        plan.realism.failure_rate_pct, plan.seed, instrument.key, bar.ts, "network", order.id
-    )
-    if failed:
-        return _failed(order, bar, charges, book, plan, "the network failed")
+    if market.capacity is not None and not market.capacity:
+        return None
     at = market.at if maker else after_delay(plan, side, market.at, bar, instrument)
-    priced = quote(plan, side, at, size, bar, instrument, maker)
+    priced = quote(plan, side, at, _tradable(size, market, at, side), bar, instrument, maker)
     if maker and isinstance(plan.costs, PoolCosts) and order.limit_price is not None:
         # A pool has no queue to rest in: the limit is met once the market has run so far that impact and all stay within it.
-        met = market_price_for(plan, plan.costs, side, order.limit_price, size, bar, instrument)
+        shown = _tradable(size, market, at, side)
+        met = market_price_for(plan, plan.costs, side, order.limit_price, shown, bar, instrument)
         if met is None or (bar.low >= met if side is Side.BUY else bar.high <= met):
             return None
-        market, priced = market._replace(at=met), quote(plan, side, met, size, bar, instrument, maker)
+        met = min(met, bar.high) if side is Side.BUY else max(met, bar.low)
+        market, priced = market._replace(at=met), quote(plan, side, met, shown, bar, instrument, maker)
     price = priced.price
-    if order.limit_price is not None:
-        if price > order.limit_price if side is Side.BUY else price < order.limit_price:
-            return None
-        price = order.limit_price if maker else price
-    elif isinstance(plan.costs, PoolCosts):
+    if order.limit_price is not None and (price > order.limit_price if side is Side.BUY else price < order.limit_price):
+        return None
+    # Only what would trade is sent, and only what is sent can fail.
+    if plan.realism.simulate_network_issues and happens(
+        plan.realism.failure_rate_pct, plan.seed, instrument.key, bar.ts, "network", order.id
+    ):
+        return _failed(order, bar, charges, book, plan, "the network failed")
+    if price <= 0:
+        return _failed(order, bar, charges, book, plan, "the pool would pay nothing for it", ran=True)
+    if order.limit_price is None and isinstance(plan.costs, PoolCosts):
         worst = tolerated(plan.costs, side, market.reference, instrument.price_decimals, order.reverts)
         if worst is not None:
             if price > worst if side is Side.BUY else price < worst:
                 why = f"{text(price)} is beyond the {text(worst)} that it tolerates"
-                return _failed(order, bar, charges, book, plan, why)
+                return _failed(order, bar, charges, book, plan, why, ran=True)
             if plan.realism.simulate_mev and happens(
                 plan.realism.sandwich_pct, plan.seed, instrument.key, bar.ts, "sandwich", order.id
             ):
-                price = worst
+                # However often it was sent again: a sandwich takes what the cost model tolerates, and no more.
+                taken = tolerated(plan.costs, side, market.reference, instrument.price_decimals)
+                assert taken is not None
+                price = max(price, taken) if side is Side.BUY else max(min(price, taken), quantum(instrument.price_decimals))
     moved = isinstance(plan.costs, PoolCosts) or (not maker and (bool(plan.costs.volume_impact_bps) or at != market.at))
     terms = _Terms(order, market, priced, price, charges, moved)
     return _bought(terms, free, book, instrument) if side is Side.BUY else _sold(terms, size, book)
+
+
+def _tradable(size: Decimal, market: Market, at: Decimal, side: Side) -> Decimal:
+    """Return what of an order's size can trade in this bar at all: only that moves the price."""
+    if market.capacity is None:
+        return size
+    return min(size, product(market.capacity, at, 8)) if side is Side.BUY else min(size, market.capacity)
 
 
 class _Terms(NamedTuple):
@@ -113,6 +127,8 @@ class _Terms(NamedTuple):
 def _bought(terms: _Terms, free: Decimal, book: Book, instrument: Instrument) -> Filled | None:
     order, price, charges, capacity = terms.order, terms.price, terms.charges, terms.market.capacity
     quantity = quantity_for(order.left, free, price, charges, instrument.size_decimals)
+    if order.time_in_force is TimeInForce.FOK and quantity < floor_quotient(order.left, price, instrument.size_decimals):
+        return None
     left = NO_CASH
     if capacity is not None and quantity > capacity:
         quantity = capacity
@@ -158,10 +174,16 @@ def _filled(terms: _Terms, quantity: Decimal, notional: Decimal, realised: Decim
     )  # fmt: skip
 
 
-def _failed(order: Order, bar: Bar, charges: Charges, book: Book, plan: Plan, why: str) -> Filled:
-    """Return the end of an order that was sent and came back: on a chain its gas is lost."""
+def _failed(order: Order, bar: Bar, charges: Charges, book: Book, plan: Plan, why: str, ran: bool = False) -> Filled:
+    """Return the end of an order that was sent and came back: on a chain its gas is lost.
+
+    Parameters
+    ----------
+    ran
+        Whether the price had run beyond what it tolerates; the next time it tolerates more.
+    """
     gas = charges.gas if isinstance(plan.costs, PoolCosts) else NO_CASH
     if gas > book.cash:
         return OrderRejected(order.id, f"{text(book.cash)} cash does not pay its gas of {text(gas)}")
     retried = order.side is Side.SELL or order.type is not OrderType.MARKET
-    return OrderReverted(order.id, order.instrument, bar.ts, gas, book.cash - gas, why, retried)
+    return OrderReverted(order.id, order.instrument, bar.ts, gas, book.cash - gas, why, retried, ran)

@@ -278,25 +278,28 @@ def _fill(side, at, reference, i, t, spot, pending, held, left, stopped, cash, r
     else:
         size = min(amount, held[i, HELD])
     gas = _gas(spot, rules, flags)
+    traded_at = _delayed(side, at, spot, rules, flags)
+    price = _quoted(side, traded_at, size, spot, rules, flags)
+    if price <= 0 and not rules.is_pool:
+        flags[0] = 1
+        return cash, 0
     came_back = rules.failures and drawn(rules.seed, spot.seed, ts, rules.word_network, number) < rules.failures
-    price = 0
-    traded_at = at
+    ran = False
     if not came_back:
-        traded_at = _delayed(side, at, spot, rules, flags)
-        price = _quoted(side, traded_at, size, spot, rules, flags)
         if price <= 0:
-            flags[0] = 1
-            return cash, 0
-        if rules.is_pool and rules.tolerance >= 0:
+            came_back = ran = True
+        elif rules.is_pool and rules.tolerance >= 0:
             percent = rules.tolerance
             if pending[i, TRIES]:
                 percent = min(max(percent, 5_000) << min(pending[i, TRIES], 10), HUNDRED)
             factor = HUNDRED + percent if side == BUY else HUNDRED - percent
             worst = half_even(reference, factor, HUNDRED, flags)
             if (side == BUY and price > worst) or (side == SELL and price < worst):
-                came_back = True
+                came_back = ran = True
             elif rules.sandwiches and drawn(rules.seed, spot.seed, ts, rules.word_sandwich, number) < rules.sandwiches:
-                price = worst
+                factor = HUNDRED + rules.tolerance if side == BUY else HUNDRED - rules.tolerance
+                taken = half_even(reference, factor, HUNDRED, flags)
+                price = max(price, taken) if side == BUY else max(min(price, taken), 1)
     records[count, PLACE], records[count, SIDE], records[count, REASON], records[count, AT] = i, side, pending[i, WHY], t
     records[count, PLACED], records[count, ASKED], records[count, NUMBER] = pending[i, SINCE], amount, number
     if came_back:
@@ -308,7 +311,7 @@ def _fill(side, at, reference, i, t, spot, pending, held, left, stopped, cash, r
         if side == BUY:
             pending[i, WAY] = UNSET
         else:
-            pending[i, TRIES] += 1
+            pending[i, TRIES] += 1 if ran else 0
         return cash - lost, 2
     quantity = _affordable(amount, free, price, gas, spot, rules, flags) if side == BUY else size
     notional = half_even(quantity, price, spot.divisor, flags)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from workbench.domain.bars import Bar
+from workbench.domain.breakers import TradingState
 from workbench.domain.instruments import Instrument
 from workbench.domain.orders import Order, OrderType, Reason, Side, TimeInForce
 from workbench.engine.exits import Exit, Holding, after_bar, exit_in_bar
@@ -20,7 +21,7 @@ from workbench.engine.paths import (
     rest_after_trigger,
     trailed,
 )
-from workbench.engine.resting import sum_up
+from workbench.engine.resting import is_under_way, sum_up
 from workbench.engine.turn import Turn
 
 
@@ -95,9 +96,13 @@ def _resting(turn: Turn, key: str) -> list[Order]:
 
 
 def _at_open(turn: Turn, instrument: Instrument, bar: Bar) -> None:
-    seen = turn.now.seen.get(instrument.key, -1)
-    for order in _resting(turn, instrument.key):
+    seen, key = turn.now.seen.get(instrument.key, -1), instrument.key
+    waiting, last = _resting(turn, key), turn.now.next_order
+    while waiting:
+        order = waiting.pop(0)
         if turn.now.book.order(order.id) is None:
+            continue
+        if not _may_trade(turn, order):
             continue
         if order.expires is not None and bar.ts >= order.expires:
             turn.expire(order, bar.ts)
@@ -108,6 +113,14 @@ def _at_open(turn: Turn, instrument: Instrument, bar: Bar) -> None:
             _trade(turn, order, reached, bar, instrument)
         if order.time_in_force in (TimeInForce.IOC, TimeInForce.FOK) and turn.now.book.order(order.id) is not None:
             turn.cancel(order.id, "it was not filled at once")
+        # What a buy brought with it here meets the same open.
+        waiting += [born for born in _resting(turn, key) if born.id >= last and born.id not in {w.id for w in waiting}]
+        last = turn.now.next_order
+
+
+def _may_trade(turn: Turn, order: Order) -> bool:
+    """Tell whether an order may trade now: a buy that rests waits while no entries are made; one that was sent is on its way."""
+    return order.side is Side.SELL or is_under_way(order) or turn.now.trading is TradingState.ACTIVE
 
 
 def _trade(turn: Turn, order: Order, reached: Reached, bar: Bar, instrument: Instrument) -> bool:
@@ -166,10 +179,11 @@ def _after_trigger(turn: Turn, order: Order, reached: Reached, bar: Bar, instrum
     left = turn.now.book.order(order.id)
     if left is None or left.type is not OrderType.STOP_LIMIT or left.filled != order.filled:
         return False
-    met = reached_inside(left, rest_after_trigger(left, reached.price, bar))
+    rest = rest_after_trigger(left, reached.price, bar)
+    met = reached_inside(left, rest)
     if met is None:
         return reached_inside(left, bar) is not None
-    _trade(turn, left, met, bar, instrument)
+    _trade(turn, left, met, rest, instrument)
     return False
 
 
@@ -183,7 +197,7 @@ def _buys(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tuple
     """
     key, unclear, first = instrument.key, False, turn.now.next_order
     for order in _resting(turn, key):
-        if order.side is not Side.BUY or turn.now.book.order(order.id) is None:
+        if order.side is not Side.BUY or turn.now.book.order(order.id) is None or not _may_trade(turn, order):
             continue
         reached = reached_inside(order, bar)
         if reached is None:
@@ -197,7 +211,7 @@ def _buys(turn: Turn, instrument: Instrument, bar: Bar, forced: Forced) -> tuple
             leave_inside(turn, instrument, rest, forced)
         for child in _resting(turn, key):
             if child.id >= before and child.side is Side.SELL and turn.now.book.order(child.id) is not None:
-                hit = reached_inside(child, rest)
+                hit = reached_at_open(child, rest, fresh=False) or reached_inside(child, rest)
                 if hit is not None:
                     unclear = unclear or (is_stop(child) and _could_be_target(turn, child, bar))
                     _trade(turn, child, hit, bar, instrument)

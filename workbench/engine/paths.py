@@ -3,7 +3,8 @@
 A bar tells four prices and not their order. What follows holds for sales; for buys high and low change places.
 
 * At the open everything that is already met trades: a market order, a stop that the open lies beyond, a limit order that
-  has just arrived and is met there. A limit order that rested before trades at its own price, never better.
+  has just arrived and is met there. A limit order that rested before trades at its own price, never better; where the whole
+  bar lies beyond that, at the bar's price that is worst for it, for nothing trades where the bar never was.
 * Inside the bar a stop is reached when the price touches it; a limit only when the price goes through it, for there is a
   queue in front of it. A take-profit is a market order that is sent when its price is touched.
 * Where the bar cannot tell, the worse is taken: of a stop and a target that both lie in the bar, the stop. What was bought
@@ -44,7 +45,7 @@ def reached_at_open(order: Order, bar: Bar, fresh: bool) -> Reached | None:
         if fresh:
             return Reached(bar.open)
         beyond = bar.open < order.limit_price if order.side is Side.BUY else bar.open > order.limit_price
-        return Reached(order.limit_price, True) if beyond else None
+        return Reached(_within(order, bar), True) if beyond else None
     if order.stop_price is None:
         return None
     return Reached(bar.open, reference=order.stop_price) if _met(order, bar.open, bar.open) else None
@@ -55,11 +56,17 @@ def reached_inside(order: Order, bar: Bar) -> Reached | None:
     if order.type is OrderType.LIMIT or order.triggered:
         limit = order.limit_price
         through = limit is not None and (bar.low < limit if order.side is Side.BUY else bar.high > limit)
-        return Reached(limit, True) if limit is not None and through else None
+        return Reached(_within(order, bar), True) if limit is not None and through else None
     price = order.stop_price
     if price is None or not _met(order, bar.low, bar.high):
         return None
     return Reached(price, reference=price)
+
+
+def _within(order: Order, bar: Bar) -> Decimal:
+    """Return a limit order's own price; where the bar lies beyond it as a whole, the price of the bar that is worst for it."""
+    assert order.limit_price is not None
+    return min(order.limit_price, bar.high) if order.side is Side.BUY else max(order.limit_price, bar.low)
 
 
 def is_stop(order: Order) -> bool:

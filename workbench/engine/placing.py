@@ -3,9 +3,11 @@
 from decimal import Decimal
 
 from workbench.domain.bars import parse_timeframe, show_time
+from workbench.domain.breakers import TradingState
 from workbench.domain.commands import PlaceOrder
+from workbench.domain.config import StrategyConfiguration
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import product, quantum, rounded, text
+from workbench.domain.money import EXACT, exact_product, product, quantum, rounded, text
 from workbench.domain.orders import Order, OrderType, Reason, Side, TimeInForce
 from workbench.engine.paths import trail_price
 from workbench.engine.turn import Turn
@@ -52,11 +54,28 @@ def order_obstacle(turn: Turn, asked: PlaceOrder, beside: int = 0) -> str:
         return f"This session does not trade {asked.instrument}."
     instrument = turn.instrument(asked.instrument)
     return (
-        _shape_obstacle(asked)
+        _token_obstacle(turn, asked, instrument)
+        or _shape_obstacle(asked)
         or _price_obstacle(turn, asked, instrument)
         or _time_obstacle(turn, asked)
         or _size_obstacle(turn, asked, instrument, beside)
     )
+
+
+def _token_obstacle(turn: Turn, asked: PlaceOrder, instrument: Instrument) -> str:
+    if asked.side is Side.SELL:
+        return ""
+    if not may_be_traded(turn.config, instrument):
+        return f"{instrument.symbol} is not one of the tokens that may be traded."
+    if turn.now.trading is not TradingState.ACTIVE:
+        return "The session makes no entries now: expected it to be active, found it paused."
+    return ""
+
+
+def may_be_traded(c: StrategyConfiguration, instrument: Instrument) -> bool:
+    """Tell whether the lists of a configuration let a token be bought."""
+    symbol = instrument.symbol.upper()
+    return symbol not in c.blocked_tokens and (not c.allowed_tokens or symbol in c.allowed_tokens)
 
 
 def _shape_obstacle(asked: PlaceOrder) -> str:
@@ -92,6 +111,10 @@ def _price_obstacle(turn: Turn, asked: PlaceOrder, instrument: Instrument) -> st
         if price is not None and price != rounded(price, instrument.price_decimals):
             return f"Expected a {name.replace('_', ' ')} with at most {instrument.price_decimals} decimals, found {text(price)}."
     mark = turn.now.marks.get(asked.instrument)
+    if asked.stop_loss is not None and asked.take_profit is not None and asked.stop_loss >= asked.take_profit:
+        return f"Expected a stop loss below the take profit of {text(asked.take_profit)}, found {text(asked.stop_loss)}."
+    if mark is None and (asked.limit_price or asked.stop_price):
+        return _bracket_obstacle(asked, asked.limit_price or asked.stop_price or Decimal(0))
     if mark is None:
         return "" if asked.type is not OrderType.TRAILING_STOP else f"There is no price of {instrument.symbol} yet to trail."
     stop = asked.stop_price
@@ -102,6 +125,17 @@ def _price_obstacle(turn: Turn, asked: PlaceOrder, instrument: Instrument) -> st
     entry = asked.limit_price or stop or mark
     if asked.trail_amount is not None and asked.trail_amount >= mark:
         return f"Expected a trail below the price of {text(mark)}, found {text(asked.trail_amount)}."
+    if asked.trail_pct is not None and trails_to_nothing(asked.trail_pct, mark, instrument):
+        return f"Expected a trail that leaves a price above zero, found {text(asked.trail_pct)} % below {text(mark)}."
+    return _bracket_obstacle(asked, entry)
+
+
+def trails_to_nothing(percent: Decimal, mark: Decimal, instrument: Instrument) -> bool:
+    """Tell whether a trigger so far below a price would be rounded to zero."""
+    return rounded(exact_product(mark, 100 - percent).scaleb(-2, context=EXACT), instrument.price_decimals) <= 0
+
+
+def _bracket_obstacle(asked: PlaceOrder, entry: Decimal) -> str:
     if asked.stop_loss is not None and asked.stop_loss >= entry:
         return f"Expected a stop loss below the entry at {text(entry)}, found {text(asked.stop_loss)}."
     if asked.take_profit is not None and asked.take_profit <= entry:

@@ -130,6 +130,11 @@ class ProgramStrategy(msgspec.Struct, frozen=True):
         """Return which of its own bounds stands against bars of this length, and by how much; nothing where none does."""
         return ""
 
+    @property
+    def most_spent(self) -> Decimal:
+        """The most that it ever has in the market, in the quote currency; caps on exposure count it from its start."""
+        raise NotImplementedError
+
     def obstacle(self, at: Moment) -> str:
         """Return which bound stands against a start at this moment, and by how much; nothing where none does."""
         raise NotImplementedError

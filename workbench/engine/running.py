@@ -5,6 +5,7 @@ act at the close of a bar, in order of their numbers, before anything else is de
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from workbench.domain.bars import Slice, parse_timeframe
 from workbench.domain.breakers import TradingState
-from workbench.domain.commands import StartProgram
+from workbench.domain.commands import PlaceOrder, StartProgram
 from workbench.domain.events import (
     Event,
     ProgramAdvanced,
@@ -27,7 +28,7 @@ from workbench.domain.money import NO_CASH
 from workbench.domain.orders import OrderType, Reason, Side
 from workbench.domain.programs import Child, ProgramRun, RunStatus
 from workbench.engine.breakers import blocking
-from workbench.engine.placing import order_obstacle, place
+from workbench.engine.placing import may_be_traded, order_obstacle, place
 from workbench.engine.program import Doing, Moment, ProgramStrategy
 from workbench.engine.programs import make_program, name_of, parameters_of
 from workbench.engine.resting import sum_up
@@ -58,8 +59,7 @@ def start_obstacle(turn: Turn, asked: StartProgram) -> str:
     except Refused as problem:
         return str(problem)
     instrument = turn.instrument(asked.instrument)
-    c, symbol = turn.config, instrument.symbol.upper()
-    if symbol in c.blocked_tokens or (c.allowed_tokens and symbol not in c.allowed_tokens):
+    if not may_be_traded(turn.config, instrument):
         return f"{instrument.symbol} is not one of the tokens that may be traded."
     if instrument.key not in turn.now.marks:
         return program.bounds(parse_timeframe(turn.now.plan.timeframe))
@@ -120,6 +120,14 @@ def leave(turn: Turn, number: int, why: str) -> None:
     run = replace(turn.now.runs[number], status=RunStatus.ENDING, why=why, due=None, children=())
     turn.keep_run(run)
     turn.events.append(ProgramAdvanced(run))
+
+
+def still_to_spend(run: ProgramRun) -> Decimal:
+    """Return what a run may still buy for: its whole amount less what of it is held, as long as it places orders."""
+    if run.status is RunStatus.ENDING:
+        return NO_CASH
+    meant = program_of(run).most_spent
+    return max(meant - max(run.spent - run.received, NO_CASH), NO_CASH)
 
 
 def leave_entry(turn: Turn, runs: Sequence[ProgramRun], why: str) -> None:
@@ -218,7 +226,8 @@ def _remembered(run: ProgramRun, steps: int, doing: Doing, children: tuple[Child
 def _placed(turn: Turn, run: ProgramRun, doing: Doing) -> ProgramRun:
     """Place what a program wishes; what cannot be placed is told and wished again at the next close."""
     against, children = "", run.children
-    for slot, wish in doing.place:
+    for slot, wanted in doing.place:
+        wish = _covered(turn, wanted)
         why = order_obstacle(turn, wish)
         if why:
             against = why
@@ -229,6 +238,14 @@ def _placed(turn: Turn, run: ProgramRun, doing: Doing) -> ProgramRun:
         return replace(run, children=children)
     refused = run.failed + len(doing.place) - (len(children) - len(run.children))
     return replace(run, children=children, why=against, failed=refused, misses=run.misses if children else run.misses + 1)
+
+
+def _covered(turn: Turn, wish: PlaceOrder) -> PlaceOrder:
+    """Return an order as far as cash covers it: costs of the slices before it have taken their part of the last one's."""
+    if wish.side is Side.SELL or wish.amount is None:
+        return wish
+    free = turn.now.book.free_cash()
+    return replace(wish, amount=free) if 0 < free < wish.amount else wish
 
 
 def _moment(turn: Turn, run: ProgramRun, instrument: Instrument, ended: tuple[Child, ...]) -> Moment:

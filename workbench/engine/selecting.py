@@ -30,6 +30,7 @@ from workbench.engine.programs.vwap import HOURS, Vwap
 from workbench.engine.running import obstacle_to
 from workbench.engine.strategy import Reading
 from workbench.engine.turn import Turn
+from workbench.errors import Invalid
 
 _HOUR: Final = 3_600_000
 _PERCENT: Final = 10_000
@@ -113,13 +114,22 @@ def pick(turn: Turn, instrument: Instrument, bar: Bar, reading: Reading, amount:
             continue
         unmet = next((told for holds, told in rule.conditions(market, c) if not holds), "")
         if not unmet:
-            program = rule.make(market, c)
-            obstacle = obstacle_to(turn, program, instrument)
-            if not obstacle:
-                return Choice(program, f"by {rule.name}, for {rule.why(market)}")
+            program, obstacle = _made(rule, market, c)
+            if program is not None:
+                obstacle = obstacle_to(turn, program, instrument)
+                if not obstacle:
+                    return Choice(program, f"by {rule.name}, for {rule.why(market)}")
             unmet = obstacle[:1].lower() + obstacle[1:].rstrip(".")
         against.append(f"not by {rule.name}, for {unmet}")
     return Choice(None, "; ".join(against))
+
+
+def _made(rule: "Rule", market: Market, c: StrategyConfiguration) -> tuple[ProgramStrategy | None, str]:
+    """Return a rule's program, or why there is none: an entry too small or too large for its bounds is made without it."""
+    try:
+        return rule.make(market, c), ""
+    except Invalid as problem:
+        return None, str(problem)
 
 
 def with_volume(

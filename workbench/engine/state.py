@@ -52,7 +52,7 @@ class State(msgspec.Struct):
     breakers
         Those that have tripped, by name.
     day_equity, peak
-        Equity at the day's first mark, and the highest so far.
+        Equity at the end of the day before, and the highest so far.
     flows
         Cash that went into each open position and came out of it, costs included.
     outcomes

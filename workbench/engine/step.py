@@ -108,9 +108,10 @@ def _take_slice(turn: Turn, given: Slice, readings: Sequence[Reading | None]) ->
             marks[key], seen[key] = bar.close, bar.ts
     now.marks, now.seen = marks, seen
     book = now.book
-    now.equity = equity = book.equity(marks)
     if new_day:
-        now.day_equity = equity
+        # A day's loss begins where the day before ended: the first bar of a day is part of it.
+        now.day_equity = now.equity
+    now.equity = equity = book.equity(marks)
     if equity > now.peak:
         now.peak = equity
     held = {key: marks[key] for key in book.positions} if book.positions else {}

@@ -64,9 +64,11 @@ class Turn:
         How much of each instrument can still be filled in this bar, where that is limited.
     ended
         Round trips that ended in this step.
+    unlimited
+        Whether fills go without a limit by volume or depth, as at a session's end.
     """
 
-    __slots__ = ("before", "capacity", "config", "ended", "events", "now", "thoughts")
+    __slots__ = ("before", "capacity", "config", "ended", "events", "now", "thoughts", "unlimited")
 
     def __init__(self, state: State) -> None:
         self.before = state
@@ -77,6 +79,7 @@ class Turn:
         self.thoughts: list[Thought] = []
         self.capacity: dict[str, Decimal] = {}
         self.ended: list[Outcome] = []
+        self.unlimited = False
 
     # --- orders ------------------------------------------------------------------------------------------------------
 
@@ -186,6 +189,8 @@ class Turn:
 
     def _capacity(self, at: Decimal, bar: Bar, instrument: Instrument) -> Decimal | None:
         key = instrument.key
+        if self.unlimited:
+            return None
         if key not in self.capacity:
             whole = capacity_of(self.now.plan, at, bar, instrument)
             if whole is None:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 import msgspec
 
 from workbench.domain.bars import show_time
 from workbench.domain.commands import PlaceOrder
-from workbench.domain.money import EXACT, floor_quotient, product, quantum, rounded, share, text
+from workbench.domain.money import EXACT, product, quantum, rounded, share, text
 from workbench.domain.orders import Side
 from workbench.domain.params import Param
 from workbench.engine.program import Doing, Moment, ProgramStrategy, Wish
@@ -63,13 +64,19 @@ class Scheduled(ProgramStrategy, frozen=True):
         """Which way it trades, and how much in all."""
         raise NotImplementedError
 
+    @property
+    def most_spent(self) -> Decimal:
+        """All of it, where it buys."""
+        side, whole = self.size
+        return whole if side is Side.BUY else Decimal(0)
+
     def times(self, start: int, length: int) -> list[int]:
         """Return when the slices are due, rising, if the first can trade at `start` and a bar has this length."""
         raise NotImplementedError
 
-    def weights(self, times: Sequence[int]) -> list[int]:
-        """Return how the whole is spread over the slices; evenly unless a subclass knows better."""
-        return [1] * len(times)
+    def weighed(self, start: int, length: int) -> list[tuple[int, int]]:
+        """Return when the slices are due, and how the whole is spread over them; evenly unless a subclass knows better."""
+        return [(ts, 1) for ts in self.times(start, length)]
 
     def obstacle(self, at: Moment) -> str:
         against = self.bounds(at.length)
@@ -79,6 +86,9 @@ class Scheduled(ProgramStrategy, frozen=True):
         free, of = (at.free_cash, "cash at hand") if side is Side.BUY else (at.free_quantity, f"{at.instrument.symbol} held")
         if whole > free:
             return f"Expected at most the {text(free)} {of}, found {text(whole)}, {text(EXACT.subtract(whole, free))} too much."
+        decimals = at.instrument.size_decimals
+        if side is Side.SELL and whole != rounded(whole, decimals):
+            return f"Expected a quantity with at most {decimals} decimals, found {text(whole)}."
         least = min(self._timetable(at.next_open, at).parts)
         smallest = at.smallest if side is Side.BUY else Decimal(0)
         if least < smallest or least == 0:
@@ -134,22 +144,24 @@ class Scheduled(ProgramStrategy, frozen=True):
 
 @lru_cache(256)
 def _timetable(program: Scheduled, start: int, length: int, decimals: int) -> Timetable:
-    times = program.times(start, length)
-    return Timetable(tuple(times), spread(program.size[1], program.weights(times), decimals))
+    weighed = program.weighed(start, length)
+    parts = spread(program.size[1], [weight for _, weight in weighed], decimals)
+    return Timetable(tuple(ts for ts, _ in weighed), parts)
 
 
 def spread(whole: Decimal, weights: Sequence[int], decimals: int) -> tuple[Decimal, ...]:
-    """Return a whole in parts by weight, each rounded half-even; the last takes what remains, so that nothing is lost.
+    """Return a whole in parts by weight: what is traded by the end of each is rounded half-even, so that nothing is lost.
 
     Examples
     --------
     >>> spread(Decimal(10), [1, 1, 1], 2)
-    (Decimal('3.33'), Decimal('3.33'), Decimal('3.34'))
+    (Decimal('3.33'), Decimal('3.34'), Decimal('3.33'))
+    >>> [int(part) for part in spread(Decimal(14), [1] * 10, 0)]
+    [1, 2, 1, 2, 1, 1, 2, 1, 2, 1]
     """
     total = sum(weights)
-    parts = [share(whole, Decimal(weight), Decimal(total), decimals) for weight in weights[:-1]]
-    last = EXACT.subtract(whole, sum(parts, Decimal(0)))
-    return (*parts, floor_quotient(last, Decimal(1), decimals))
+    ends = [share(whole, Decimal(sofar), Decimal(total), decimals) for sofar in accumulate(weights)]
+    return tuple(EXACT.subtract(end, before) for before, end in pairwise([rounded(Decimal(0), decimals), *ends]))
 
 
 def bars_in(hours: Decimal, length: int) -> int:

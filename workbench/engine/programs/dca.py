@@ -29,5 +29,6 @@ class Dca(Scheduled, frozen=True):
         return f"Expected an interval of at least one bar, {bar:.6g} hours, found {self.interval_hours:f}."
 
     def times(self, start: int, length: int) -> list[int]:
-        every = bars_in(self.interval_hours, length) * length
+        # The nearest number of whole bars; `bounds` sees to it that there is one.
+        every = (int(self.interval_hours * 3_600_000) + length // 2) // length * length
         return [start + place * every for place in range(self.intervals)]

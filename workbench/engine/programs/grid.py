@@ -95,6 +95,10 @@ class Grid(ProgramStrategy, frozen=True):
     def begin(self, at: Moment) -> Cells:
         return Cells((NOTHING,) * self.levels)
 
+    @property
+    def most_spent(self) -> Decimal:
+        return product(self.amount_per_level, Decimal(self.levels), 8)
+
     def steps(self, memory: Cells, at: Moment) -> int:
         return self.max_cycles or 0
 

@@ -1,6 +1,5 @@
 """Trading a large order as the market's volume is spread over the day."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
 
@@ -10,7 +9,7 @@ import numpy as np
 from workbench.domain.orders import Side
 from workbench.domain.params import Param
 from workbench.engine.program import Moment
-from workbench.engine.programs._schedule import Amount, Quantity, Scheduled, even_times, one_of, too_many_slices
+from workbench.engine.programs._schedule import Amount, Quantity, Scheduled, bars_in, even_times, one_of, too_many_slices
 from workbench.engine.series import BarSeries
 from workbench.errors import Invalid
 
@@ -19,7 +18,7 @@ _HOUR = 3_600_000
 
 
 class Vwap(Scheduled, frozen=True):
-    """Trades slices over a window, each as large as the volume that is usual at its hour (volume-weighted average price).
+    """Trades slices over a window, each as large as the volume that is usual in its time (volume-weighted average price).
 
     `curve` says what is usual: 24 weights, one for each hour of a UTC day, as `volume_curve` reads them from bars. A
     session that is asked for a VWAP without one reads it from the bars stored by then.
@@ -54,17 +53,21 @@ class Vwap(Scheduled, frozen=True):
         return too_many_slices(length, self.window_hours, self.slices)
 
     def obstacle(self, at: Moment) -> str:
-        if self.curve and not self.times(at.next_open, at.length):
+        if self.curve and not self.weighed(at.next_open, at.length):
             return "Expected some volume at the hours of its slices, found a curve that has none there."
         return super().obstacle(at)
 
-    def times(self, start: int, length: int) -> list[int]:
+    def weighed(self, start: int, length: int) -> list[tuple[int, int]]:
         times = even_times(start, length, self.window_hours, self.slices)
+        ends = [*times[1:], start + bars_in(self.window_hours, length) * length]
         # Where nothing is usually traded nothing is sent: a slice of nothing is no slice.
-        return [ts for ts in times if self.curve[ts // _HOUR % HOURS]]
+        slices = ((ts, self._usual(ts, end)) for ts, end in zip(times, ends, strict=True))
+        return [(ts, weight) for ts, weight in slices if weight]
 
-    def weights(self, times: Sequence[int]) -> list[int]:
-        return [self.curve[ts // _HOUR % HOURS] for ts in times]
+    def _usual(self, begin: int, end: int) -> int:
+        """Return what is usually traded from one time to another: the weight of each hour by how much of it lies between."""
+        hours = range(begin // _HOUR, -(-end // _HOUR))
+        return sum(self.curve[hour % HOURS] * (min(end, (hour + 1) * _HOUR) - max(begin, hour * _HOUR)) for hour in hours)
 
 
 def volume_curve(bars: BarSeries) -> tuple[int, ...]:
