@@ -103,10 +103,12 @@ class Spot(NamedTuple):
 
 
 @inlined
-def _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, native):
+def _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, native, at_close, ranges):
+    """Return a bar as a fill or a decision reads it; a price that nothing asks for is not fetched, for memory is far away."""
     times, opens, highs, lows, closes = bars
     return Spot(
-        times[t], opens[i, t], highs[i, t], lows[i, t], closes[i, t], volumes[i, t] if volumes.shape[0] > 0 else 0,
+        times[t], 0 if at_close else opens[i, t], highs[i, t] if ranges else 0, lows[i, t] if ranges else 0,
+        closes[i, t] if at_close else 0, volumes[i, t] if volumes.shape[0] > 0 else 0,
         reserves[i, t] if reserves.shape[0] > 0 else 0, liquidities[i, t] if liquidities.shape[0] > 0 else UNSET, divisors[i],
         volume_divisors[i], seeds[i], marks[native] if native >= 0 else 0,
     )  # fmt: skip
@@ -365,6 +367,8 @@ def _fill(side, at, reference, i, t, spot, pending, held, left, stopped, cash, r
 @inlined
 def _forced(i, spot, held):
     """Return the reason, the price and the ambiguity of the exit that a bar forces, as `exits.exit_in_bar` does."""
+    if held[i, STOP] < 0 and held[i, TRAIL] < 0 and held[i, TARGET] < 0:
+        return UNSET, 0, 0
     stop, reason = held[i, STOP], STOP_LOSS
     if held[i, TRAIL] >= 0 and (stop < 0 or held[i, TRAIL] > stop):
         stop, reason = held[i, TRAIL], TRAILING_STOP
@@ -622,6 +626,7 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
     may, out, days = borrowed(allowed), borrowed(wants_out), borrowed(days)
     has_shares = shares.shape[0] > 0
     bars = (times, opens, highs, lows, closes)
+    ranges = rules.stop >= 0 or rules.target >= 0 or rules.trail >= 0 or rules.delay > 0 or rules.block > 0
     many, total = closes.shape
     # One piece of memory for all that changes; its owner is used in the last line.
     memory = np.zeros(16 + 18 * many, np.int64)
@@ -694,7 +699,9 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
             for i in range(many):
                 if closes[i, t] == 0:
                     continue
-                spot = _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native)
+                spot = _spot(
+                    i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native, False, ranges
+                )
                 if pending[i, WAY] != UNSET:
                     side = pending[i, WAY]
                     reference = max(marks[i], 0)
@@ -761,7 +768,9 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
                     number += 1
                     waiting += 1
             elif pending[i, WAY] == UNSET and may[i, t]:
-                spot = _spot(i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native)
+                spot = _spot(
+                    i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native, True, False
+                )
                 share = shares[i, t] if has_shares else 0
                 amount = _entry_amount(
                     i, equity, cash, share, spot, pending, held, left, stopped, marks, trades_today, divisors, rules, flags

@@ -5,7 +5,7 @@ from that.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlencode
 
 import msgspec
@@ -27,6 +27,10 @@ PRICES_CHANGED: Final = "PricesChanged"
 SESSION_KINDS: Final = frozenset({*(kind for kind in KINDS if kind.startswith("Session")), "StopRequested", "ConfigurationChanged"})
 PROGRAM_KINDS: Final = frozenset(kind for kind in KINDS if kind.startswith("Program"))
 CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "PositionsRevalued"})
+
+
+RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""A row's number, as an address names it."""
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -218,10 +222,22 @@ def owner_of(desk: Desk, query: Query) -> str:
     NotFound
         If there is none of that name.
     """
-    if not query.account:
-        return default_account(desk)
+    return account_named(desk, query.account)
+
+
+def account_named(desk: Desk, name: str) -> str:
+    """Return an account by its id or its name; the default one where nothing is named.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that name.
+    """
+    account = default_account(desk)
+    if not name:
+        return account
     with desk.store.read() as connection:
-        return reads.find_account(connection, query.account)
+        return reads.find_account(connection, name)
 
 
 def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, **given: Any) -> str:

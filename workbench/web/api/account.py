@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
+from litestar.params import FromQuery
 
 from workbench import jobs
 from workbench.actions.move_cash import deposit, withdraw
@@ -16,6 +17,7 @@ from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.store.rows import AccountRow, EpochRow
 from workbench.web.api.envelope import Json, answer, iso, listed, read_body
+from workbench.web.page import account_named
 
 
 def account_shape(row: AccountRow) -> Json:
@@ -108,10 +110,10 @@ def _moved(desk: Desk, body: Json, comes_in: bool) -> Response[bytes]:
 
 
 @get("/paper-trading/api/account/epochs/", sync_to_thread=True)
-def epochs(state: State) -> Response[bytes]:
+def epochs(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """List the epochs of the account, the newest first."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         rows = reads.epochs(connection, account)
     return answer(listed([epoch_shape(row) for row in rows], None))
@@ -124,13 +126,10 @@ def _know(body: Json, names: tuple[str, ...]) -> None:
 
 
 def _whose(desk: Desk, body: Json) -> str:
-    name, account = body.get("account"), default_account(desk)
-    if name is None:
-        return account
-    if not isinstance(name, str):
+    name = body.get("account")
+    if name is not None and not isinstance(name, str):
         raise Invalid("account", "an account's name or id", name)
-    with desk.store.read() as connection:
-        return reads.find_account(connection, name)
+    return account_named(desk, name or "")
 
 
 handlers = [every, opened, reset, moved, epochs]

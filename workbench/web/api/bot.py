@@ -7,9 +7,9 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
+from litestar.params import FromQuery
 
 from workbench import jobs
-from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
 from workbench.desk import Desk
@@ -19,13 +19,14 @@ from workbench.domain.terms import OPTIONS, Terms
 from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, session_shape, text_of
+from workbench.web.page import account_named
 
 _REQUEST_FIELDS: Final = ("mode", "source", "dataset", "symbols", "timeframe", "speed", "runtime_minutes", "seed")
 START_FIELDS: Final = (
     *_REQUEST_FIELDS, "session_name", "account", "configuration", "strategy", "parameters", "programs", "cash", *OPTIONS,
 )  # fmt: skip
 PROGRAM_FIELDS: Final = ("program", "symbol", "parameters")
-STOP_FIELDS: Final = ("reason", "close_positions")
+STOP_FIELDS: Final = ("reason", "close_positions", "account")
 
 
 @post("/paper-trading/api/bot/start/", status_code=200)
@@ -51,10 +52,8 @@ def _whose(desk: Desk, body: Json) -> tuple[str | None, Terms]:
     if body.get("mode") == "replay":
         return None, Terms()
     name, saved = text_of(body, "account", ""), text_of(body, "configuration", "")
-    account = default_account(desk)
+    account = account_named(desk, name)
     with desk.store.read() as connection:
-        if name:
-            account = reads.find_account(connection, name)
         terms = reads.terms(connection, account)
         if saved:
             chosen = reads.configuration_version(connection, account, saved)
@@ -157,17 +156,17 @@ def _stop(desk: Desk, body: Json) -> Response[bytes]:
     if not isinstance(close, bool):
         raise Invalid("close_positions", "true or false", close)
     reason = text_of(body, "reason", "asked to stop")[:500]
-    row = stop_session(desk, default_account(desk), reason, close, by="api")
+    row = stop_session(desk, account_named(desk, text_of(body, "account", "")), reason, close, by="api")
     jobs.hasten(row.id)
     told = session_shape(row, desk.now())
     return answer({**told, "message": f"{row.name} is stopping.", "sessions_stopped": 1, "reason": reason})
 
 
 @get("/paper-trading/api/bot/status/", sync_to_thread=True)
-def status(state: State) -> Response[bytes]:
+def status(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """Tell what the bot is doing: the session on its way, or else the last one."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         found = reads.sessions(connection, account, limit=1)
         row = reads.active_session(connection, account) or (found[0] if found else None)

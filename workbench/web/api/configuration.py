@@ -10,7 +10,6 @@ from litestar.params import FromPath, FromQuery
 from workbench import jobs
 from workbench.actions.activate_configuration import activate_configuration
 from workbench.actions.delete_configuration import delete_configuration
-from workbench.actions.open_account import default_account
 from workbench.actions.save_configuration import save_configuration
 from workbench.actions.save_paper_trading_config import save_paper_trading_config
 from workbench.actions.send_command import send_command
@@ -23,9 +22,10 @@ from workbench.domain.terms import REALISM, RULES
 from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.store.rows import ConfigurationRow
-from workbench.web.api.envelope import Json, answer, iso, listed, read_body
+from workbench.web.api.envelope import Json, answer, iso, listed, read_body, text_of
+from workbench.web.page import account_named
 
-SAVED: Final = ("name", "strategy", "parameters", "apply_now", "trading_mode", *RULES, *REALISM)
+SAVED: Final = ("account", "name", "strategy", "parameters", "apply_now", "trading_mode", *RULES, *REALISM)
 
 
 def configuration_shape(row: ConfigurationRow, realism: PaperTradingConfig) -> Json:
@@ -47,13 +47,13 @@ def _change_shape(change: Change) -> Json:
 
 
 @get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"])
-async def active(state: State) -> Response[bytes]:
+async def active(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """Tell the active configuration."""
-    return await sync_to_thread(_active, state.desk)
+    return await sync_to_thread(_active, state.desk, account)
 
 
-def _active(desk: Desk) -> Response[bytes]:
-    account = default_account(desk)
+def _active(desk: Desk, name: str) -> Response[bytes]:
+    account = account_named(desk, name)
     with desk.store.read() as connection:
         row, realism = reads.active_configuration(connection, account), reads.paper_trading_config(connection, account)
     return answer({"configuration": configuration_shape(row, realism)})
@@ -67,7 +67,8 @@ async def save(request: Request[Any, Any, State], state: State) -> Response[byte
 
 
 def _save(desk: Desk, body: Json) -> Response[bytes]:
-    account = default_account(desk)
+    account = account_named(desk, text_of(body, "account", ""))
+    body.pop("account", None)
     for name in body:
         if name not in SAVED:
             raise NotFound("field", name, SAVED, field=name)
@@ -94,30 +95,30 @@ def _save(desk: Desk, body: Json) -> Response[bytes]:
 
 
 @get("/paper-trading/api/configurations/", sync_to_thread=True)
-def saved(state: State, name: FromQuery[str] = "") -> Response[bytes]:
+def saved(state: State, name: FromQuery[str] = "", account: FromQuery[str] = "") -> Response[bytes]:
     """List the saved configurations, or every version of one."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         rows, realism = reads.configurations(connection, account, name), reads.paper_trading_config(connection, account)
     return answer(listed([configuration_shape(row, realism) for row in rows], None))
 
 
 @get("/paper-trading/api/configurations/compare/", sync_to_thread=True)
-def compare(state: State, before: FromQuery[str], after: FromQuery[str]) -> Response[bytes]:
+def compare(state: State, before: FromQuery[str], after: FromQuery[str], account: FromQuery[str] = "") -> Response[bytes]:
     """Tell what differs between two saved configurations, or two versions of one (`Default@1`)."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         first, second = (reads.configuration_version(connection, account, which) for which in (before, after))
     return answer({"changes": [_change_shape(each) for each in changes_between(first.configuration, second.configuration)]})
 
 
 @post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200, sync_to_thread=True)
-def activate(state: State, name: FromPath[str]) -> Response[bytes]:
+def activate(state: State, name: FromPath[str], account: FromQuery[str] = "") -> Response[bytes]:
     """Make a saved configuration, or one version of it, the active one."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         chosen = reads.configuration_version(connection, account, name)
     row = activate_configuration(desk, account, chosen.name, chosen.version)
@@ -127,10 +128,10 @@ def activate(state: State, name: FromPath[str]) -> Response[bytes]:
 
 
 @delete("/paper-trading/api/configurations/{name:str}/", status_code=200, sync_to_thread=True)
-def remove(state: State, name: FromPath[str]) -> Response[bytes]:
+def remove(state: State, name: FromPath[str], account: FromQuery[str] = "") -> Response[bytes]:
     """Delete a saved configuration, but never the last."""
     desk: Desk = state.desk
-    row = delete_configuration(desk, default_account(desk), name)
+    row = delete_configuration(desk, account_named(desk, account), name)
     return answer({"message": f"{name} was deleted; {row.name} is active."})
 
 

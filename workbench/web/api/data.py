@@ -6,20 +6,20 @@ from litestar import Response, get
 from litestar.datastructures import State
 from litestar.params import FromQuery, QueryParameter
 
-from workbench.actions.open_account import default_account
 from workbench.desk import Desk
 from workbench.store import reads
 from workbench.web.api.envelope import answer, listed, portfolio_shape, position_shape, thought_shape, trade_shape
+from workbench.web.page import account_named
 
 Limit = Annotated[int, QueryParameter(ge=1, le=200)]
 Before = Annotated[int | None, QueryParameter(ge=0, le=2**63 - 1)]
 
 
 @get("/paper-trading/api/portfolio/", sync_to_thread=True)
-def portfolio(state: State) -> Response[bytes]:
+def portfolio(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """Tell what the account holds."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         held = reads.positions(connection, account)
         told = portfolio_shape(account, reads.figures(connection, account, desk.now()))
@@ -27,39 +27,47 @@ def portfolio(state: State) -> Response[bytes]:
 
 
 @get("/paper-trading/api/trades/recent/", sync_to_thread=True)
-def recent_trades(state: State, limit: Limit = 10, before: Before = None) -> Response[bytes]:
+def recent_trades(state: State, limit: Limit = 10, before: Before = None, account: FromQuery[str] = "") -> Response[bytes]:
     """List the newest trades."""
     desk: Desk = state.desk
+    account = account_named(desk, account)
     with desk.store.read() as connection:
-        rows = reads.trades(connection, default_account(desk), limit=limit, before=before)
+        rows = reads.trades(connection, account, limit=limit, before=before)
     return answer(listed([trade_shape(row) for row in rows], rows[-1].id if len(rows) == limit else None))
 
 
 @get("/paper-trading/api/positions/open/", sync_to_thread=True)
-def open_positions(state: State) -> Response[bytes]:
+def open_positions(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """List the open positions, the most valuable first."""
     desk: Desk = state.desk
+    account = account_named(desk, account)
     with desk.store.read() as connection:
-        rows = reads.positions(connection, default_account(desk))
+        rows = reads.positions(connection, account)
     return answer(listed([position_shape(row) for row in sorted(rows, key=lambda row: -row.value)]))
 
 
 @get("/paper-trading/api/ai-thoughts/", sync_to_thread=True)
 def ai_thoughts(
-    state: State, limit: Limit = 20, before: Before = None, symbol: FromQuery[str] = "", decision: FromQuery[str] = ""
+    state: State,
+    limit: Limit = 20,
+    before: Before = None,
+    symbol: FromQuery[str] = "",
+    decision: FromQuery[str] = "",
+    account: FromQuery[str] = "",
 ) -> Response[bytes]:
     """List the newest recorded thoughts."""
     desk: Desk = state.desk
+    account = account_named(desk, account)
     with desk.store.read() as connection:
-        rows = reads.thoughts(connection, default_account(desk), symbol=symbol, decision=decision, limit=limit, before=before)
+        rows = reads.thoughts(connection, account, symbol=symbol, decision=decision, limit=limit, before=before)
     return answer(listed([thought_shape(row) for row in rows], rows[-1].id if len(rows) == limit else None))
 
 
 @get("/paper-trading/api/metrics/", sync_to_thread=True)
-def metrics(state: State) -> Response[bytes]:
+def metrics(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """Tell the figures of the account."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         figures = reads.figures(connection, account, desk.now())
     return answer(

@@ -5,10 +5,9 @@ from typing import Any, Final
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from workbench import jobs
-from workbench.actions.open_account import default_account
 from workbench.actions.start_program import start_program
 from workbench.actions.steer_program import Turn, steer_program
 from workbench.desk import Desk
@@ -18,19 +17,20 @@ from workbench.errors import Invalid, Refused
 from workbench.store import reads
 from workbench.web.api.bot import read_program
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
+from workbench.web.page import account_named
 from workbench.web.programs import running_session
 
-START_FIELDS: Final = ("strategy_type", "token", "parameters")
+START_FIELDS: Final = ("strategy_type", "token", "parameters", "account")
 _NAMES: Final = {"program": "strategy_type", "symbol": "token"}
 """What the fields of a program are called here."""
 _WILL: Final[dict[Turn, str]] = {"pause": "pauses", "resume": "goes on", "cancel": "ends"}
 
 
 @get("/paper-trading/api/strategies/active/", sync_to_thread=True)
-def active(state: State) -> Response[bytes]:
+def active(state: State, account: FromQuery[str] = "") -> Response[bytes]:
     """List the program runs that go on, the newest first, and what they come to."""
     desk: Desk = state.desk
-    account = default_account(desk)
+    account = account_named(desk, account)
     with desk.store.read() as connection:
         rows = reads.program_runs(connection, account, active=True, limit=1000)
     invested = sum((row.run.spent for row in rows), NO_CASH)
@@ -63,7 +63,7 @@ def _start(desk: Desk, body: Json) -> Response[bytes]:
     if not token:
         raise Invalid("token", "one of the session's tokens", body.get("token"))
     asked = read_program({"program": kind, "symbol": token, "parameters": body.get("parameters")})
-    session = running_session(desk, default_account(desk))
+    session = running_session(desk, account_named(desk, text_of(body, "account", "")))
     try:
         row = start_program(desk, session, asked.program, asked.symbol, asked.parameters, by="api")
     except Refused as problem:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from workbench.store import reads
 from workbench.store.rows import PositionRow
 from workbench.web.blocks import FIGURES, STATE, FiguresView, look_at_figures, look_at_positions
-from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
+from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/portfolio/"
 ROWS: Final = 25
@@ -20,7 +20,7 @@ _MOVED: Final = SESSION_KINDS | CASH_KINDS | {"OrderFilled", "EquityMarked"}
 class PortfolioQuery(Query, frozen=True):
     """What an address asks of the portfolio: closed positions older than one of them."""
 
-    before: int | None = None
+    before: RowId | None = None
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -1,7 +1,7 @@
 """The strategies: programs that are at work, the form that starts one, and what the ended ones made."""
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,7 +15,7 @@ from workbench.store import reads
 from workbench.store.rows import Quote, RunRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
-from workbench.web.page import CASH_KINDS, PROGRAM_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
+from workbench.web.page import CASH_KINDS, PROGRAM_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 from workbench.web.starting import FORM, FormView, look_at_form
 
 PATH: Final = f"{ROOT}/strategies/"
@@ -33,8 +33,6 @@ SAID: Final = {
     "cancelled": Said("The program ends before the next bar; what it bought stays."),
     "sold": Said("The program ends before the next bar, and what it holds is sold."),
 }
-
-RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class StrategiesQuery(Query, frozen=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,14 +12,13 @@ from workbench.store import reads
 from workbench.store.rows import TradeRow
 from workbench.web.blocks import STATE
 from workbench.web.filters import short
-from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
+from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/trades/"
 ROWS: Final = 50
 SORTED_AMONG: Final = 1000
 """How many of the newest trades are looked at to sort them by anything but time."""
 
-RowId = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _KEYS: Final[dict[str, Callable[[TradeRow], Any]]] = {
     "token": lambda row: row.instrument.symbol.lower(),
     "side": lambda row: row.side,
