@@ -7,7 +7,7 @@ import pytest
 import workbench as wb
 from tests.actions.test_sessions import QUICK, go, tables
 from workbench.actions.advance_session import advance_session
-from workbench.actions.open_account import default_account
+from workbench.actions.open_account import default_account, open_account
 from workbench.actions.rebuild_projections import rebuild_projections
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
@@ -244,3 +244,9 @@ def test_an_order_until_a_time_ends_even_where_its_token_has_no_bars_any_more():
         now = step(now, slice_of(bar(START + i * HOUR), None), [reading(), None]).state
     assert now.book.orders == ()
     assert now.book.free_cash() == 10_000
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 121])
+def test_an_account_needs_a_name_that_it_can_be_found_by(desk, name):
+    with pytest.raises(Invalid, match="name: expected a name of up to 120 letters"):
+        open_account(desk, name)

@@ -17,6 +17,7 @@ from workbench.store.tables import accounts
 
 DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(10_000)
+MOST_LETTERS: Final = 120
 
 
 def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | None = None, unique: bool = False) -> str:
@@ -36,9 +37,11 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     Raises
     ------
     Invalid
-        If the cash is not an amount above zero, or the name is taken and was to be unique.
+        If the name is empty or too long, the cash is not an amount above zero, or the name is taken and was to be unique.
     """
-    amount = opening_cash(cash)
+    amount, name = opening_cash(cash), name.strip()
+    if not 0 < len(name) <= MOST_LETTERS:
+        raise Invalid("name", f"a name of up to {MOST_LETTERS} letters", name[:40])
     account = id_ or uuid4().hex[:12]
     with desk.store.write() as connection:
         if unique and connection.execute(select(accounts.c.id).where((accounts.c.name == name) | (accounts.c.id == name))).first():
