@@ -165,3 +165,35 @@ def test_a_wrong_word_about_accounts_configurations_or_programs_gets_one_clear_s
     assert shown.exit_code == 2, shown.output
     assert sentence in shown.output
     assert "Traceback" not in shown.output
+
+
+def test_a_sweep_prints_its_best_rows_with_what_luck_makes_of_them(call, tmp_path):
+    words = ["sweep", "--try", "fast=3:7:2", "--try", "stop_loss_pct=1,2.5", "--count", "900", "--home", str(tmp_path / "home")]
+    told = call(*words, "--top", "2", "--by", "return_pct")
+    assert told.exit_code == 0, told.output
+    assert "4 trials of sma_cross" in told.output
+    assert "dsr" in told.output
+    read = json.loads(call(*words, "--json").output)
+    assert len(read["rows"]) == 4
+    assert read["trials_ever"] == 4, "the second time they were read, not run"
+    assert {row["stop_loss_pct"] for row in read["rows"]} == {1.0, 2.5}
+
+
+@pytest.mark.parametrize(
+    ("axis", "said"),
+    [
+        ("fast", "expected a name and values, such as 'fast=5:25'"),
+        ("fast=a:b", "expected a range of whole numbers"),
+        ("speed=1,2", "There is no parameter of sma_cross or option 'speed'"),
+        ("fast=1,2", "fast: expected a whole number from 2 to 100"),
+    ],
+)
+def test_an_axis_that_makes_no_sense_is_refused_in_a_sentence(call, axis, said):
+    told = call("sweep", "--try", axis, "--count", "300", "--home", ":memory:")
+    assert told.exit_code != 0
+    assert said in told.output + str(told.exception)
+
+
+def test_check_says_that_a_strategy_of_the_shelf_holds(call):
+    told = call("check", "--strategy", "rsi_reversion", "--count", "600")
+    assert (told.exit_code, "nothing changes at any of 600 bars" in told.output) == (0, True)

@@ -27,12 +27,15 @@ from workbench.terminal.configurations import config as config_words
 from workbench.terminal.options import (
     Words,
     account_of,
+    bars_of,
     given_rules,
     home_option,
     read_settings,
     rule_options,
     strategy_options,
 )
+from workbench.terminal.research import check as check_word
+from workbench.terminal.research import sweep as sweep_word
 
 DEFAULT_PORT = 8000
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -49,6 +52,8 @@ def main() -> None:
 
 main.add_command(account_words)
 main.add_command(config_words)
+main.add_command(sweep_word)
+main.add_command(check_word)
 
 
 @main.command()
@@ -166,7 +171,7 @@ def backtest(
 
     strategy = strategy or "sma_cross"
     chosen, parameters = _named(strategy, settings)
-    bars = _bars(path, symbol, timeframe, count)
+    bars = bars_of(path, symbol, timeframe, count)
     if in_bands:
         _print_bands(chosen, bars, as_json, cash=cash, seed=seed, **given_rules(options))
         return
@@ -186,6 +191,8 @@ def backtest(
         click.echo(f"{title:<18}{value:>16}")
     for run in result.runs:
         click.echo(f"Program {run.id} ({run.program}) {run.status.lower()}: {run.why}; {run.done} steps, {run.fills} fills")
+    for sentence in result.findings:
+        click.echo(f"! {sentence}")
     click.echo(f"\nLedger digest {result.digest}")
 
 
@@ -228,13 +235,6 @@ def _print_bands(strategy: Any, bars: Any, as_json: bool, **options: Any) -> Non
         click.echo(f"{row['band']:<12}{row['final_equity']:>16,.2f}{row['total_return_pct']:>10.2f} %{row['trades']:>7} trades")
     dies = "1,000 or more" if told.breakeven_bps is None else f"{told.breakeven_bps:.1f}"
     click.echo(f"\nThe bands lie {told.spread_pct:.2f} % apart; the edge dies at {dies} basis points more a fill.")
-
-
-def _bars(path: str | None, symbol: str | None, timeframe: str | None, count: int) -> Any:
-    from workbench.sources.candle_file import read_bars
-    from workbench.sources.simulated import simulate_bars
-
-    return read_bars(path, symbol, timeframe) if path else simulate_bars(symbol or "WETH", timeframe or "1h", count)
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.money import opening_cash, to_decimal
-from workbench.domain.params import make, param_fields, plain, with_fields
+from workbench.domain.params import make, param_fields, with_fields
 from workbench.domain.sessions import Plan
 from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
@@ -123,9 +125,9 @@ def study_of(
     own = {name: value for name, value in fixed.items() if name in fields}
     base = _with_own(chosen, own, {name: values[0] for name, values in axes.items() if name in fields})
     terms = Terms().changed({name: value for name, value in fixed.items() if name not in fields})
-    for name, values in axes.items():
-        for value in values:
-            _check_value(type(base), terms, name, value)
+    axes = {
+        name: tuple(dict.fromkeys(_checked(type(base), terms, name, value) for value in values)) for name, values in axes.items()
+    }
     return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
 
 
@@ -157,13 +159,17 @@ def _with_own(chosen: SignalStrategy, own: Mapping[str, Any], first: Mapping[str
     return made
 
 
-def _check_value(kind: type[SignalStrategy], terms: Terms, name: str, value: Value) -> None:
-    """Refuse a value that is out of its own bounds; whether it goes with the others is asked trial by trial."""
-    if name in kind.__struct_fields__:
-        field = next(field for field in param_fields(kind) if field.name == name)
-        field.check(value)
-    else:
+def _checked(kind: type[SignalStrategy], terms: Terms, name: str, value: Value) -> Value:
+    """Return a value as the number that it is, within its own bounds; whether it goes with the others is asked trial by trial."""
+    structs: tuple[type[msgspec.Struct], ...] = (kind,)
+    if name not in kind.__struct_fields__:
         terms.changed({name: value})
+        structs = (StrategyConfiguration, type(terms.costs), PaperTradingConfig)
+    for struct in structs:
+        for field in param_fields(struct):
+            if field.name == name and value is not None:
+                return _shortest(field.check(value))
+    return value
 
 
 def grid(study: Study, where: Callable[..., bool] | None = None) -> list[Values]:
@@ -231,13 +237,13 @@ def _named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> lis
 
 def values_text(values: Mapping[str, Value]) -> str:
     """Return the values of a trial as the text that it is known by."""
-    shown = {name: plain(value) if isinstance(value, Decimal) else _shortest(value) for name, value in values.items()}
+    shown = {name: _shortest(value) for name, value in values.items()}
     return msgspec.json.encode(shown, order="sorted").decode()
 
 
 def _shortest(value: Value) -> Value:
     """Return a number in one form, so that 2 and 2.0 are the same value."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
         number = to_decimal(value)
         return int(number) if number == number.to_integral_value() else float(number)
     return value

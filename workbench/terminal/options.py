@@ -114,3 +114,11 @@ def read_settings(settings: tuple[str, ...]) -> dict[str, str]:
 def given_rules(options: dict[str, Any]) -> dict[str, Any]:
     """Return the rule and cost options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def bars_of(path: str | None, symbol: str | None, timeframe: str | None, count: int) -> Any:
+    """Return the bars of a file, or so many simulated ones where none is named."""
+    from workbench.sources.candle_file import read_bars
+    from workbench.sources.simulated import simulate_bars
+
+    return read_bars(path, symbol, timeframe) if path else simulate_bars(symbol or "WETH", timeframe or "1h", count)
