@@ -537,27 +537,35 @@ def _hold_still(t, cash, held, times, closes, highs, lows, rules, out, divisor, 
 
 
 @inlined
+def _beyond(cash, factor, extremes):
+    """Return the least close that may give a new high, and the highest that may give a new low since the last one."""
+    top, bottom = np.float64(extremes[0] - cash) / factor, np.float64(extremes[1] - cash) / factor
+    # A dust of a position has its next high beyond any price that fits.
+    top, bottom = min(top - abs(top) * 1e-14, 4e18), max(bottom + abs(bottom) * 1e-14, -4e18)
+    return np.int64(top) - 2, np.int64(bottom) + 2
+
+
+@inlined
 def _wait_still(t, cash, held, times, closes, rules, out, divisor, days, day_ends, day, extremes, falls, flags):
     """Do what `_hold_still` does where no exit has a price and no line is kept: only new highs and lows are valued.
 
-    A position is worth no less at a higher close. So a close that is neither the highest of the stretch nor the lowest since
-    the last high can change neither.
+    A position is worth no less at a higher close, so only closes beyond those of the last high and low can change them.
     """
     many_days, quantity, end = days.shape[0], held[0, HELD], times.shape[0] - 1
     if rules.hold >= 0:
         end = min(end, np.searchsorted(times, held[0, ENTERED] + rules.hold - rules.length))
-    top, bottom = -1, -NEVER
+    factor = np.float64(quantity) / np.float64(divisor)
+    # Closes beyond these may bring a new high or a new low; a little nearer than they are, for they are found in floats.
+    top, bottom = _beyond(cash, factor, extremes)
     while t < end and not out[t]:
         next_day = days[day] if day < many_days else end
         stop = min(end, next_day + 1)
         while t < stop and not out[t]:
             close = closes[t]
-            if close > top or close < bottom or t == next_day:
+            if close >= top or close <= bottom or t == next_day:
                 equity = cash + half_even(quantity, close, divisor, flags)
-                rose = equity > extremes[0]
                 _look_down(equity, extremes, falls)
-                top = max(top, close)
-                bottom = close if rose else min(bottom, close)
+                top, bottom = _beyond(cash, factor, extremes)
                 if t == next_day:
                     day_ends[day] = equity
                     day += 1
@@ -623,8 +631,8 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
     divisors, volume_divisors, seeds = borrowed(traits.divisor), borrowed(traits.volume_divisor), borrowed(traits.seeds)
     first_closes, first_highs = borrowed(market.close[0]), borrowed(market.high[0])
     first_lows, first_out = borrowed(market.low[0]), borrowed(wants_out[0])
-    may, out, days = borrowed(allowed), borrowed(wants_out), borrowed(days)
-    has_shares = shares.shape[0] > 0
+    may, out, days, portions = borrowed(allowed), borrowed(wants_out), borrowed(days), borrowed(shares)
+    has_shares = portions.shape[0] > 0
     bars = (times, opens, highs, lows, closes)
     ranges = rules.stop >= 0 or rules.target >= 0 or rules.trail >= 0 or rules.delay > 0 or rules.block > 0
     many, total = closes.shape
@@ -771,7 +779,7 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
                 spot = _spot(
                     i, t, bars, volumes, reserves, liquidities, divisors, volume_divisors, seeds, marks, rules.native, True, False
                 )
-                share = shares[i, t] if has_shares else 0
+                share = portions[i, t] if has_shares else 0
                 amount = _entry_amount(
                     i, equity, cash, share, spot, pending, held, left, stopped, marks, trades_today, divisors, rules, flags
                 )

@@ -119,10 +119,17 @@ def run_trials(study: Study, trials: Sequence[Values], workers: int | None = Non
     """
     is_ready(_COMPILING_SECONDS)
     bench = bench_of(study)
+    parts = [trials[low : low + CHUNK] for low in range(0, len(trials), CHUNK)]
     with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
-        for low in range(0, len(trials), CHUNK):
-            part = trials[low : low + CHUNK]
-            tallies = list(threads.map(lambda values: tally_of(bench, values), part))
+
+        def begun(part: Sequence[Values]) -> Iterator[Tally]:
+            return threads.map(lambda values: tally_of(bench, values), part)
+
+        # While one chunk is judged and stored, the next one runs.
+        ahead = begun(parts[0]) if parts else iter(())
+        for place, part in enumerate(parts):
+            tallies = list(ahead)
+            ahead = begun(parts[place + 1]) if place + 1 < len(parts) else iter(())
             yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
 
 
