@@ -439,11 +439,14 @@ def strategies() -> None:
     from workbench.engine.programs import shelf as programs
     from workbench.strategies import shelf
 
-    both: list[tuple[str, Any]] = [*zip(shelf.names(), shelf, strict=True), *zip(programs.names(), programs, strict=True)]
+    both: list[tuple[str, Any]] = [*shelf.offered().items(), *programs.offered().items()]
     for name, found in both:
         click.echo(f"{name}\n  {found.summary}")
         for field in param_fields(found):
             click.echo(f"    {field.name:<17}{field.default!s:<8}{field.expected}. {field.param.help}")
+    for sentence in shelf.problems().values():
+        click.echo(f"! {sentence}")
+    click.echo(f"\nStrategies of your own: one class a file in {next(iter(shelf.folders()))}.")
 
 
 @main.command()

@@ -13,6 +13,7 @@ from workbench.settings import Settings, read_settings
 from workbench.sources import Source
 from workbench.sources import shelf as sources
 from workbench.store.database import Database
+from workbench.strategies import own_folders
 
 
 def wall_clock() -> int:
@@ -48,6 +49,7 @@ class Desk:
         if not os.access(home, os.W_OK | os.X_OK):
             raise Invalid("home", "a folder for the data that can be made and written", f"{home} (may not be written)")
         self.store = Database(self.settings.database_path)
+        own_folders.append(self.settings.strategies_path)
         # What a process remembers of the sessions that it advances; the cursors are the truth. Only actions look inside.
         self.runners: dict[str, object] = {}
 
@@ -78,6 +80,8 @@ class Desk:
     def close(self) -> None:
         """Let go of the database and of what was kept in memory."""
         self.store.close()
+        if self.settings.strategies_path in own_folders:
+            own_folders.remove(self.settings.strategies_path)
         if self._folder is not None:
             self._folder.cleanup()
 

@@ -32,6 +32,11 @@ class Settings:
         """The queue's own file: beside the database and never in it."""
         return self.home / "queue.sqlite3"
 
+    @property
+    def strategies_path(self) -> Path:
+        """The folder with strategies of the user's own, one a file."""
+        return Path(os.environ.get("WORKBENCH_STRATEGIES") or self.home / "strategies").expanduser().absolute()
+
 
 def read_settings(home: str | Path | None = None) -> Settings:
     """Return the settings for a data folder.

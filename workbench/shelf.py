@@ -1,20 +1,27 @@
 """A shelf: a package in which each module offers one class, found by name.
 
-`strategies/sma_cross.py` offers `SmaCross`. Adding a thing to a shelf is adding one file; there is no list to edit.
+`strategies/sma_cross.py` offers `SmaCross`. Adding a thing to a shelf is adding one file; there is no list to edit. A shelf may
+have folders of the user's own beside its package, with files of the same kind, and it knows the classes of a notebook's cells.
 """
 
+import logging
 import pkgutil
-from collections.abc import Iterator
-from importlib import import_module
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from importlib import import_module, util
+from pathlib import Path
+from types import ModuleType
 from typing import Generic, TypeVar
 
-from workbench.errors import NotFound
+from workbench.errors import NotFound, Refused
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class Shelf(Generic[T]):
-    """The classes that a package's modules offer.
+    """The classes that a package's modules offer, and those of the user's own.
 
     Parameters
     ----------
@@ -24,38 +31,153 @@ class Shelf(Generic[T]):
         The class that every offered class derives from.
     kind
         What one of them is called in a sentence, such as `"strategy"`.
+    folders
+        Returns the folders of the user's own; none where it is not given.
     """
 
-    def __init__(self, package: str, port: type[T], kind: str) -> None:
-        self.package, self.port, self.kind = package, port, kind
+    def __init__(self, package: str, port: type[T], kind: str, folders: Callable[[], Iterable[Path]] = tuple) -> None:
+        self.package, self.port, self.kind, self.folders = package, port, kind, folders
+        self._shipped: tuple[str, ...] = ()
+        self._told: set[str] = set()
 
     def names(self) -> tuple[str, ...]:
         """Return the names on the shelf, sorted; nothing is imported for it."""
-        paths = import_module(self.package).__path__
-        return tuple(sorted(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")))
+        return tuple(sorted({*self.shipped(), *self._files(), *self._cells()}))
+
+    def shipped(self) -> tuple[str, ...]:
+        """Return the names that the package itself offers, sorted."""
+        if not self._shipped:
+            paths = import_module(self.package).__path__
+            self._shipped = tuple(sorted(m.name for m in pkgutil.iter_modules(paths) if not m.name.startswith("_")))
+        return self._shipped
 
     def get(self, name: str, field: str | None = None) -> type[T]:
         """Return the class called `name`, written like its module or like itself.
+
+        A file of the user's own is read again once it has changed.
 
         Raises
         ------
         NotFound
             If there is none; the sentence names the nearest one.
+        Refused
+            If a file of the user's own cannot be read.
         """
-        module_name = snake_case(name)
-        if module_name not in self.names():
+        name = snake_case(name)
+        if name in self.shipped():
+            offered: type[T] = getattr(import_module(f"{self.package}.{name}"), camel_case(name))
+            return offered
+        cells = self._cells()
+        if name in cells:
+            return cells[name]
+        files = self._files()
+        if name not in files:
             raise NotFound(self.kind, name, self.names(), field)
-        module = import_module(f"{self.package}.{module_name}")
-        offered: type[T] = getattr(module, camel_case(module_name))
-        return offered
+        return self._read(name, files[name])
+
+    def require_importable(self, name: str) -> None:
+        """Refuse a class that another process could not find: one that lives in a notebook's cell only.
+
+        Raises
+        ------
+        Refused
+            Saying where its file has to be.
+        """
+        name = snake_case(name)
+        if name in self.shipped() or name in self._files() or name not in self._cells():
+            return
+        folder = next(iter(self.folders()), None)
+        raise Refused(
+            f"{camel_case(name)} lives in this notebook only, and the worker that trades cannot import it: write the class, with "
+            f"the imports that it needs, to {folder}/{name}.py; the worker finds it there by its name {name!r}."
+        )
+
+    def source_digest(self, name: str) -> str:
+        """Return a digest of the file of the user's own that offers `name`; empty where the package offers it."""
+        found = self._files().get(snake_case(name))
+        return blake2b(found.read_bytes(), digest_size=8).hexdigest() if found is not None and found.is_file() else ""
+
+    def offered(self) -> dict[str, type[T]]:
+        """Return every class by name; files of the user's own that cannot be read are left out, and told in the log."""
+        found, problems = self._sorted_out()
+        for sentence in set(problems.values()) - self._told:
+            self._told.add(sentence)
+            log.warning("%s", sentence)
+        return found
+
+    def problems(self) -> dict[str, str]:
+        """Return what is wrong with the files of the user's own that cannot be read, by name."""
+        return self._sorted_out()[1]
 
     def load(self) -> None:
         """Import everything on the shelf now, so that nobody waits for it later."""
-        for name in self.names():
-            self.get(name)
+        self.offered()
 
     def __iter__(self) -> Iterator[type[T]]:
-        return (self.get(name) for name in self.names())
+        return iter(self.offered().values())
+
+    def _sorted_out(self) -> tuple[dict[str, type[T]], dict[str, str]]:
+        found, problems = {}, {}
+        for name in self.names():
+            try:
+                found[name] = self.get(name)
+            except Refused as problem:
+                problems[name] = str(problem)
+        return found, problems
+
+    def _files(self) -> dict[str, Path]:
+        """Return the files of the user's own; one that has the name of a shipped one is not looked at."""
+        taken = set(self.shipped())
+        files: dict[str, Path] = {}
+        for folder in self.folders():
+            for path in sorted(folder.glob("*.py")) if folder.is_dir() else ():
+                if path.stem.isidentifier() and not path.stem.startswith("_") and path.stem not in taken:
+                    files.setdefault(path.stem, path)
+        return files
+
+    def _cells(self) -> dict[str, type[T]]:
+        """Return the classes that were made in this notebook or script; of two with one name the later one."""
+        return {snake_case(kind.__name__): kind for kind in _below(self.port) if kind.__module__ == "__main__"}
+
+    def _read(self, name: str, path: Path) -> type[T]:
+        about = path.stat()
+        stamp = (str(path), about.st_mtime_ns, about.st_size)
+        known = sys.modules.get(own_module(name))
+        if known is None or getattr(known, "__stamp__", None) != stamp:
+            known = _imported(name, path, stamp)
+        for offered in vars(known).values():
+            if isinstance(offered, type) and issubclass(offered, self.port) and snake_case(offered.__name__) == name:
+                return offered
+        wanted = f"class {camel_case(name)}({self.port.__name__}, frozen=True)"
+        raise Refused(f"{path.name}: expected the {self.kind} that its name promises, {wanted}, found none.")
+
+
+def own_module(name: str) -> str:
+    """Return the name under which a file of the user's own is imported."""
+    return f"workbench_own.{name}"
+
+
+def _imported(name: str, path: Path, stamp: tuple[str, int, int]) -> ModuleType:
+    spec = util.spec_from_file_location(own_module(name), path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    module.__dict__["__stamp__"] = stamp
+    try:
+        # Not through the loader: compiled code that it keeps by the second would hide an edit within one.
+        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - the user's own file
+    except Exception as problem:
+        # Whatever a user's file raises is the user's to know, in one sentence.
+        where = f", line {problem.lineno}" if isinstance(problem, SyntaxError) and problem.lineno else ""
+        raise Refused(f"{path.name}{where} cannot be imported: {type(problem).__name__}: {problem}") from problem
+    sys.modules[own_module(name)] = module
+    return module
+
+
+def _below(kind: type[T]) -> Iterator[type[T]]:
+    for sub in kind.__subclasses__():
+        yield sub
+        yield from _below(sub)
 
 
 def snake_case(name: str) -> str:

@@ -138,15 +138,16 @@ def test_measures_are_whole_numbers_and_the_same_live_as_in_a_backtest():
         assert all(isinstance(value, int) for value in whole[399].measures.values())
         for i in (0, 10, 31, 200, 399):
             window = Candles(
-                series.ts[: i + 1], *(series.floats(n)[: i + 1] for n in ("open", "high", "low", "close")), series.volume[: i + 1]
-            )
+                series.ts[: i + 1], *(series.floats(n)[: i + 1] for n in ("open", "high", "low", "close")), series.volume[: i + 1],
+                step=series.step,
+            )  # fmt: skip
             assert read_last(Scripted(), window, wanted).measures == whole[i].measures
     assert whole[10].measures["trend"] is None
 
 
 def test_volatility_and_kelly_sizes_are_the_formulas():
     closes = 100 * np.cumprod(1 + np.where(np.arange(300) % 2, 0.02, -0.01))
-    bars = Candles(np.arange(300), closes, closes, closes, closes, closes)
+    bars = Candles(np.arange(300), closes, closes, closes, closes, closes, 1)
     returns = closes[1:] / closes[:-1] - 1
     wanted = {"volatility_size": (50, 0.001), "kelly_size": (50, 0.25, 1.0), "volatility": (50,)}
     found = measure(bars, wanted)

@@ -11,6 +11,7 @@ from workbench.domain.book import Book
 from workbench.domain.events import canonical, open_ledger_digest
 from workbench.domain.sessions import Carried, Plan, SessionRequest
 from workbench.engine.strategy import SignalStrategy
+from workbench.strategies import shelf
 
 _RULES = ("domain", "engine", "strategies")
 
@@ -33,6 +34,7 @@ def fingerprint(
     return {
         "code": code_version(),
         "strategy": plan.configuration.strategy,
+        **({"strategy_source": own} if (own := shelf.source_digest(plan.configuration.strategy)) else {}),
         "configuration": _short(canonical(plan.configuration)),
         "costs": f"{plan.costs.__struct_config__.tag}:{_short(canonical(plan.costs))}",
         "realism": _short(canonical(plan.realism)),

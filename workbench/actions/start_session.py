@@ -20,7 +20,7 @@ from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SessionRow
 from workbench.store.tables import commands, cursors
-from workbench.strategies import make_strategy
+from workbench.strategies import make_strategy, shelf
 
 
 def start_session(desk: Desk, account: str | None, request: SessionRequest, cash: Any = 10_000) -> SessionRow:
@@ -94,8 +94,11 @@ def checked(desk: Desk, request: SessionRequest) -> SessionRequest:
     ------
     NotFound, Invalid
         Naming the field.
+    Refused
+        If the strategy lives in a notebook's cell, where no worker can find it.
     """
     make_strategy(request.configuration.strategy, request.configuration.parameters)
+    shelf.require_importable(request.configuration.strategy)
     if request.mode == "replay":
         with desk.store.read() as connection:
             dataset = find_dataset(connection, request.dataset)

@@ -26,7 +26,7 @@ from workbench.store import tables as t
 from workbench.store.datasets import dataset_bars
 from workbench.store.log import LogRow, check_chain, stream_events
 from workbench.store.rows import SessionRow
-from workbench.strategies import make_strategy
+from workbench.strategies import make_strategy, shelf
 
 
 def verify_session(desk: Desk, session: str) -> Verdict:
@@ -175,6 +175,9 @@ def _cause(desk: Desk, row: SessionRow, started: SessionStarted, marks: Sequence
     """Return the class of cause, from what can be told: other code, other data, or neither."""
     if started.fingerprint.get("code") != code_version():
         return f"code (the session ran on {started.fingerprint.get('code')}, this is {code_version()})"
+    own = started.fingerprint.get("strategy_source", "")
+    if own and own != shelf.source_digest(started.plan.configuration.strategy):
+        return f"code (the file of {started.plan.configuration.strategy} is not what it was when the session began)"
     if row.mode == "replay":
         with desk.store.read() as connection:
             if content_hash(dataset_bars(connection, row.dataset)) != row.dataset:

@@ -16,7 +16,8 @@ import numpy as np
 from workbench.domain.bars import parse_timeframe
 from workbench.engine.measures import Ints
 from workbench.engine.series import BarSeries
-from workbench.engine.strategy import Candles, candles
+from workbench.engine.slower import slower_bars
+from workbench.engine.strategy import COLUMNS, Candles, SignalStrategy, Slower, candles
 from workbench.errors import Broken
 
 Rows = list[tuple[int, int]]
@@ -44,7 +45,8 @@ def blocks(series: BarSeries, memory: int) -> Ints:
 
 def rows_of(bars: Candles, low: int, high: int) -> Candles:
     """Return a stretch of candles."""
-    return Candles(*(getattr(bars, name)[low:high] for name in Candles.__struct_fields__))
+    ts, opened, highs, lows, close, volume = (getattr(bars, name)[low:high] for name in COLUMNS)
+    return Candles(ts, opened, highs, lows, close, volume, bars.step)
 
 
 class Remembered:
@@ -64,6 +66,17 @@ class Remembered:
             if found is not None:
                 self._kept.move_to_end(key)
             return found
+
+    def recall(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what is kept under a key, made now where nothing is."""
+        found = self.get(key)
+        if found is None:
+            with self.lock:
+                found = self.get(key)
+                if found is None:
+                    found = make()
+                    self.keep(key, found)
+        return found
 
     def keep(self, key: tuple[Any, ...], value: Any) -> None:
         """Keep a value, and forget what was not asked for the longest where it gets too much."""
@@ -105,21 +118,22 @@ class Stitched(Candles, frozen=True):
     def indicator(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return an indicator of the columns, each block's on its own window, computed once."""
         named = tuple(self._name_of(argument) for argument in arguments)
-        key = (function, *named)
-        found = self.remembered.get(key)
-        if found is not None:
-            return found
-        with self.remembered.lock:
-            found = self.remembered.get(key)
-            if found is None:
-                found = self._computed(function, named)
-                self.remembered.keep(key, found)
-        return found
+        return self.remembered.recall((function, *named), lambda: self._computed(function, named))
+
+    def every(self, timeframe: str | int) -> Slower:
+        """Refuse: a slower timeframe is read block by block.
+
+        Raises
+        ------
+        Broken
+            Always.
+        """
+        raise Broken(f"A strategy that reads a slower timeframe ({timeframe}) is read block by block: leave its `lag` out.")
 
     def _name_of(self, argument: Any) -> Any:
         if not isinstance(argument, np.ndarray):
             return argument
-        for name in Candles.__struct_fields__:
+        for name in COLUMNS:
             if argument is getattr(self, name):
                 return _Column(name)
         raise Broken(
@@ -156,7 +170,97 @@ class _Column(str):
 
 
 def _size(value: Any) -> int:
-    return sum(array.nbytes for array in value) if isinstance(value, tuple) else int(value.nbytes)
+    if isinstance(value, Candles):
+        return sum(getattr(value, name).nbytes for name in COLUMNS)
+    return sum(array.nbytes for array in value) if isinstance(value, tuple) else int(getattr(value, "nbytes", 0))
+
+
+class Recalling(Candles, frozen=True):
+    """Candles of one window that remember what was asked of them.
+
+    Parameters
+    ----------
+    remembered
+        Indicators that were asked for before.
+    key
+        Which candles they are.
+    """
+
+    remembered: Remembered
+    key: tuple[Any, ...]
+
+    def indicator(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return an indicator; one of the columns is computed once."""
+        return _recalled(self, self.remembered, self.key, function, arguments)
+
+    def every(self, timeframe: str | int) -> Slower:
+        """Return the same market in a slower timeframe, which remembers too."""
+        key = (*self.key, "every", timeframe)
+
+        def made() -> Slower:
+            found = slower_bars(self, timeframe)
+            ts, opened, high, low, close, volume = (getattr(found, name) for name in COLUMNS)
+            return RecallingSlower(ts, opened, high, low, close, volume, found.step, found.last, self.remembered, key)
+
+        slower: Slower = self.remembered.recall(key, made)
+        return slower
+
+
+class RecallingSlower(Slower, frozen=True):
+    """Slower candles that remember what was asked of them."""
+
+    remembered: Remembered
+    key: tuple[Any, ...]
+
+    def indicator(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Return an indicator; one of the columns is computed once."""
+        return _recalled(self, self.remembered, self.key, function, arguments)
+
+
+def _recalled(
+    bars: Candles, remembered: Remembered, key: tuple[Any, ...], function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Any:
+    named = []
+    for argument in arguments:
+        if isinstance(argument, np.ndarray):
+            name = next((name for name in COLUMNS if argument is getattr(bars, name)), None)
+            if name is None:
+                # An array of the strategy's own has no name to be remembered by.
+                return function(*arguments)
+            named.append(_Column(name))
+        else:
+            named.append(argument)
+    return remembered.recall((*key, function, *named), lambda: function(*arguments))
+
+
+class Blocks:
+    """A series cut into its windows, which remember their indicators: for strategies that are read block by block.
+
+    Parameters
+    ----------
+    series, memory
+        Of which the windows are, and their block length in bars.
+
+    Attributes
+    ----------
+    parts
+        Where each window begins, where its block begins and where it ends.
+    windows
+        The candles of each.
+    """
+
+    def __init__(self, series: BarSeries, memory: int) -> None:
+        self.parts, remembered, whole = blocks(series, memory), Remembered(), candles(series)
+        self.windows: list[Candles] = []
+        for place, (first, _, high) in enumerate(self.parts.tolist()):
+            ts, opened, highs, lows, close, volume = (getattr(whole, name)[first:high] for name in COLUMNS)
+            self.windows.append(Recalling(ts, opened, highs, lows, close, volume, whole.step, remembered, (place,)))
+
+
+def lay_out(series: BarSeries, strategy: SignalStrategy) -> Stitched | Blocks:
+    """Return a series laid out for many strategies of one kind."""
+    stitched = None if strategy.lag is None else stitch(series, strategy.memory, strategy.lag)
+    return Blocks(series, strategy.memory) if stitched is None else stitched
 
 
 def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
@@ -168,7 +272,7 @@ def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
         return None
     whole = candles(series)
     at_hand = np.arange(1, len(series) + 1) - np.repeat(first, highs - lows)
-    columns = [getattr(whole, name) for name in Candles.__struct_fields__]
+    columns = [getattr(whole, name) for name in COLUMNS]
     if not before.any():
         return _made(columns, whole, parts, lag, None, at_hand)
     # Each block begins further back by what all before it have added.
@@ -181,4 +285,4 @@ def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
 
 def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Rows | None, at_hand: Ints) -> Stitched:
     ts, opened, high, low, close, volume = columns
-    return Stitched(ts, opened, high, low, close, volume, whole, parts, lag, rows, at_hand, Remembered())
+    return Stitched(ts, opened, high, low, close, volume, whole.step, whole, parts, lag, rows, at_hand, Remembered())

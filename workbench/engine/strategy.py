@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import msgspec
 import numpy as np
@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from workbench.domain.params import Param, check_fields
 from workbench.engine.series import BarSeries, Floats
+from workbench.errors import Invalid
 
 __all__ = [
-    "Candles", "Param", "Reading", "SignalStrategy", "Signals", "crossed_above", "crossed_below", "crossings", "share_of_hundred",
+    "COLUMNS", "Candles", "Param", "Reading", "SignalStrategy", "Signals", "Slower",
+    "crossed_above", "crossed_below", "crossings", "share_of_hundred",
 ]  # fmt: skip
 
 Flags = NDArray[np.bool_]
@@ -20,8 +22,15 @@ _WORTH_COMPILING = 10_000
 Column = Floats | Callable[[], Floats]
 
 
+COLUMNS: Final = ("ts", "open", "high", "low", "close", "volume")
+"""The arrays of candles."""
+
+
 class Candles(msgspec.Struct, frozen=True):
-    """Closed bars as a strategy sees them: float64 arrays of one length, oldest first, and open times in milliseconds."""
+    """Closed bars as a strategy sees them: float64 arrays of one length, oldest first, and open times in milliseconds.
+
+    `step` is the length of a bar in milliseconds.
+    """
 
     ts: NDArray[np.int64]
     open: Floats
@@ -29,6 +38,7 @@ class Candles(msgspec.Struct, frozen=True):
     low: Floats
     close: Floats
     volume: Floats
+    step: int
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -47,11 +57,71 @@ class Candles(msgspec.Struct, frozen=True):
         Examples
         --------
         >>> import talib
-        >>> few = Candles(*(np.arange(1.0, 5.0) for _ in range(6)))
+        >>> few = Candles(*(np.arange(1.0, 5.0) for _ in range(6)), step=1)
         >>> few.indicator(talib.SMA, few.close, 2).tolist()
         [nan, 1.5, 2.5, 3.5]
         """
         return function(*arguments)
+
+    def every(self, timeframe: str | int) -> "Slower":
+        """Return the same market in a slower timeframe, closed bars only.
+
+        A slower bar is known from the moment that it has closed, so nothing that is made of it can look ahead. One whose
+        beginning lies before these candles is left out. Where the beginning of a window cuts through slower bars, as with a
+        day in windows of 2,048 hours, the first whole one is where it begins.
+
+        Parameters
+        ----------
+        timeframe
+            Such as `"4h"`, or how many of these bars make one, such as 4; slower bars begin at multiples of it since the epoch.
+
+        Raises
+        ------
+        Invalid
+            If it is no multiple of the bars' own timeframe.
+
+        Examples
+        --------
+        >>> hours = np.arange(6) * 3_600_000
+        >>> few = Candles(hours, *(np.arange(1.0, 7.0) for _ in range(5)), step=3_600_000)
+        >>> few.every("2h").close.tolist()
+        [2.0, 4.0, 6.0]
+        >>> few.every("2h").known(few.every("2h").close).tolist()
+        [nan, 2.0, 2.0, 4.0, 4.0, 6.0]
+        """
+        from workbench.engine.slower import slower_bars
+
+        return slower_bars(self, timeframe)
+
+
+class Slower(Candles, frozen=True):
+    """Closed bars of a slower timeframe, and what is known of them at each of the faster bars.
+
+    Parameters
+    ----------
+    last
+        For each of the faster bars, the place of the slower one that had closed last when it closed; -1 where none had.
+    """
+
+    last: NDArray[np.int64]
+
+    def known(self, values: Any) -> Any:
+        """Return, for each of the faster bars, the value at the slower bar that had closed last; nan, or no, where none had.
+
+        Parameters
+        ----------
+        values
+            One a slower bar, or several such arrays.
+        """
+        if isinstance(values, tuple):
+            return tuple(self.known(each) for each in values)
+        values = np.asarray(values)
+        if len(values) != len(self):
+            raise Invalid("known", f"one value for each of {len(self):,} slower bars", f"{len(values):,} values")
+        none: Any = False if values.dtype == np.bool_ else np.nan
+        if not len(values):
+            return np.full(len(self.last), none)
+        return np.where(self.last >= 0, values[np.maximum(self.last, 0)], none)
 
 
 class Signals(msgspec.Struct, frozen=True):
@@ -166,7 +236,7 @@ class SignalStrategy(msgspec.Struct, frozen=True):
 def candles(series: BarSeries) -> Candles:
     """Return a series as a strategy sees it."""
     o, h, l, c = (series.floats(name) for name in ("open", "high", "low", "close"))
-    return Candles(series.ts, o, h, l, c, series.volume)
+    return Candles(series.ts, o, h, l, c, series.volume, series.step)
 
 
 def share_of_hundred(values: Floats) -> Floats:

@@ -15,7 +15,7 @@ import numpy as np
 from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
-from workbench.engine.stitched import Remembered, Rows, Stitched, blocks, rows_of, stitch, window_start
+from workbench.engine.stitched import Blocks, Remembered, Rows, Stitched, blocks, lay_out, rows_of, window_start
 from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
 from workbench.errors import Invalid
 
@@ -151,7 +151,7 @@ class Readings(Sequence[Reading]):
 
 
 def read_series(
-    strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _NO_MEASURES, stitched: Stitched | None = None
+    strategy: SignalStrategy, series: BarSeries, wanted: Wanted = _NO_MEASURES, laid: Stitched | Blocks | None = None
 ) -> Readings:
     """Return the strategy's readings of a whole series: at once where it declares its `lag`, else one block at a time.
 
@@ -159,24 +159,23 @@ def read_series(
     ----------
     wanted
         The measures that the configuration asks for, as `measures_of` returns them.
-    stitched
-        The series laid out for strategies of this memory and lag, where it was laid out before.
+    laid
+        The series laid out for strategies of this kind, where it was laid out before.
     """
-    if stitched is None and strategy.lag is not None:
-        stitched = stitch(series, strategy.memory, strategy.lag)
-    if stitched is not None:
-        said = checked_signals(strategy, stitched)
-        return Readings(
-            strategy, [said], stitched.at_hand, measures_in(strategy, series, wanted), stitched.rows, stitched.remembered
-        )
-    every = candles(series)
+    if laid is None:
+        laid = lay_out(series, strategy)
+    if isinstance(laid, Stitched):
+        said = checked_signals(strategy, laid)
+        return Readings(strategy, [said], laid.at_hand, measures_in(strategy, series, wanted), laid.rows, laid.remembered)
     parts: list[Signals] = []
     at_hand: list[Ints] = []
-    for first, low, high in blocks(series, strategy.memory).tolist():
-        parts.append(_rows(checked_signals(strategy, rows_of(every, first, high)), low - first))
+    for (first, low, high), window in zip(laid.parts.tolist(), laid.windows, strict=True):
+        parts.append(_rows(checked_signals(strategy, window), low - first))
         at_hand.append(np.arange(low - first + 1, high - first + 1))
     together = np.concatenate(at_hand) if at_hand else np.zeros(0, np.int64)
-    return Readings(strategy, parts or [checked_signals(strategy, every)], together, measures_in(strategy, series, wanted))
+    return Readings(
+        strategy, parts or [checked_signals(strategy, candles(series))], together, measures_in(strategy, series, wanted)
+    )
 
 
 def measures_in(strategy: SignalStrategy, series: BarSeries, wanted: Wanted) -> Measures:

@@ -20,7 +20,7 @@ from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.backtest import as_series
-from workbench.shelf import snake_case
+from workbench.research.identity import code_digest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 
 Value = int | float | str | Decimal
@@ -68,7 +68,7 @@ class Study(msgspec.Struct, frozen=True):
         """The digest of all that decides what a trial gives but its own values: trials under one id are the same anywhere."""
         own = {name: value for name, value in parameters_of(self.strategy).items() if name not in self.axes}
         parts = [
-            self.family, _source_of(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
+            self.family, code_digest(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
             msgspec.json.encode(self.terms, enc_hook=str).decode(), format(self.cash, "f"), str(self.seed), str(self.held_out),
             *(data_digest(series) for series in self.many),
         ]  # fmt: skip
@@ -255,12 +255,3 @@ def data_digest(series: BarSeries) -> str:
     for column in (series.ts, series.open, series.high, series.low, series.close, series.volume, series.liquidity):
         made.update(b"-" if column is None else np.ascontiguousarray(column).view(np.uint8).data)
     return made.hexdigest()
-
-
-def _source_of(kind: type[SignalStrategy]) -> str:
-    """Return the text of a strategy's class, so that trials of an older text are not taken for its own."""
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):
-        # A class typed into a plain interpreter has no text to read; its name has to do.
-        return snake_case(kind.__name__)

@@ -19,7 +19,7 @@ from workbench.engine.kernel import is_ready, run_kernel
 from workbench.engine.lowering import day_ends, market_of, obstacles, rules_of, signals_of, traits_of
 from workbench.engine.measures import measures_of
 from workbench.engine.state import open_state
-from workbench.engine.stitched import Stitched, stitch
+from workbench.engine.stitched import Blocks, Stitched, lay_out
 from workbench.engine.strategy import SignalStrategy
 from workbench.engine.windows import read_series
 from workbench.research.overfitting import BLOCKS, block_sums, pooled
@@ -90,7 +90,7 @@ class Bench(msgspec.Struct):
     """What the trials of a study share, made once: bars laid out for the strategy, markets, rules."""
 
     study: Study
-    stitched: list[Stitched | None]
+    laid: list[Stitched | Blocks]
     plans: dict[tuple[Any, ...], tuple[Plan, Rules, list[str]]] = {}
     markets: dict[Any, Market] = {}
     traits: Traits | None = None
@@ -99,9 +99,7 @@ class Bench(msgspec.Struct):
 
 def bench_of(study: Study) -> Bench:
     """Return what the trials of a study share."""
-    strategy = study.strategy
-    laid = [None if strategy.lag is None else stitch(series, strategy.memory, strategy.lag) for series in study.many]
-    return Bench(study, laid)
+    return Bench(study, [lay_out(series, study.strategy) for series in study.many])
 
 
 def workers_for(trials: int) -> int:
@@ -139,7 +137,7 @@ def tally_of(bench: Bench, values: Values) -> Tally:
     strategy = study.strategy_with(values)
     plan, rules, hindered = _plan(bench, values)
     wanted = measures_of(plan.configuration, plan.timeframe)
-    readings = [read_series(strategy, series, wanted, laid) for series, laid in zip(study.many, bench.stitched, strict=True)]
+    readings = [read_series(strategy, series, wanted, laid) for series, laid in zip(study.many, bench.laid, strict=True)]
     if not hindered:
         market = _market(bench, plan)
         if bench.traits is None or bench.days is None:

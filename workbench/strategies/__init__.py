@@ -2,16 +2,29 @@
 
 `strategies.SmaCross` and `strategies.shelf.get("sma_cross")` are the same class. Adding a strategy is adding one file;
 the page's form, the notebook's sliders, the command line and the contract tests find it by themselves.
+
+A user's own are files of the same kind in the folder `strategies` of the data folder, or in `WORKBENCH_STRATEGIES`; and, for the
+notebook itself, classes in its cells.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
 
 from workbench.domain.params import make
 from workbench.engine.strategy import SignalStrategy
+from workbench.settings import read_settings
 from workbench.shelf import Shelf, camel_case, snake_case
 
-shelf: Shelf[SignalStrategy] = Shelf("workbench.strategies", SignalStrategy, "strategy")
+own_folders: Final[list[Path]] = []
+"""Folders of the data that are open beside the usual ones; a desk adds its own while it is open."""
+
+
+def _folders() -> Iterator[Path]:
+    yield from dict.fromkeys([*reversed(own_folders), read_settings().strategies_path])
+
+
+shelf: Shelf[SignalStrategy] = Shelf("workbench.strategies", SignalStrategy, "strategy", _folders)
 
 
 def make_strategy(name: str, parameters: Mapping[str, Any] | None = None) -> SignalStrategy:

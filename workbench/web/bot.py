@@ -15,7 +15,6 @@ from workbench.domain.sessions import SessionRequest, Status
 from workbench.domain.terms import Terms
 from workbench.engine.exits import exits_of
 from workbench.engine.intel import Profile, profile_of
-from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.store import reads
 from workbench.store.rows import SessionRow
@@ -101,8 +100,9 @@ class BotView(msgspec.Struct, frozen=True):
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
     """Return the bot as it is."""
+    if asking.query.strategy:
+        shelf.get(asking.query.strategy, "strategy")
     wanted = asking.query.strategy or reads.active_configuration(connection, asking.account).configuration.strategy
-    shelf.get(wanted, "strategy")
     view = bot_view(connection, asking, {"strategy": wanted})
     if view.session is None:
         return view
@@ -136,12 +136,13 @@ def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -
     NotFound
         If there is no such strategy.
     """
-    offers = tuple(Offer(name, shelf.get(name).title, shelf.get(name).summary) for name in shelf.names())
+    offers = tuple(Offer(name, offered.title or name, offered.summary) for name, offered in shelf.offered().items())
     configuration = terms.configuration
     name = values.get("strategy") or configuration.strategy
     wrong = _field_of(problem, name)
-    if name not in shelf.names():
-        name = configuration.strategy
+    if name not in {offer.name for offer in offers}:
+        # What is configured may be a file of the user's own that is gone.
+        name = configuration.strategy if configuration.strategy in {offer.name for offer in offers} else offers[0].name
     kept = configuration.parameters if name == configuration.strategy else {}
     strategy = shelf.get(name, "strategy")
     known = {field.name: field for field in param_fields(StrategyConfiguration)}
@@ -221,11 +222,12 @@ def read_form(values: Mapping[str, str], terms: Terms) -> SessionRequest:
 def settings_of(session: SessionRow) -> tuple[Setting, ...]:
     """Return what a session goes by, a line each."""
     c = session.configuration
-    strategy: type[SignalStrategy] = shelf.get(c.strategy)
-    lines = [Setting("Strategy", strategy.title)]
+    strategy = shelf.offered().get(c.strategy)
+    # A file of the user's own may be gone while its session is still shown.
+    lines = [Setting("Strategy", c.strategy if strategy is None else strategy.title or c.strategy)]
     lines += [
         Setting(field.label, _with_unit(c.parameters.get(field.name, field.default), field.param.unit))
-        for field in param_fields(strategy)
+        for field in (param_fields(strategy) if strategy is not None else ())
     ]
     profile = profile_of(c.intel_level)
     stop, target, _ = exits_of(c)

@@ -248,8 +248,8 @@ def thought_lines(rows: list[ThoughtRow]) -> tuple[ThoughtLine, ...]:
 def _gate(row: ThoughtRow, place: int) -> GateLine:
     gate = row.gates[place]
     unit = _UNITS.get(gate.name, "")
-    if gate.name in ("signal", "exit_signal") and row.strategy in shelf.names():
-        unit = shelf.get(row.strategy).edge_unit
+    if gate.name in ("signal", "exit_signal") and (strategy := shelf.offered().get(row.strategy)) is not None:
+        unit = strategy.edge_unit
     return GateLine(
         _LABELS.get(gate.name, gate.name.replace("_", " ").capitalize()), unit, gate.value, gate.threshold, gate.margin,
         gate.passed, gate.name in _YES_NO,
