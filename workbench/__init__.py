@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from workbench.actions.move_cash import deposit, withdraw
     from workbench.actions.open_account import open_account
     from workbench.actions.reset_account import reset_account
+    from workbench.actions.run_cross_validation import run_cross_validation as cross_validate
+    from workbench.actions.run_monte_carlo import run_monte_carlo as monte_carlo
     from workbench.actions.run_session import run_session
     from workbench.actions.run_sweep import run_sweep as sweep
+    from workbench.actions.run_walk_forward import run_walk_forward as walk_forward
     from workbench.actions.save_configuration import save_configuration
     from workbench.actions.save_paper_trading_config import save_paper_trading_config
     from workbench.actions.send_command import send_command
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from workbench.research.bands import bands
     from workbench.research.causality import check
     from workbench.research.from_signals import from_signals
+    from workbench.research.significance import significance
     from workbench.sources.candle_file import read_bars
     from workbench.sources.simulated import simulate_bars
 
@@ -53,7 +57,9 @@ _HOMES = {
     "activate_configuration": "workbench.actions.activate_configuration",
     "changes_between": "workbench.domain.presets",
     "delete_configuration": "workbench.actions.delete_configuration",
+    "cross_validate": "workbench.actions.run_cross_validation:run_cross_validation",
     "deposit": "workbench.actions.move_cash",
+    "monte_carlo": "workbench.actions.run_monte_carlo:run_monte_carlo",
     "open_account": "workbench.actions.open_account",
     "reset_account": "workbench.actions.reset_account",
     "save_configuration": "workbench.actions.save_configuration",
@@ -70,6 +76,7 @@ _HOMES = {
     "read_bars": "workbench.sources.candle_file",
     "run_session": "workbench.actions.run_session",
     "simulate_bars": "workbench.sources.simulated",
+    "significance": "workbench.research.significance",
     "start_program": "workbench.actions.start_program",
     "start_session": "workbench.actions.start_session",
     "stop_session": "workbench.actions.stop_session",
@@ -77,14 +84,16 @@ _HOMES = {
     "tune": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
     "volume_curve": "workbench.engine.programs.vwap",
+    "walk_forward": "workbench.actions.run_walk_forward:run_walk_forward",
 }
 _MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands", "changes_between",
-    "check", "commands", "delete_configuration", "deposit", "from_signals",
-    "import_dataset", "open_account", "open_desk", "programs", "read_bars",
-    "reset_account", "run_session", "save_configuration", "save_paper_trading_config", "send_command", "simulate_bars",
-    "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "verify_session", "volume_curve", "withdraw",
+    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands",
+    "changes_between", "check", "commands", "cross_validate", "delete_configuration", "deposit", "from_signals",
+    "import_dataset", "monte_carlo", "open_account", "open_desk", "programs", "read_bars", "reset_account", "run_session",
+    "save_configuration", "save_paper_trading_config", "send_command", "significance", "simulate_bars", "start_program",
+    "start_session", "stop_session", "strategies", "sweep", "tune", "verify_session", "volume_curve", "walk_forward",
+    "withdraw",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
 from workbench.research.sweep import Luck, Sweep
-from workbench.research.trials import Figures, Trial, run_trials
+from workbench.research.trials import Figures, Laid, Trial, run_trials
 from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
@@ -86,28 +86,66 @@ def sweep_study(
     desk: Desk, study: Study, wanted: Sequence[Values], progress: Progress | bool = False, workers: int | None = None
 ) -> Sweep:
     """Run the trials of a study that are not stored yet, store them chunk by chunk, and return all of them."""
-    id_, family, market = study.id, study.family, study.market
-    names = [values_text(values) for values in wanted]
-    with desk.store.write() as connection:
-        store.begin_sweep(connection, id_, family, market, _options_text(study), desk.at)
-        known = store.stored_trials(connection, id_)
-    done = {name: _DECODER.decode(known[name]) for name in names if name in known}
-    missing = [(name, values) for name, values in zip(names, wanted, strict=True) if name not in done]
-    stored = len(done)
-    with _shown(progress, len(wanted), stored) as tell:
-        for chunk in run_trials(study, [values for _, values in missing], workers) if missing else ():
-            rows = [_row(trial) for trial in chunk]
-            with desk.store.write() as connection:
-                store.save_trials(connection, id_, family, market, rows, desk.at)
-            done.update({row.values: trial.figures for row, trial in zip(rows, chunk, strict=True)})
-            tell(len(done), len(wanted))
-    with desk.store.read() as connection:
-        every = [_DECODER.decode(figures) for figures in store.ledger(connection, family, market)]
-    swept = Sweep(study, [Trial(dict(values), done[name]) for name, values in zip(names, wanted, strict=True)], Luck(every), stored)
-    with desk.store.write() as connection:
-        best = values_text({name: swept.best()[name] for name in study.axes})
-        store.finish_sweep(connection, id_, best, None, desk.at)
+    with shown(progress, len(wanted)) as tell:
+        trials, stored = kept_trials(desk, study, wanted, tell, workers)
+    swept = Sweep(study, trials, luck_of(desk, study), stored)
+    finish(desk, study, {name: swept.best()[name] for name in study.axes})
     return swept
+
+
+def kept_trials(
+    desk: Desk,
+    study: Study,
+    wanted: Sequence[Values],
+    tell: Progress,
+    workers: int | None = None,
+    laid: Laid | None = None,
+) -> tuple[list[Trial], int]:
+    """Return trials, run and stored now where they were not before, and how many of them were.
+
+    Parameters
+    ----------
+    tell
+        Called with the trials done and their number.
+    laid
+        The study's bars as they were laid out before.
+    """
+    names = [values_text(values) for values in wanted]
+    known = begin(desk, study)
+    done = {name: _DECODER.decode(known[name]) for name in names if name in known}
+    missing = [values for name, values in zip(names, wanted, strict=True) if name not in done]
+    stored = len(done)
+    tell(stored, len(wanted))
+    for chunk in run_trials(study, missing, workers, laid) if missing else ():
+        keep(desk, study, chunk)
+        done.update({values_text(trial.values): trial.figures for trial in chunk})
+        tell(len(done), len(wanted))
+    return [Trial(dict(values), done[name]) for name, values in zip(names, wanted, strict=True)], stored
+
+
+def begin(desk: Desk, study: Study) -> dict[str, bytes]:
+    """Write down that a study runs, and return what is stored of it."""
+    with desk.store.write() as connection:
+        store.begin_sweep(connection, study.id, study.family, study.market, _options_text(study), desk.at)
+        return store.stored_trials(connection, study.id)
+
+
+def keep(desk: Desk, study: Study, trials: Sequence[Trial]) -> None:
+    """Store trials; one that is stored already stays as it is."""
+    with desk.store.write() as connection:
+        store.save_trials(connection, study.id, study.family, study.market, [_row(trial) for trial in trials], desk.at)
+
+
+def finish(desk: Desk, study: Study, best: Values) -> None:
+    """Write down that a study is done, and what was best."""
+    with desk.store.write() as connection:
+        store.finish_sweep(connection, study.id, values_text(best), None, desk.at)
+
+
+def luck_of(desk: Desk, study: Study) -> Luck:
+    """Return what all trials ever run of a strategy on a market amount to."""
+    with desk.store.read() as connection:
+        return Luck([_DECODER.decode(figures) for figures in store.ledger(connection, study.family, study.market)])
 
 
 def _row(trial: Trial) -> TrialRow:
@@ -122,7 +160,7 @@ def _options_text(study: Study) -> str:
 
 
 @contextmanager
-def _shown(progress: Progress | bool, total: int, done: int) -> Iterator[Progress]:
+def shown(progress: Progress | bool, total: int) -> Iterator[Progress]:
     """Yield what is told of progress: to a bar in a notebook or a terminal, to a function of the caller's, or to nobody."""
     if callable(progress):
         yield progress
@@ -134,5 +172,5 @@ def _shown(progress: Progress | bool, total: int, done: int) -> Iterator[Progres
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bar(*columns, transient=True) as bar:
-            task = bar.add_task("trials", total=total, completed=done)
+            task = bar.add_task("trials", total=total)
             yield lambda done, total: bar.update(task, completed=done, total=total)

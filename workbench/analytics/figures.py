@@ -113,3 +113,40 @@ def sweep_figure(frame: pl.DataFrame, axes: Sequence[str], by: str, title: str) 
     figure.add_trace(go.Heatmap(x=columns, y=table[down].to_list(), z=rows, colorscale="Viridis", colorbar={"title": by}))
     figure.update_layout(xaxis_title=across, yaxis_title=down)
     return figure
+
+
+def fan_figure(times: Any, lines: Any, title: str, own: Any = None) -> go.Figure:
+    """Return several equity lines over one time: at most a hundred of them, thin, and above them one of one's own.
+
+    Parameters
+    ----------
+    times
+        Milliseconds UTC, shape (n,).
+    lines
+        Shape (lines, n).
+    title
+        Above the figure.
+    own
+        Shape (n,).
+    """
+    stamps = pl.Series(times).cast(pl.Datetime("ms", "UTC")).to_list()
+    figure = go.Figure(layout={"title": {"text": title}, "template": TEMPLATE, "height": 380})
+    for place, line in enumerate(lines[:100]):
+        figure.add_trace(
+            go.Scatter(x=stamps, y=line.tolist(), mode="lines", name=f"{place}", showlegend=False, hoverinfo="skip", opacity=0.5,
+                       line={"width": 1, "color": FAINT if own is not None else ACCENT})
+        )  # fmt: skip
+    if own is not None:
+        figure.add_trace(go.Scatter(x=stamps, y=own.tolist(), mode="lines", name="Equity", line={"width": 1.8, "color": ACCENT}))
+    figure.update_yaxes(tickformat=",.0f")
+    return figure
+
+
+def spread_figure(values: Any, own: float | None, title: str, label: str) -> go.Figure:
+    """Return a histogram of what came of many runs, with a line where one's own lies."""
+    figure = go.Figure(layout={"title": {"text": title}, "template": TEMPLATE, "height": 340, "bargap": 0.04})
+    figure.add_trace(go.Histogram(x=list(values), nbinsx=50, marker={"color": FAINT}, name="runs"))
+    if own is not None:
+        figure.add_vline(x=own, line={"color": ACCENT, "width": 2}, annotation={"text": "this run", "font": {"color": ACCENT}})
+    figure.update_layout(xaxis_title=label, yaxis_title="runs", showlegend=False, hovermode="closest")
+    return figure

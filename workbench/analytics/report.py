@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from workbench.analytics.metrics import Metric, Value, all_metrics
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def show(metric: Metric, name: str, value: Value) -> str:
@@ -36,3 +40,9 @@ def stats_html(headline: str, stats: dict[str, Value], findings: Sequence[str] =
         f"{f'<ul>{told}</ul>' if told else ''}"
         f'<div style="display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:0 32px">{cells}</div></div>'
     )
+
+
+def told_html(headline: str, findings: Sequence[str], frame: "pl.DataFrame") -> str:
+    """Return a headline, what to know before it is believed, and a table as HTML."""
+    told = "".join(f'<li style="color:#8d5e00">{escape(sentence)}</li>' for sentence in findings)
+    return f"<p><b>{escape(headline)}</b></p>{f'<ul>{told}</ul>' if told else ''}{frame._repr_html_()}"

@@ -17,9 +17,9 @@ from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.stitched import Blocks, Remembered, Rows, Stitched, blocks, lay_out, rows_of, window_start
 from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
-from workbench.errors import Invalid
+from workbench.errors import Broken, Invalid
 
-__all__ = ["Readings", "Wanted", "checked_signals", "measures_in", "read_last", "read_series", "window_start"]
+__all__ = ["Readings", "Relay", "Wanted", "checked_signals", "measures_in", "read_last", "read_series", "window_start"]
 
 Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
@@ -42,6 +42,8 @@ class Readings(Sequence[Reading]):
         From where to where the bars lie in the parts; None where all rows are bars.
     remembered
         What readings of the same series have in common.
+    span
+        From which place of the series to which they go; all of it where None.
     """
 
     def __init__(
@@ -52,11 +54,19 @@ class Readings(Sequence[Reading]):
         measures: Measures | None = None,
         rows: Rows | None = None,
         remembered: Remembered | None = None,
+        span: tuple[int, int] | None = None,
     ) -> None:
         self.strategy = strategy
         self.at_hand = bars_at_hand
         self.measured: Measures = measures or {}
-        self._parts, self._rows, self._remembered = parts, rows, remembered
+        self._parts, self._rows, self._remembered, self._span = parts, rows, remembered, span
+
+    def between(self, low: int, high: int) -> "Readings":
+        """Return the readings of the bars from one place to another; what came before them stays their history."""
+        if self._span is not None:
+            raise Broken("Readings are cut once: expected those of a whole series, found a part.")
+        measured = {name: column[low:high] for name, column in self.measured.items()}
+        return Readings(self.strategy, self._parts, self.at_hand[low:high], measured, self._rows, None, (low, high))
 
     def column(self, name: str) -> Any:
         """Return one of the arrays of its signals: `"enter"`, `"exit"`, `"confidence"` or `"edge"`."""
@@ -82,7 +92,8 @@ class Readings(Sequence[Reading]):
 
     def _whole(self, columns: Sequence[Any]) -> Any:
         joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        return joined if self._rows is None else np.concatenate([joined[low:high] for low, high in self._rows])
+        whole = joined if self._rows is None else np.concatenate([joined[low:high] for low, high in self._rows])
+        return whole if self._span is None else whole[self._span[0] : self._span[1]]
 
     @cached_property
     def enter(self) -> list[bool]:
@@ -148,6 +159,53 @@ class Readings(Sequence[Reading]):
             self.strategy,
             {name: column[i] for name, column in self.measures.items()} if self.measures else _NOTHING,
         )
+
+
+class Relay(Readings):
+    """Readings that one strategy after another made, each of its own stretch of a series.
+
+    Parameters
+    ----------
+    legs
+        In order of time; the strategies are of one kind.
+    """
+
+    def __init__(self, legs: Sequence[Readings]) -> None:
+        names = legs[0].measured
+        measured = {name: np.concatenate([leg.measured[name] for leg in legs]) for name in names}
+        super().__init__(legs[-1].strategy, [], np.concatenate([leg.at_hand for leg in legs]), measured)
+        self._legs = tuple(legs)
+        self._ends = np.cumsum([len(leg) for leg in legs])
+
+    def column(self, name: str) -> Any:
+        """Return one of the arrays of their signals."""
+        return np.concatenate([leg.column(name) for leg in self._legs])
+
+    def covered(self) -> Flags:
+        """Return where the lookback of the strategy at work is covered."""
+        return np.concatenate([leg.covered() for leg in self._legs])
+
+    def factor(self, name: str) -> Floats:
+        """Return one of their factors."""
+        return np.concatenate([leg.factor(name) for leg in self._legs])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What their factors are called."""
+        return self._legs[0].names
+
+    @overload
+    def __getitem__(self, i: int) -> Reading: ...
+
+    @overload
+    def __getitem__(self, i: slice) -> list[Reading]: ...
+
+    def __getitem__(self, i: int | slice) -> Reading | list[Reading]:
+        if isinstance(i, slice):
+            return [self[j] for j in range(*i.indices(len(self)))]
+        place = i if i >= 0 else len(self) + i
+        leg = int(np.searchsorted(self._ends, place, side="right"))
+        return self._legs[leg][place - (int(self._ends[leg - 1]) if leg else 0)]
 
 
 def read_series(

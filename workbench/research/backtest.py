@@ -1,17 +1,20 @@
 """`backtest()`: a strategy over recorded bars, through the very same `step()` that trades live."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
+from workbench.domain.bars import as_ts, show_time
 from workbench.domain.book import open_book
-from workbench.domain.commands import StartProgram
+from workbench.domain.commands import Command, StartProgram
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.events import CommandRefused, OrderFilled
@@ -57,6 +60,8 @@ class Backtest:
         What it went by, and what it began with.
     because
         Why it ran in `step()` and not in the kernel; empty where the kernel ran it, or `step()` was asked for.
+    whole
+        The series with the history before its first bar, where it began later than they.
     """
 
     def __init__(
@@ -68,8 +73,10 @@ class Backtest:
         trace: FoldTrace | KernelTrace,
         refold: Callable[[], FoldTrace],
         because: str = "",
+        whole: Sequence[BarSeries] = (),
     ) -> None:
         self.strategy, self.bars, self.plan, self.cash, self.because = strategy, tuple(bars), plan, cash, because
+        self.whole = tuple(whole) or self.bars
         self._trace, self._refold = trace, refold
         self._instruments = {instrument.key: instrument for instrument in plan.instruments}
 
@@ -204,6 +211,8 @@ def backtest(
     seed: int = 1,
     symbol: str = "TOKEN/USD",
     timeframe: str | None = None,
+    since: Any = None,
+    until: Any = None,
     engine: Literal["auto", "kernel", "step"] = "auto",
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
@@ -231,6 +240,9 @@ def backtest(
         For whatever is drawn: congestion, failures, sandwiches, block times.
     symbol, timeframe
         For a plain frame: what it holds; the timeframe is found where None.
+    since, until
+        Open times (a datetime, a text such as `"2024-03-01"`, or milliseconds UTC): it trades from the first on, and before the
+        second; the bars before are history, from which the first signal is computed.
     engine
         `"auto"` takes the kernel where it can run this, and `step()` where not; both trade the same, to the last digit.
     progress
@@ -262,7 +274,61 @@ def backtest(
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
-    return trade(chosen, many, plan, opening, readings, programs=programs, engine=engine, progress=progress)
+    cut, readings = within(many, readings, moment("since", since), moment("until", until))
+    return trade(chosen, cut, plan, opening, readings, programs=programs, engine=engine, progress=progress, whole=many)
+
+
+def within(
+    many: Sequence[BarSeries], readings: Sequence[Readings], since: int | None, until: int | None
+) -> tuple[list[BarSeries], list[Readings]]:
+    """Return the bars from one open time on and before another, with what was read of them from all that came before.
+
+    Raises
+    ------
+    Invalid
+        If an instrument has no bar there.
+    """
+    if since is None and until is None:
+        return list(many), list(readings)
+    bars, said = [], []
+    for series, each in zip(many, readings, strict=True):
+        low = 0 if since is None else int(np.searchsorted(series.ts, since))
+        high = len(series) if until is None else int(np.searchsorted(series.ts, until))
+        if low >= high:
+            span = f"{show_time(int(series.ts[0]))} to {show_time(int(series.ts[-1]))}"
+            raise Invalid("since" if until is None else "until", f"a stretch with bars of {series.instrument.symbol}", span)
+        bars.append(series[low:high])
+        said.append(each.between(low, high))
+    return bars, said
+
+
+def moment(name: str, given: Any) -> int | None:
+    """Return a time as milliseconds UTC; what names no zone is taken for UTC.
+
+    Raises
+    ------
+    Invalid
+        If it is no time.
+
+    Examples
+    --------
+    >>> moment("since", "1970-01-02")
+    86400000
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            raise Invalid(name, "a time such as '2024-03-01' or '2024-03-01T12:00'", given) from None
+    if isinstance(given, datetime):
+        return as_ts(given if given.tzinfo else given.replace(tzinfo=UTC))
+    if isinstance(given, date):
+        return as_ts(datetime(given.year, given.month, given.day, tzinfo=UTC))
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
+        return int(given)
+    raise Invalid(name, "a datetime, a text such as '2024-03-01', or milliseconds UTC", given)
 
 
 def trade(
@@ -273,10 +339,22 @@ def trade(
     readings: Sequence[Readings],
     *,
     programs: Sequence[ProgramStrategy] = (),
+    opened: State | None = None,
+    changes: Mapping[int, Command] | None = None,
+    whole: Sequence[BarSeries] = (),
     engine: Literal["auto", "kernel", "step"] = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Backtest:
     """Trade readings by a plan, in the kernel where it can run that.
+
+    Parameters
+    ----------
+    opened
+        The state to begin with, where that is more than the opening cash.
+    changes
+        Commands, each before the slice of an open time.
+    whole
+        The series with the history before their first bar, where there is some.
 
     Raises
     ------
@@ -284,15 +362,18 @@ def trade(
         If the kernel is asked for by name and cannot run it, or a program is refused.
     """
     first = min(int(series.ts[0]) for series in many)
-    opened = msgspec.structs.replace(open_state(plan, open_book(opening)), ts=first - many[0].step)
+    begun = msgspec.structs.replace(opened or open_state(plan, open_book(opening)), ts=first - many[0].step)
 
     def folded() -> FoldTrace:
-        return FoldTrace(_with_programs(opened, programs), many, readings, progress)
+        return FoldTrace(_with_programs(begun, programs), many, readings, progress, changes)
 
-    trace, because = _choose(engine, plan, opening, many, readings, bool(programs))
+    beyond = ["programs run"] if programs else []
+    beyond += ["it begins with a book of its own"] if opened is not None else []
+    beyond += ["commands come between bars"] if changes else []
+    trace, because = _choose(engine, plan, opening, many, readings, beyond)
     if trace is None and engine == "kernel":
         raise Refused(f"The kernel cannot run this: {because}. Leave `engine` out and `step()` will.")
-    return Backtest(strategy, many, plan, opening, trace or folded(), folded, because)
+    return Backtest(strategy, many, plan, opening, trace or folded(), folded, because, whole)
 
 
 def _chosen(
@@ -335,12 +416,12 @@ def _with_programs(state: State, programs: Sequence[ProgramStrategy]) -> State:
 
 
 def _choose(
-    engine: str, plan: Plan, opening: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings], has_programs: bool
+    engine: str, plan: Plan, opening: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings], beyond: list[str]
 ) -> tuple[KernelTrace | None, str]:
     """Return the kernel's trace, or None and why `step()` has to run it."""
     if engine == "step":
         return None, ""
-    found = ["programs run"] if has_programs else obstacles(plan, many, opening)
+    found = beyond or obstacles(plan, many, opening)
     if found:
         return None, "; ".join(found)
     if engine == "auto" and not is_ready():

@@ -14,7 +14,7 @@ from workbench.domain.terms import Terms
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.strategy import Candles, Flags, Signals, SignalStrategy
-from workbench.engine.windows import Readings, measures_in
+from workbench.engine.windows import Readings, Wanted, measures_in
 from workbench.errors import Invalid
 from workbench.research.backtest import Backtest, as_series, trade
 
@@ -100,11 +100,14 @@ def from_signals(
     for series, into, out, how_sure in zip(many, entries, exits, sure, strict=True):
         wants_in = _flags("enter", into, series)
         wants_out = np.zeros(len(series), np.bool_) if out is None else _flags("exit", out, series)
-        edge = np.where(wants_in, 1.0, -1.0)
-        said = Signals(wants_in, wants_out, _numbers("confidence", how_sure, series), edge, {})
-        at_hand = np.arange(1, len(series) + 1)
-        readings.append(Readings(chosen, [said], at_hand, measures_in(chosen, series, wanted)))
+        readings.append(given_readings(series, wants_in, wants_out, _numbers("confidence", how_sure, series), wanted))
     return trade(chosen, many, plan, opening_cash(cash), readings, engine=engine, progress=progress)
+
+
+def given_readings(series: BarSeries, enter: Flags, exit: Flags, confidence: Floats, wanted: Wanted) -> Readings:
+    """Return arrays of entries and exits as the readings that the engine takes."""
+    said = Signals(enter, exit, confidence, np.where(enter, 1.0, -1.0), {})
+    return Readings(GivenSignals(), [said], np.arange(1, len(series) + 1), measures_in(GivenSignals(), series, wanted))
 
 
 def _columns(name: str, given: Any, many: Sequence[BarSeries], several: bool) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from workbench.domain.bars import show_time
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.money import opening_cash, to_decimal
@@ -19,7 +20,7 @@ from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
-from workbench.research.backtest import as_series
+from workbench.research.backtest import Backtest, as_series
 from workbench.research.identity import code_digest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 
@@ -43,6 +44,9 @@ class Study(msgspec.Struct, frozen=True):
         As for `backtest`.
     held_out
         The last part of the days, as a share, by which every trial is judged again.
+    span
+        Open times from the first of which on, and before the second of which, it trades; the bars before are history. All of
+        them where None.
     """
 
     strategy: SignalStrategy
@@ -52,6 +56,20 @@ class Study(msgspec.Struct, frozen=True):
     cash: Decimal
     seed: int = 1
     held_out: float = 0.3
+    span: tuple[int, int] | None = None
+
+    @property
+    def traded(self) -> tuple[BarSeries, ...]:
+        """The bars on which it trades."""
+        return self.many if self.span is None else tuple(series.between(*self.span) for series in self.many)
+
+    @property
+    def rows(self) -> tuple[tuple[int, int], ...] | None:
+        """From which place to which they lie in each series; None where they are all of it."""
+        if self.span is None:
+            return None
+        found = [np.searchsorted(series.ts, self.span).tolist() for series in self.many]
+        return tuple((low, high) for low, high in found)
 
     @property
     def family(self) -> str:
@@ -70,7 +88,7 @@ class Study(msgspec.Struct, frozen=True):
         parts = [
             self.family, code_digest(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
             msgspec.json.encode(self.terms, enc_hook=str).decode(), format(self.cash, "f"), str(self.seed), str(self.held_out),
-            *(data_digest(series) for series in self.many),
+            *(data_digest(series) for series in self.many), *([] if self.span is None else [f"{self.span[0]} to {self.span[1]}"]),
         ]  # fmt: skip
         return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
@@ -129,6 +147,41 @@ def study_of(
         name: tuple(dict.fromkeys(_checked(type(base), terms, name, value) for value in values)) for name, values in axes.items()
     }
     return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
+
+
+def study_from(result: Backtest, values: Mapping[str, Sequence[Value]] | None = None) -> Study:
+    """Return the study that a backtest would be a trial of.
+
+    Parameters
+    ----------
+    values
+        What is tried, by parameter; nothing where None.
+    """
+    plan = result.plan
+    plain = with_fields(plan.configuration, {name: getattr(StrategyConfiguration(), name) for name in ("strategy", "parameters")})
+    span = None
+    if [len(series) for series in result.whole] != [len(series) for series in result.bars]:
+        first, last = min(int(series.ts[0]) for series in result.bars), max(int(series.ts[-1]) for series in result.bars)
+        span = (first, last + result.bars[0].step)
+    axes = {name: tuple(each) for name, each in (values or {}).items()}
+    terms = Terms(plain, plan.costs, plan.realism)
+    return Study(result.strategy, axes, terms, result.whole, result.cash, plan.seed, span=span)
+
+
+def on_span(study: Study, span: tuple[int, int]) -> Study:
+    """Return a study that trades on a stretch of its time only.
+
+    Raises
+    ------
+    Invalid
+        If an instrument has no bar there.
+    """
+    found = msgspec.structs.replace(study, span=span)
+    for series, part in zip(study.many, found.traded, strict=True):
+        if not len(part):
+            where = f"{show_time(span[0])} to {show_time(span[1])}"
+            raise Invalid("bars", f"bars of {series.instrument.symbol} in every window", f"none from {where}")
+    return found
 
 
 def _strategy(given: Any) -> SignalStrategy:

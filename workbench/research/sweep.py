@@ -31,11 +31,12 @@ CONVINCING: Final = 0.95
 """A deflated Sharpe ratio below it is taken for luck."""
 FEW_TRADES: Final = 30
 _MOST_CLUSTERED: Final = 2_000
-_SHOWN: Final = (
+SHOWN: Final = (
     "return_pct", "sharpe", "sortino", "calmar", "max_drawdown_pct", "trades", "win_rate", "profit_factor", "exposure_pct",
     "turnover", "fees", "cost_share", "return_in_pct", "return_out_pct", "sharpe_in", "sharpe_out", "ambiguous_bars",
     "final_equity",
 )  # fmt: skip
+"""The figures of a row, by which one can be chosen too."""
 
 
 class Luck:
@@ -108,7 +109,7 @@ class Sweep:
         """
         every = [trial.figures for trial in self.trials]
         values = {name: _column([trial.values[name] for trial in self.trials]) for name in self.study.axes}
-        shown = {name: pl.Series([getattr(figures, name) for figures in every], strict=False) for name in _SHOWN}
+        shown = {name: pl.Series([getattr(figures, name) for figures in every], strict=False) for name in SHOWN}
         ratio = np.array([np.nan if f.sharpe_a_day is None else f.sharpe_a_day for f in every])
         skewness, kurtosis = np.array([f.skewness for f in every]), np.array([f.kurtosis for f in every])
         count = every[0].observations
@@ -188,9 +189,11 @@ class Sweep:
         row = self.best() if which is None else self.frame.row(which, named=True) if isinstance(which, int) else which
         values: Values = {name: row[name] for name in self.study.axes}
         study, plan = self.study, self.study.plan_with(values)
+        since, until = study.span or (None, None)
         return backtest(
             study.strategy_with(values), list(study.many), cash=study.cash, configuration=plan.configuration, costs=plan.costs,
-            realism=plan.realism, seed=study.seed, **options,
+            realism=plan.realism, seed=study.seed,
+            since=since, until=until, **options,
         )  # fmt: skip
 
     @cached_property
@@ -247,11 +250,10 @@ class Sweep:
         return f"{len(self):,} trials of {self.study.family}: best {chosen} with {ratio}{dsr}, {best['return_pct']:+.2f} %"
 
     def _repr_html_(self) -> str:
-        from html import escape
+        from workbench.analytics.report import told_html
 
         top = self.frame.sort("sharpe", descending=True, nulls_last=True, maintain_order=True).head(10)
-        told = "".join(f"<li>{escape(sentence)}</li>" for sentence in self.findings)
-        return f"<p><b>{escape(repr(self))}</b></p><ul>{told}</ul>{top._repr_html_()}"
+        return told_html(repr(self), self.findings, top)
 
 
 def _column(values: Sequence[Any]) -> pl.Series:

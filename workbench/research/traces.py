@@ -1,6 +1,6 @@
 """Traces: what a run left behind, the same whether `step()` made it or the columns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import Final, Literal
@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.analytics.metrics import Paid
 from workbench.domain.book import open_book
+from workbench.domain.commands import Command
 from workbench.domain.events import EquityMarked, OrderFilled, ProgramEnded, ThoughtRecorded
 from workbench.domain.money import CASH_DECIMALS, LEDGER, units
 from workbench.domain.programs import ProgramRun, RunStatus
@@ -49,7 +50,14 @@ class FoldTrace:
 
     engine: Engine = "step"
 
-    def __init__(self, state: State, many: Sequence[BarSeries], readings: Sequence[Readings], progress: Progress | None) -> None:
+    def __init__(
+        self,
+        state: State,
+        many: Sequence[BarSeries],
+        readings: Sequence[Readings],
+        progress: Progress | None,
+        changes: Mapping[int, Command] | None = None,
+    ) -> None:
         self.fills: list[OrderFilled] = []
         self.thoughts: list[Thought] = []
         self.runs: list[ProgramRun] = []
@@ -57,6 +65,8 @@ class FoldTrace:
         marks: list[EquityMarked] = []
         total = max(len(series) for series in many)
         for given, said in slices(many, readings):
+            if changes and given.ts in changes:
+                state = step(state, changes[given.ts]).state
             stepped = step(state, given, said)
             state = stepped.state
             self.held_bars += bool(state.book.positions)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +19,10 @@ from workbench.engine.columns import NEVER, Ints, Market, Rules, Sums, Traits
 from workbench.engine.kernel import is_ready, run_kernel
 from workbench.engine.lowering import day_ends, market_of, obstacles, rules_of, signals_of, traits_of
 from workbench.engine.measures import measures_of
+from workbench.engine.series import BarSeries
 from workbench.engine.state import open_state
 from workbench.engine.stitched import Blocks, Stitched, lay_out
-from workbench.engine.strategy import SignalStrategy
-from workbench.engine.windows import read_series
+from workbench.engine.windows import Readings, read_series
 from workbench.research.overfitting import BLOCKS, block_sums, pooled
 from workbench.research.study import Study, Values
 from workbench.research.traces import FoldTrace
@@ -91,15 +92,20 @@ class Bench(msgspec.Struct):
 
     study: Study
     laid: list[Stitched | Blocks]
+    traded: tuple[BarSeries, ...]
+    rows: tuple[tuple[int, int], ...] | None
     plans: dict[tuple[Any, ...], tuple[Plan, Rules, list[str]]] = {}
     markets: dict[Any, Market] = {}
     traits: Traits | None = None
     days: Ints | None = None
 
 
-def bench_of(study: Study) -> Bench:
-    """Return what the trials of a study share."""
-    return Bench(study, [lay_out(series, study.strategy) for series in study.many])
+Laid = list[Stitched | Blocks]
+
+
+def bench_of(study: Study, laid: Laid | None = None) -> Bench:
+    """Return what the trials of a study share; the bars as they were laid out before, where they were."""
+    return Bench(study, laid or [lay_out(series, study.strategy) for series in study.many], study.traded, study.rows)
 
 
 def workers_for(trials: int) -> int:
@@ -107,16 +113,27 @@ def workers_for(trials: int) -> int:
     return max(1, min(os.cpu_count() or 1, trials))
 
 
-def run_trials(study: Study, trials: Sequence[Values], workers: int | None = None) -> Iterator[list[Trial]]:
+def run_trials(
+    study: Study, trials: Sequence[Values], workers: int | None = None, laid: Laid | None = None
+) -> Iterator[list[Trial]]:
     """Yield the trials in their order, in chunks; however many there are, no more than a chunk of lines is in memory.
 
     Parameters
     ----------
     workers
         Threads; as many as there are cores where None. The kernel runs without the GIL.
+    laid
+        The study's bars as they were laid out before.
     """
+    for part, tallies in run_tallies(bench_of(study, laid), trials, workers):
+        yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
+
+
+def run_tallies(
+    bench: Bench, trials: Sequence[Values], workers: int | None = None
+) -> Iterator[tuple[Sequence[Values], list[Tally]]]:
+    """Yield the trials as sums, in chunks, with their values."""
     is_ready(_COMPILING_SECONDS)
-    bench = bench_of(study)
     parts = [trials[low : low + CHUNK] for low in range(0, len(trials), CHUNK)]
     with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
 
@@ -128,7 +145,7 @@ def run_trials(study: Study, trials: Sequence[Values], workers: int | None = Non
         for place, part in enumerate(parts):
             tallies = list(ahead)
             ahead = begun(parts[place + 1]) if place + 1 < len(parts) else iter(())
-            yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
+            yield part, tallies
 
 
 def tally_of(bench: Bench, values: Values) -> Tally:
@@ -138,17 +155,19 @@ def tally_of(bench: Bench, values: Values) -> Tally:
     plan, rules, hindered = _plan(bench, values)
     wanted = measures_of(plan.configuration, plan.timeframe)
     readings = [read_series(strategy, series, wanted, laid) for series, laid in zip(study.many, bench.laid, strict=True)]
+    if bench.rows is not None:
+        readings = [said.between(low, high) for said, (low, high) in zip(readings, bench.rows, strict=True)]
     if not hindered:
         market = _market(bench, plan)
         if bench.traits is None or bench.days is None:
             bench.traits, bench.days = traits_of(plan.instruments), day_ends(market.ts)
-        allowed, wants_out, shares = signals_of(market, study.many, readings, plan)
+        allowed, wants_out, shares = signals_of(market, bench.traded, readings, plan)
         outcome = run_kernel(market, bench.traits, rules, allowed, wants_out, shares, bench.days, False)
         _, final, held, ambiguous, too_large = outcome.totals.tolist()
         if not too_large:
             sums = Sums._make(outcome.sums.tolist())
             return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), sums)
-    return _folded(study, strategy, plan, readings)
+    return folded_tally(plan, study.cash, bench.traded, readings)
 
 
 def _plan(bench: Bench, values: Values) -> tuple[Plan, Rules, list[str]]:
@@ -157,7 +176,7 @@ def _plan(bench: Bench, values: Values) -> tuple[Plan, Rules, list[str]]:
     found = bench.plans.get(key)
     if found is None:
         plan = study.plan_with(values)
-        hindered = obstacles(plan, study.many, study.cash)
+        hindered = obstacles(plan, bench.traded, study.cash)
         found = bench.plans[key] = (plan, rules_of(plan, study.cash), hindered)
     return found
 
@@ -168,17 +187,31 @@ def _market(bench: Bench, plan: Plan) -> Market:
     if found is None:
         if len(bench.markets) > 8:
             bench.markets.clear()
-        found = bench.markets[key] = market_of(bench.study.many, plan)
+        found = bench.markets[key] = market_of(bench.traded, plan)
     return found
 
 
-def _folded(study: Study, strategy: SignalStrategy, plan: Plan, readings: Any) -> Tally:
-    opened = open_state(plan, open_book(study.cash))
-    first = min(int(series.ts[0]) for series in study.many)
-    trace = FoldTrace(msgspec.structs.replace(opened, ts=first - study.many[0].step), study.many, readings, None)
+def tally_run(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> Tally:
+    """Return one run over readings in sums: by the kernel where it can run it, by `step()` where not."""
+    if not obstacles(plan, many, cash) and is_ready(_COMPILING_SECONDS):
+        market = market_of(many, plan)
+        allowed, wants_out, shares = signals_of(market, many, readings, plan)
+        rules, ends = rules_of(plan, cash), day_ends(market.ts)
+        outcome = run_kernel(market, traits_of(plan.instruments), rules, allowed, wants_out, shares, ends, False)
+        _, final, held, ambiguous, too_large = outcome.totals.tolist()
+        if not too_large:
+            return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), Sums._make(outcome.sums.tolist()))
+    return folded_tally(plan, cash, many, readings)
+
+
+def folded_tally(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> Tally:
+    """Return one run over readings in sums, as `step()` makes them."""
+    opened = open_state(plan, open_book(cash))
+    first = min(int(series.ts[0]) for series in many if len(series))
+    trace = FoldTrace(msgspec.structs.replace(opened, ts=first - many[0].step), many, readings, None)
     line = np.rint(trace.equity * CASH).astype(np.int64)
     ends = line[day_ends(trace.ts)]
-    equity = np.concatenate([[float(study.cash)], trace.equity])
+    equity = np.concatenate([[float(cash)], trace.equity])
     peaks = np.maximum.accumulate(equity)
     results, paid = trace.trips.result, trace.paid
     sums = Sums(
@@ -189,15 +222,38 @@ def _folded(study: Study, strategy: SignalStrategy, plan: Plan, readings: Any) -
     return Tally(ends, units(trace.final, CASH_DECIMALS), trace.held_bars, trace.ambiguous, float(np.min(equity / peaks - 1)), sums)
 
 
+def times_of(many: Sequence[BarSeries]) -> Ints:
+    """Return the open times of all slices."""
+    return many[0].ts if len(many) == 1 else np.unique(np.concatenate([series.ts for series in many]))
+
+
+def ends_of(times: Ints, tallies: Sequence[Tally]) -> Floats:
+    """Return equity at the end of every day, shape (tallies, days)."""
+    return every_day((times // DAY)[day_ends(times)], np.stack([tally.ends for tally in tallies]) / CASH)
+
+
 def figures_of(study: Study, tallies: Sequence[Tally]) -> list[Figures]:
-    """Return the figures of trials, worked out for all of them at once."""
-    times = study.many[0].ts if len(study.many) == 1 else np.unique(np.concatenate([series.ts for series in study.many]))
-    opening, slices = float(study.cash), len(times)
-    numbers = (times // DAY)[day_ends(times)]
-    ends = every_day(numbers, np.stack([tally.ends for tally in tallies]) / CASH)
+    """Return the figures of the trials of a study."""
+    return judged(times_of(study.traded), float(study.cash), study.held_out, tallies)
+
+
+def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally]) -> list[Figures]:
+    """Return the figures of runs over the same bars, worked out for all of them at once.
+
+    Parameters
+    ----------
+    times
+        Open times of the slices.
+    opening
+        Equity before the first.
+    held_out
+        The last part of the days, as a share, by which each is judged again.
+    """
+    slices = len(times)
+    ends = ends_of(times, tallies)
     returns = changes(ends)
     count = returns.shape[1]
-    kept = count - round(study.held_out * count)
+    kept = count - round(held_out * count)
     final = np.array([tally.final for tally in tallies]) / CASH
     growth = growth_a_year(opening, final, float(times[-1] - times[0]) / DAY)
     drawdown = np.array([100 * tally.drawdown for tally in tallies])
