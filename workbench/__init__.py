@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from workbench import strategies
     from workbench.actions.activate_configuration import activate_configuration
+    from workbench.actions.check_parity import backtest_like
+    from workbench.actions.check_parity import check_parity as parity
     from workbench.actions.delete_configuration import delete_configuration
     from workbench.actions.import_dataset import import_dataset
     from workbench.actions.move_cash import deposit, withdraw
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from workbench.engine import programs
     from workbench.engine.programs.vwap import volume_curve
     from workbench.engine.series import BarSeries
-    from workbench.notebook.tune import tune
+    from workbench.notebook.tune import tune, tune_like
     from workbench.research.backtest import backtest
     from workbench.research.bands import bands
     from workbench.research.causality import check
@@ -67,11 +69,13 @@ _HOMES = {
     "withdraw": "workbench.actions.move_cash",
     "BarSeries": "workbench.engine.series",
     "backtest": "workbench.research.backtest",
+    "backtest_like": "workbench.actions.check_parity",
     "bands": "workbench.research.bands",
     "check": "workbench.research.causality",
     "from_signals": "workbench.research.from_signals",
     "import_dataset": "workbench.actions.import_dataset",
     "open_desk": "workbench.desk",
+    "parity": "workbench.actions.check_parity:check_parity",
     "send_command": "workbench.actions.send_command",
     "read_bars": "workbench.sources.candle_file",
     "run_session": "workbench.actions.run_session",
@@ -82,18 +86,19 @@ _HOMES = {
     "stop_session": "workbench.actions.stop_session",
     "sweep": "workbench.actions.run_sweep:run_sweep",
     "tune": "workbench.notebook.tune",
+    "tune_like": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
     "volume_curve": "workbench.engine.programs.vwap",
     "walk_forward": "workbench.actions.run_walk_forward:run_walk_forward",
 }
 _MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "bands",
+    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "backtest_like", "bands",
     "changes_between", "check", "commands", "cross_validate", "delete_configuration", "deposit", "from_signals",
-    "import_dataset", "monte_carlo", "open_account", "open_desk", "programs", "read_bars", "reset_account", "run_session",
-    "save_configuration", "save_paper_trading_config", "send_command", "significance", "simulate_bars", "start_program",
-    "start_session", "stop_session", "strategies", "sweep", "tune", "verify_session", "volume_curve", "walk_forward",
-    "withdraw",
+    "import_dataset", "monte_carlo", "open_account", "open_desk", "parity", "programs", "read_bars", "reset_account",
+    "run_session", "save_configuration", "save_paper_trading_config", "send_command", "significance", "simulate_bars",
+    "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "tune_like", "verify_session",
+    "volume_curve", "walk_forward", "withdraw",
 ]  # fmt: skip
 
 

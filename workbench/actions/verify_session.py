@@ -10,8 +10,8 @@ from workbench.actions.fingerprint import code_version
 from workbench.actions.runner import add_input
 from workbench.desk import Desk
 from workbench.domain.bars import Bar, Slice
-from workbench.domain.commands import ChangeConfiguration, Command
-from workbench.domain.events import ConfigurationChanged, EquityMarked, SessionCompleted, SessionStarted, decode
+from workbench.domain.commands import ChangeConfiguration, Command, Stop
+from workbench.domain.events import ConfigurationChanged, EquityMarked, OrderFilled, SessionCompleted, SessionStarted, decode
 from workbench.domain.instruments import Instrument
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
@@ -75,6 +75,55 @@ def verify_session(desk: Desk, session: str) -> Verdict:
         expected = f"inputs of digest {cursor.input_digest}"
         return msgspec.structs.replace(verdict, identical=False, expected=expected, found=found, cause=_REVISED, last=None)
     return msgspec.structs.replace(verdict, last=None)
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What a session took in: how it began, the bars that it saw with the history before them, and the commands it was given.
+
+    Parameters
+    ----------
+    row, started
+        The session and its first event.
+    series
+        Its bars, instrument by instrument.
+    marks
+        One for each slice that it took.
+    fills
+        Those of its log.
+    commands
+        How many changed what came of it.
+    """
+
+    row: SessionRow
+    started: SessionStarted
+    series: list[BarSeries]
+    marks: list[EquityMarked]
+    fills: list[OrderFilled]
+    commands: int
+
+
+def seen_by(desk: Desk, session: str) -> Seen:
+    """Return what a session took in and what it filled.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has taken no slice yet.
+    """
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+        rows = list(stream_events(connection, row.id))
+        started = next((decode(r.kind, r.body) for r in rows if r.kind == "SessionStarted"), None)
+        marks = [event for r in rows if r.kind == "EquityMarked" and isinstance(event := r.event, EquityMarked)]
+        if not isinstance(started, SessionStarted) or not marks:
+            raise Conflict("a session can be compared once it has taken a bar", f"session {row.id} is {row.status}")
+        memory = max(strategy.memory for strategy, _ in _versions(started, rows))
+        series = _series(connection, row, started, marks, memory)
+        fills = [event for r in rows if r.kind == "OrderFilled" and isinstance(event := r.event, OrderFilled)]
+        given = [command for each in _commands(connection, row.id).values() for command in each if not isinstance(command, Stop)]
+    return Seen(row, started, series, marks, fills, len(given))
 
 
 class _Taken:

@@ -1,14 +1,18 @@
 """`tune()`: a panel whose sliders come from a strategy's own parameters, and whose figure redraws as they move."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any, Final
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
+from workbench.actions.check_parity import opening_of, span_of
+from workbench.actions.verify_session import seen_by
 from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
+from workbench.desk import Desk, open_desk
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts
 from workbench.domain.money import opening_cash
@@ -19,7 +23,7 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, WorkbenchError
 from workbench.research.backtest import Backtest, as_series, backtest
 from workbench.shelf import snake_case
-from workbench.strategies import shelf
+from workbench.strategies import make_strategy, shelf
 
 LIVE_BARS: Final = 6_000
 """Up to this many bars a slider redraws while it moves; beyond, when it is let go."""
@@ -62,7 +66,8 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
         self.rules = tuple(rules)
         for name, field in _rule_fields(self.rules).items():
             low, high = _REACH.get(name) or (0.0 if field.optional else field.param.low, _reach(field, field.default)[1])
-            self.sliders[name] = _slider(field, low, high, float(options.get(name, field.default or 0) or 0), smooth)
+            begin = float(options.get(name, field.default or 0) or 0)
+            self.sliders[name] = _slider(field, min(low, begin), max(high, begin), begin, smooth)
         self._message, self._stats = widgets.HTML(), widgets.HTML()
         self.message = ""
         self.result: Backtest = self._run()
@@ -100,7 +105,8 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
 
     def _run(self) -> Backtest:
         made = with_fields(self.strategy, self._parameters())
-        return backtest(made, self.bars, **{**self.options, **self._rules()})
+        kept = {name: value for name, value in self.options.items() if name not in self.rules}
+        return backtest(made, self.bars, **{**kept, **self._rules()})
 
     def _moved(self, _: Any) -> None:
         try:
@@ -174,6 +180,46 @@ def tune(
         raise Invalid("strategy", "a strategy or a program, its class or its name", getattr(strategy, "__name__", strategy))
     usual = _RULES if isinstance(strategy, SignalStrategy) else _OF_PROGRAMS
     return Tuner(strategy, bars, options, usual if rules is None else rules)
+
+
+def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | None = None) -> Tuner:
+    """Show the backtest on exactly the bars that a session saw, with a slider for each of its parameters.
+
+    It begins where the session began, with its book, rules, costs and seed; before a slider is moved its `result` has the digest
+    of the session, as long as nobody gave that a command.
+
+    Parameters
+    ----------
+    session
+        Its id, or the beginning of it.
+    desk
+        Where the session is; the platform's own place for data where None.
+    rules
+        As for `tune`.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has taken no bar yet.
+    """
+    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+        seen = seen_by(chosen, session)
+    plan, (since, until) = seen.started.plan, span_of(seen)
+    strategy = make_strategy(plan.configuration.strategy, plan.configuration.parameters)
+    usual = [name for name in _RULES if name in StrategyConfiguration.__struct_fields__ or name in plan.costs.__struct_fields__]
+    shown = list(usual if rules is None else rules)
+    own = {name: getattr(plan.costs if name in plan.costs.__struct_fields__ else plan.configuration, name) for name in shown}
+    # What a slider holds is not in the configuration too, or a slider at zero could not take it away.
+    optional = {field.name for field in param_fields(StrategyConfiguration) if field.optional}
+    configuration = with_fields(plan.configuration, {name: None for name in shown if name in optional})
+    options = {
+        "configuration": configuration, "costs": plan.costs, "realism": plan.realism, "seed": plan.seed,
+        "cash": seen.started.book.cash, "since": since, "until": until, "opening": opening_of(seen),
+        **{name: value for name, value in own.items() if value is not None},
+    }  # fmt: skip
+    return Tuner(strategy, seen.series, options, shown)
 
 
 def _rule_fields(names: Sequence[str]) -> dict[str, Field]:

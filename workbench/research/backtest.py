@@ -13,7 +13,7 @@ import polars as pl
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
 from workbench.domain.bars import as_ts, show_time
-from workbench.domain.book import open_book
+from workbench.domain.book import Book, open_book
 from workbench.domain.commands import Command, StartProgram
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
@@ -21,7 +21,7 @@ from workbench.domain.events import CommandRefused, OrderFilled
 from workbench.domain.money import opening_cash
 from workbench.domain.params import with_fields
 from workbench.domain.programs import ProgramRun
-from workbench.domain.sessions import Plan
+from workbench.domain.sessions import Carried, Plan
 from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
@@ -45,6 +45,14 @@ from workbench.strategies import make_strategy, name_of, parameters_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """What a run begins with where that is more than cash: a book, the newest marks of its positions, and what is taken over."""
+
+    book: Book
+    marks: dict[str, Decimal] = {}
+    carried: Carried | None = None
 
 
 class Backtest:
@@ -213,6 +221,7 @@ def backtest(
     timeframe: str | None = None,
     since: Any = None,
     until: Any = None,
+    opening: Opening | None = None,
     engine: Literal["auto", "kernel", "step"] = "auto",
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
@@ -243,6 +252,8 @@ def backtest(
     since, until
         Open times (a datetime, a text such as `"2024-03-01"`, or milliseconds UTC): it trades from the first on, and before the
         second; the bars before are history, from which the first signal is computed.
+    opening
+        A book to begin with, instead of cash.
     engine
         `"auto"` takes the kernel where it can run this, and `step()` where not; both trade the same, to the last digit.
     progress
@@ -270,12 +281,15 @@ def backtest(
     base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
     terms = base.changed(options if costs is None else {**options, "costs": costs})
     rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
-    opening = opening_cash(cash)
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
     cut, readings = within(many, readings, moment("since", since), moment("until", until))
-    return trade(chosen, cut, plan, opening, readings, programs=programs, engine=engine, progress=progress, whole=many)
+    opened = None if opening is None else open_state(plan, opening.book, opening.marks, opening.carried)
+    begins_with = opening_cash(cash) if opened is None else opened.equity
+    return trade(
+        chosen, cut, plan, begins_with, readings, programs=programs, opened=opened, engine=engine, progress=progress, whole=many
+    )
 
 
 def within(

@@ -1,0 +1,211 @@
+"""Parity: one digest under backtest, sweep, replay and live session; and where two part, where and why."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+import workbench as wb
+from tests.make import Clock, wandering
+from workbench.actions.advance_session import advance_session
+from workbench.actions.import_dataset import import_dataset
+from workbench.actions.run_session import run_session
+from workbench.actions.start_session import start_session
+from workbench.actions.stop_session import stop_session
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts
+from workbench.domain.sessions import SessionRequest
+from workbench.engine.series import BarSeries
+from workbench.errors import Conflict, NotFound
+from workbench.sources import Source
+from workbench.store import reads
+
+RULES = {"stop_loss_pct": 4, "take_profit_pct": 9, "size_pct": 30}
+COSTS = ExchangeCosts(fee_bps=10, half_spread_bps=2, slippage_bps=3, gas="0.05")
+TRADED = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 5, "slow": 15}, **RULES)
+FILES = {
+    "btcusdt-1h-2017-2023.parquet": ("BTC/USDT", "1h"),
+    "ethusdt-1h-2017-2023.parquet": ("ETH/USDT", "1h"),
+    "uniswap-pool-1h-2021-2022.parquet": ("POOL/USD", "1h"),
+    "btc-perp-1m-2022-01.csv.gz": ("BTC/USDT", "1m"),
+}
+
+
+class Tape(Source):
+    """A live source whose prices are a file's: bars are there once they have closed by the desk's clock."""
+
+    is_live = True
+
+    def __init__(self, series: BarSeries, clock: Clock) -> None:
+        self.series, self.clock = series, clock
+
+    def instruments(self):
+        return [self.series.instrument]
+
+    def bars(self, instrument, timeframe, start, end):
+        return self.series.between(start, min(end, self.clock() - self.series.step + 1))
+
+    def check_timeframe(self, timeframe):
+        assert timeframe == self.series.timeframe
+
+
+def live_session(desk, clock, bars, since, configuration=TRADED, costs=COSTS):
+    """Trade a tape live, from a bar on to its end, as a worker would."""
+    desk._sources["tape"] = Tape(bars, clock)
+    clock.now = int(bars.ts[since])
+    request = SessionRequest(
+        source="tape", symbols=(bars.instrument.symbol,), timeframe=bars.timeframe, configuration=configuration, costs=costs
+    )
+    row = start_session(desk, None, request)
+    advance_session(desk, row.id)
+    while clock.now < int(bars.ts[-1]) + bars.step + 5_000:
+        clock.move(bars.step * 40)
+        while advance_session(desk, row.id).steps:
+            pass
+    stop_session(desk, row.account, "the tape has ended")
+    advance_session(desk, row.id)
+    return row.id
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_backtest_sweep_replay_and_live_session_give_one_digest_on_real_candles(desk, clock, market, name):
+    symbol, timeframe = FILES[name]
+    bars = wb.read_bars(market / name, symbol=symbol, timeframe=timeframe)[-3000:]
+    begin = 500
+    options = {"fee_bps": 10, "half_spread_bps": 2, "slippage_bps": 3, "gas": "0.05", **RULES}
+    compiled = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, **options)
+    folded = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, engine="step", **options)
+    swept = wb.sweep("sma_cross", bars, fast=[3, 5], slow=[15, 30], desk=desk, progress=False, **options)
+    place = next(i for i, one in enumerate(swept.frame.iter_rows(named=True)) if (one["fast"], one["slow"]) == (5, 15))
+    row = swept.frame.row(place, named=True)
+    request = SessionRequest(mode="replay", dataset=import_dataset(desk, bars).id, configuration=TRADED, costs=COSTS)
+    replayed = run_session(desk, request)
+    assert compiled.engine == "kernel"
+    assert compiled.stats["trades"] > 30
+    assert {compiled.digest, folded.digest, swept.backtest(place).digest, replayed.ledger_digest} == {compiled.digest}
+    assert row["final_equity"] == float(compiled.final_equity)
+    # A live session begins somewhere: the run that it is compared to begins there too, with the same history.
+    session = live_session(desk, clock, bars, begin)
+    since = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, since=int(bars.ts[begin]), **options)
+    with desk.store.read() as connection:
+        live = reads.session(connection, session)
+    assert live.steps == len(bars) - begin
+    assert live.ledger_digest == since.digest == wb.tune_like(session, desk=desk).result.digest
+    assert wb.parity(session, desk=desk).identical
+    assert wb.parity(session, since, desk=desk).identical
+
+
+@pytest.fixture
+def session(desk, clock):
+    return live_session(desk, clock, wandering(900, seed=2), 300)
+
+
+@pytest.fixture
+def bars():
+    return wandering(900, seed=2)
+
+
+def like(bars, **options):
+    values = {"fee_bps": 10, "half_spread_bps": 2, "slippage_bps": 3, "gas": "0.05", **RULES, "since": int(bars.ts[300]), **options}
+    parameters = values.pop("parameters", {"fast": 5, "slow": 15})
+    return wb.backtest("sma_cross", bars, parameters=parameters, **values)
+
+
+def revised(bars, place):
+    close = bars.close.copy()
+    close[place] = bars.low[place] if bars.close[place] != bars.low[place] else bars.high[place]
+    prices = {"open": bars.open, "high": bars.high, "low": bars.low, "close": close}
+    return BarSeries(bars.instrument, bars.timeframe, bars.ts, prices, bars.volume)
+
+
+def test_a_backtest_of_the_same_is_identical_fill_by_fill(desk, session, bars):
+    verdict = wb.parity(session, like(bars), desk=desk)
+    assert verdict.identical
+    assert str(verdict) == f"identical, {verdict.events:,} fills"
+    assert verdict.events > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (
+            {"parameters": {"fast": 6, "slow": 15}},
+            "parameters (the session went by sma_cross {'fast': 5, 'slow': 15}, the backtest by",
+        ),
+        ({"stop_loss_pct": 1}, "parameters (Stop loss: 4 % → 1 %: from the session to the backtest)"),
+        ({"fee_bps": 20}, "cost model (fee_bps 10 → 20: from the session to the backtest)"),
+        ({"costs": "pool", "half_spread_bps": None}, "cost model (ExchangeCosts → PoolCosts"),
+        ({"cash": 5000}, "parameters (the session began with 10000"),
+        ({"since": 330}, "warm-up (the backtest trades from another bar on)"),
+    ],
+)
+def test_where_a_backtest_parts_from_a_session_the_first_fill_and_the_cause_are_named(desk, session, bars, change, cause):
+    if change.get("costs") == "pool":
+        result = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, costs="pool", since=int(bars.ts[300]), **RULES)
+    elif "since" in change:
+        first = like(bars).filled[0].ts
+        result = like(bars, since=first + bars.step)
+    else:
+        result = like(bars, **change)
+    verdict = wb.parity(session, result, desk=desk)
+    assert not verdict.identical
+    assert verdict.cause.startswith(cause)
+    assert verdict.seq == verdict.events + 1
+    assert verdict.expected.startswith("OrderFilled {")
+    assert "likely cause: " + verdict.cause in str(verdict)
+    assert verdict.before and verdict.state and verdict.recorded_state  # noqa: PT018 - all three, whatever they hold
+
+
+def test_other_prices_are_a_data_revision_and_another_history_a_warm_up(desk, session, bars):
+    places = np.flatnonzero(np.isin(bars.ts, [fill.ts for fill in like(bars).filled]))
+    for place in range(int(places[0]) - 1, int(places[0]) + 40):
+        verdict = wb.parity(session, like(revised(bars, place)), desk=desk)
+        if not verdict.identical:
+            break
+    assert verdict.cause == "data revision (bars of BTC/USDT up to there differ)"
+    shorter = like(bars[290:], since=int(bars.ts[300]))
+    verdict = wb.parity(session, shorter, desk=desk)
+    if not verdict.identical:
+        assert verdict.cause == "warm-up (the backtest has less history before its first bar)"
+
+
+def test_tuning_like_a_session_begins_with_its_digest_and_moves_on_from_it(desk, session, bars):
+    panel = wb.tune_like(session, desk=desk)
+    assert panel.result.digest == like(bars).digest == wb.backtest_like(session, desk=desk).digest
+    assert panel.sliders["fast"].value == 5
+    assert panel.sliders["stop_loss_pct"].value == 4
+    panel.sliders["stop_loss_pct"].value = 0
+    assert panel.result.plan.configuration.stop_loss_pct is None
+    panel.sliders["fast"].value = 8
+    assert panel.result.digest == like(bars, stop_loss_pct=None, parameters={"fast": 8, "slow": 15}).digest
+
+
+def test_a_session_that_found_a_book_is_tuned_with_that_book(desk, clock, bars):
+    first = live_session(desk, clock, bars[:600], 300)
+    with desk.store.read() as connection:
+        account = reads.session(connection, first).account
+    desk._sources["tape"] = Tape(bars, clock)
+    request = SessionRequest(source="tape", symbols=("BTC/USDT",), timeframe="1h", configuration=TRADED, costs=COSTS)
+    row = start_session(desk, account, request)
+    advance_session(desk, row.id)
+    clock.move(bars.step * 200)
+    while advance_session(desk, row.id).steps:
+        pass
+    stop_session(desk, account, "enough")
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        ended = reads.session(connection, row.id)
+    panel = wb.tune_like(row.id, desk=desk)
+    assert panel.result.cash != Decimal(10_000)
+    assert panel.result.digest == ended.ledger_digest
+
+
+def test_a_session_that_is_not_there_or_has_seen_nothing_is_refused(desk, clock, bars):
+    with pytest.raises(NotFound):
+        wb.tune_like("nothing", desk=desk)
+    desk._sources["tape"] = Tape(bars, clock)
+    clock.now = int(bars.ts[300])
+    request = SessionRequest(source="tape", symbols=("BTC/USDT",), timeframe="1h", configuration=TRADED, costs=COSTS)
+    row = start_session(desk, None, request)
+    with pytest.raises(Conflict, match="once it has taken a bar"):
+        wb.tune_like(row.id, desk=desk)

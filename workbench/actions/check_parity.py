@@ -1,0 +1,152 @@
+"""Parity: does a session refold to what its log says, and does a backtest trade what the session did; if not, where and why."""
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+
+from workbench.actions.fingerprint import code_version
+from workbench.actions.verify_session import Seen, seen_by, verify_session
+from workbench.desk import Desk, open_desk
+from workbench.domain.book import open_book
+from workbench.domain.costs import CostModel, PaperTradingConfig
+from workbench.domain.params import with_fields
+from workbench.domain.presets import changes_between
+from workbench.engine.series import PRICES, BarSeries
+from workbench.research.backtest import Backtest, Opening, backtest
+from workbench.research.parity import Verdict, compare_fills
+from workbench.strategies import make_strategy, parameters_of
+
+
+def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | None = None) -> Verdict:
+    """Refold a session and compare every event; or lay a backtest beside it and compare every fill.
+
+    Parameters
+    ----------
+    session
+        Its id, or the beginning of it.
+    result
+        A backtest of one's own, to learn why it does not trade what the session did.
+    desk
+        Where the session is; the platform's own place for data where None.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has not begun.
+    LogBroken
+        If the log itself is not what was written.
+    """
+    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+        if result is None:
+            return verify_session(chosen, session)
+        seen = seen_by(chosen, session)
+        return compare_fills(seen.row.id, seen.fills, result.filled, lambda when: cause_between(seen, result, when))
+
+
+def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
+    """Return the backtest on exactly the bars that a session saw, with its book, rules, costs and seed.
+
+    Commands that the session was given are not part of it: what a person did by hand is not repeated.
+
+    Raises
+    ------
+    NotFound
+        If there is no such session.
+    Conflict
+        If it has taken no bar yet.
+    """
+    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+        seen = seen_by(chosen, session)
+    plan = seen.started.plan
+    strategy = make_strategy(plan.configuration.strategy, plan.configuration.parameters)
+    since, until = span_of(seen)
+    return backtest(
+        strategy, seen.series, cash=seen.started.book.cash, configuration=plan.configuration, costs=plan.costs,
+        realism=plan.realism, seed=plan.seed, since=since, until=until, opening=opening_of(seen),
+    )  # fmt: skip
+
+
+def span_of(seen: Seen) -> tuple[int, int]:
+    """Return the open times from which and before which a session traded."""
+    return seen.marks[0].ts, seen.marks[-1].ts + seen.series[0].step
+
+
+def opening_of(seen: Seen) -> Opening | None:
+    """Return what a session began with; None where that was cash alone."""
+    started = seen.started
+    if started.book == open_book(started.book.cash) and started.carried is None:
+        return None
+    return Opening(started.book, started.marks, started.carried)
+
+
+def cause_between(seen: Seen, result: Backtest, when: int) -> str:
+    """Return the class of cause why a backtest parts from a session at a bar time."""
+    started, plan = seen.started, result.plan
+    theirs = started.plan.configuration
+    full = parameters_of(make_strategy(theirs.strategy, theirs.parameters))
+    ours = plan.configuration
+    if (ours.strategy, dict(ours.parameters)) != (theirs.strategy, full):
+        return f"parameters (the session went by {theirs.strategy} {full}, the backtest by {ours.strategy} {dict(ours.parameters)})"
+    same = {name: getattr(theirs, name) for name in ("name", "strategy", "parameters")}
+    rules = changes_between(theirs, with_fields(ours, same))
+    if rules:
+        return f"parameters ({'; '.join(str(change) for change in rules)}: from the session to the backtest)"
+    costs = _costs_between(started.plan.costs, plan.costs, started.plan.realism, plan.realism)
+    if costs:
+        return f"cost model ({costs}: from the session to the backtest)"
+    if started.plan.seed != plan.seed:
+        return f"cost model (draws by seed {started.plan.seed} in the session, {plan.seed} in the backtest)"
+    if started.book.cash != result.cash:
+        return f"parameters (the session began with {started.book.cash}, the backtest with {result.cash})"
+    if seen.commands:
+        return f"parameters (the session was given {seen.commands} commands that a backtest does not know)"
+    return _data_cause(seen, result, when) or _code_cause(seen)
+
+
+def _data_cause(seen: Seen, result: Backtest, when: int) -> str:
+    begun = span_of(seen)[0]
+    for series in seen.series:
+        other = next((each for each in result.whole if each.instrument.key == series.instrument.key), None)
+        if other is None:
+            return f"data revision (the backtest has no bars of {series.instrument.symbol})"
+        if not same_bars(series, other, begun, when + 1):
+            return f"data revision (bars of {series.instrument.symbol} up to there differ)"
+        first = next(each for each in result.bars if each.instrument.key == series.instrument.key)
+        if int(first.ts[0]) != max(begun, int(series.ts[0])):
+            return "warm-up (the backtest trades from another bar on)"
+        if int(other.ts[0]) > int(series.ts[0]):
+            return "warm-up (the backtest has less history before its first bar)"
+        if not same_bars(series, other, int(series.ts[0]), begun):
+            return f"warm-up (the history of {series.instrument.symbol} before the session differs)"
+    if any(mark.late and mark.ts <= when for mark in seen.marks):
+        return "lateness (some slices came after a missed stretch)"
+    return ""
+
+
+def _code_cause(seen: Seen) -> str:
+    if seen.started.fingerprint.get("code") != code_version():
+        return f"code (the session ran on {seen.started.fingerprint.get('code')}, this is {code_version()})"
+    return "platform (same code and data, another result: processor or library)"
+
+
+def same_bars(one: BarSeries, other: BarSeries, begin: int, end: int) -> bool:
+    """Return whether two series have the same bars from one open time on and before another."""
+    a, b = one.between(begin, end), other.between(begin, end)
+    scale = 10 ** abs(a.instrument.price_decimals - b.instrument.price_decimals)
+    fine, coarse = (a, b) if a.instrument.price_decimals >= b.instrument.price_decimals else (b, a)
+    return np.array_equal(a.ts, b.ts) and all(np.array_equal(getattr(fine, name), getattr(coarse, name) * scale) for name in PRICES)
+
+
+def _costs_between(one: CostModel, other: CostModel, real: PaperTradingConfig, other_real: PaperTradingConfig) -> str:
+    if type(one) is not type(other):
+        return f"{type(one).__name__} → {type(other).__name__}"
+    found: Sequence[str] = [
+        f"{name} {getattr(a, name)} → {getattr(b, name)}"
+        for a, b in ((one, other), (real, other_real))
+        for name in a.__struct_fields__
+        if getattr(a, name) != getattr(b, name) and name != "name"
+    ]
+    return "; ".join(found)
