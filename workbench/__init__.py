@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from workbench.actions.reset_account import reset_account
     from workbench.actions.run_cross_validation import run_cross_validation as cross_validate
     from workbench.actions.run_monte_carlo import run_monte_carlo as monte_carlo
+    from workbench.actions.run_search import run_search as search
     from workbench.actions.run_session import run_session
     from workbench.actions.run_sweep import run_sweep as sweep
     from workbench.actions.run_walk_forward import run_walk_forward as walk_forward
@@ -76,6 +77,7 @@ _HOMES = {
     "import_dataset": "workbench.actions.import_dataset",
     "open_desk": "workbench.desk",
     "parity": "workbench.actions.check_parity:check_parity",
+    "search": "workbench.actions.run_search:run_search",
     "send_command": "workbench.actions.send_command",
     "read_bars": "workbench.sources.candle_file",
     "run_session": "workbench.actions.run_session",
@@ -96,9 +98,9 @@ __all__ = [
     "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "backtest_like", "bands",
     "changes_between", "check", "commands", "cross_validate", "delete_configuration", "deposit", "from_signals",
     "import_dataset", "monte_carlo", "open_account", "open_desk", "parity", "programs", "read_bars", "reset_account",
-    "run_session", "save_configuration", "save_paper_trading_config", "send_command", "significance", "simulate_bars",
-    "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "tune_like", "verify_session",
-    "volume_curve", "walk_forward", "withdraw",
+    "run_session", "save_configuration", "save_paper_trading_config", "search", "send_command", "significance",
+    "simulate_bars", "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "tune_like",
+    "verify_session", "volume_curve", "walk_forward", "withdraw",
 ]  # fmt: skip
 
 

@@ -142,6 +142,11 @@ def finish(desk: Desk, study: Study, best: Values) -> None:
         store.finish_sweep(connection, study.id, values_text(best), None, desk.at)
 
 
+def read_figures(stored: bytes) -> Figures:
+    """Return figures as they were before they were stored."""
+    return _DECODER.decode(stored)
+
+
 def luck_of(desk: Desk, study: Study) -> Luck:
     """Return what all trials ever run of a strategy on a market amount to."""
     with desk.store.read() as connection:

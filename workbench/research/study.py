@@ -243,7 +243,7 @@ def grid(study: Study, where: Callable[..., bool] | None = None) -> list[Values]
     size = int(np.prod([len(values) for values in study.axes.values()], dtype=object))
     if size > MOST_TRIALS:
         raise Refused(f"A grid of {size:,} trials is too large: expected at most {MOST_TRIALS:,}. Take wider steps, or wb.search.")
-    wanted = _named_by(where, study.axes)
+    wanted = named_by(where, study.axes)
     found, refused = [], ""
     for values in product(*study.axes.values()):
         trial = dict(zip(study.axes, values, strict=True))
@@ -278,7 +278,14 @@ def check_lengths(study: Study, trials: Sequence[Values]) -> None:
         raise Invalid("bars", f"more than the {longest.lookback:,} that {whose} looks back", shortest)
 
 
-def _named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list[str]:
+def named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list[str]:
+    """Return the axes that a condition asks about.
+
+    Raises
+    ------
+    NotFound
+        If it asks about anything else.
+    """
     if where is None:
         return []
     named = list(inspect.signature(where).parameters)

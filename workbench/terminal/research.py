@@ -22,6 +22,8 @@ _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_o
     metavar="NAME=VALUES",
     help="What to try of a parameter, rule or cost: `fast=5:25`, `slow=30:221:10` or `stop_loss_pct=1,2,4`; again for more.",
 )
+@click.option("--search", "trials", type=click.IntRange(1), help="So many trials, drawn by what earlier ones gave, instead of all.")
+@click.option("--sampler", type=click.Choice(["tpe", "cma-es", "nsga-ii"]), help="By which a search draws.")
 @click.option("--by", default="sharpe", show_default=True, help="The column by which rows are sorted.")
 @click.option("--top", default=10, show_default=True, help="How many rows are printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print every row as JSON.")
@@ -33,6 +35,8 @@ def sweep(
     path: str | None,
     count: int,
     tried: tuple[str, ...],
+    trials: int | None,
+    sampler: str | None,
     by: str,
     top: int,
     as_json: bool,
@@ -45,21 +49,29 @@ def sweep(
 ) -> None:
     """Try every combination of values and print the best, with what luck makes of them.
 
+    With `--search` trials are drawn by what earlier ones gave; parameters that are neither tried nor set are searched within their
+    own bounds.
+
     Every trial is stored and counted, so the deflated Sharpe ratio knows how many there ever were.
     """
+    from workbench.actions.run_search import run_search
     from workbench.actions.run_sweep import run_sweep
     from workbench.desk import open_desk
+    from workbench.research.sweep import Sweep
     from workbench.strategies import make_strategy, parameters_of
 
     axes = dict(read_axis(given) for given in tried)
     chosen = make_strategy(strategy or "sma_cross", read_settings(settings))
-    fixed = {name: value for name, value in parameters_of(chosen).items() if name not in axes}
+    fixed: dict[str, Any] = {name: value for name, value in parameters_of(chosen).items() if name not in axes}
     bars = bars_of(path, symbol, timeframe, count)
     rules = {name: value for name, value in given_rules(options).items() if name not in axes}
+    common: dict[str, Any] = {"progress": not as_json, "cash": cash, "seed": seed, **rules, **axes}
     with open_desk(home) as desk:
-        swept = run_sweep(
-            type(chosen), bars, desk=desk, progress=not as_json, cash=cash, seed=seed, **{**fixed, **rules, **axes}
-        )  # fmt: skip
+        if trials is not None:
+            given: dict[str, Any] = {name: fixed[name] for name in read_settings(settings) if name in fixed}
+            swept: Sweep = run_search(type(chosen), bars, desk=desk, trials=trials, sampler=sampler, **given, **common)
+        else:
+            swept = run_sweep(type(chosen), bars, desk=desk, **fixed, **common)
     best = swept.best(by)
     rows = swept.frame.sort(by, descending=True, nulls_last=True, maintain_order=True)
     if as_json:

@@ -1,0 +1,111 @@
+"""Search parameters by what earlier trials gave, and keep every trial: what was tried is counted, and nothing is run twice."""
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
+from workbench.desk import Desk, open_desk
+from workbench.engine.strategy import SignalStrategy
+from workbench.errors import Invalid, Refused
+from workbench.research.causality import refuse_look_ahead
+from workbench.research.search import Search, check_aims, draw_trials, with_typed_axes
+from workbench.research.study import Values, named_by, study_of, values_text
+from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
+
+
+def run_search(
+    strategy: SignalStrategy | type[SignalStrategy] | str,
+    bars: Any,
+    *,
+    trials: int = 200,
+    aim: str | Sequence[str] = "sharpe_in",
+    sampler: str | None = None,
+    draw_seed: int = 1,
+    where: Callable[..., bool] | None = None,
+    desk: Desk | None = None,
+    progress: Progress | bool = True,
+    workers: int | None = None,
+    **options: Any,
+) -> Search:
+    """Search the parameters of a strategy with Optuna, and return one honest row for each trial.
+
+    Every parameter that is not given is searched within its own bounds. The aim is, unless another is given, the Sharpe ratio of
+    the days before those held out: what was searched for never saw the days by which it is judged.
+
+    Parameters
+    ----------
+    strategy, bars, where, desk, progress, workers
+        As for `sweep`.
+    trials
+        How many different ones.
+    aim
+        A figure of the rows, or several, such as `["sharpe_in", "max_drawdown_pct"]`.
+    sampler
+        `"tpe"`, `"cma-es"` or `"nsga-ii"`; the first for one aim and the last for several where None.
+    draw_seed
+        Of the sampler: the same one draws the same trials.
+    options
+        As for `sweep`: with several values it is searched among these, with one it is fixed.
+
+    Raises
+    ------
+    NotFound, Invalid, Refused
+        As for `sweep`; or if there is no such figure or sampler.
+
+    Examples
+    --------
+    >>> from workbench.sources.simulated import simulate_bars
+    >>> with open_desk(":memory:") as desk:
+    ...     found = run_search("sma_cross", simulate_bars("WETH", "1h", 1500), trials=20, desk=desk, progress=False)
+    >>> found.frame.height
+    20
+    """
+    if trials < 1:
+        raise Invalid("trials", "at least 1", trials)
+    aims = [aim] if isinstance(aim, str) else list(aim)
+    chosen_sampler = check_aims(aims, sampler)
+    study = with_typed_axes(study_of(strategy, bars, **options), options)
+    wanted, shortest = named_by(where, study.axes), min(len(series) for series in study.many)
+    refuse_look_ahead(study.strategy, study.many[0])
+    why = ["no combination meets `where`"]
+
+    def accepts(values: Values) -> bool:
+        if where is not None and not where(**{name: values[name] for name in wanted}):
+            return False
+        try:
+            lookback = study.strategy_with(values).lookback
+        except Invalid as problem:
+            why.append(str(problem))
+            return False
+        if lookback >= shortest:
+            why.append(f"bars: expected more than the {lookback:,} that a trial looks back, found {shortest:,}.")
+        return lookback < shortest
+
+    bench = bench_of(study)
+    with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, trials) as tell:
+        known = None
+        every: list[Trial] = []
+        stored = 0
+
+        def run(batch: Sequence[Values]) -> list[Trial]:
+            nonlocal known, stored
+            if known is None:
+                known = begin(chosen, study)
+            done = {values_text(v): read_figures(known[values_text(v)]) for v in batch if values_text(v) in known}
+            stored += len(done)
+            for part, tallies in run_tallies(bench, [v for v in batch if values_text(v) not in done], workers):
+                fresh = [Trial(dict(v), f) for v, f in zip(part, figures_of(study, tallies), strict=True)]
+                keep(chosen, study, fresh)
+                done.update({values_text(trial.values): trial.figures for trial in fresh})
+            return [Trial(dict(v), done[values_text(v)]) for v in batch]
+
+        for found in draw_trials(study, accepts, run, trials, aims, chosen_sampler, draw_seed):
+            every += found
+            tell(len(every), trials)
+        if not every:
+            raise Refused(f"Of all that was drawn nothing is left to try: {why[-1]}")
+        searched = Search(study, every, luck_of(chosen, study), stored, aims, chosen_sampler)
+        best = searched.best()
+        finish(chosen, study, {name: best[name] for name in study.axes})
+    return searched
