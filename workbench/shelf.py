@@ -17,6 +17,8 @@ from typing import Generic, TypeVar
 from workbench.errors import NotFound, Refused
 
 T = TypeVar("T")
+OWN = "workbench_own."
+"""Files of the user's own are imported under names that begin so."""
 log = logging.getLogger(__name__)
 
 
@@ -154,23 +156,33 @@ class Shelf(Generic[T]):
 
 def own_module(name: str) -> str:
     """Return the name under which a file of the user's own is imported."""
-    return f"workbench_own.{name}"
+    return OWN + name
 
 
 def _imported(name: str, path: Path, stamp: tuple[str, int, int]) -> ModuleType:
     spec = util.spec_from_file_location(own_module(name), path)
     assert spec is not None
-    assert spec.loader is not None
     module = util.module_from_spec(spec)
     module.__dict__["__stamp__"] = stamp
+    return run_module(module, path.read_bytes(), str(path))
+
+
+def run_module(module: ModuleType, text: bytes, path: str) -> ModuleType:
+    """Return a module of the user's own once its text was run in it, and known by its name.
+
+    Raises
+    ------
+    Refused
+        If it cannot be run; the sentence says why.
+    """
     try:
-        # Not through the loader: compiled code that it keeps by the second would hide an edit within one.
-        exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - the user's own file
+        # Not through a loader: compiled code that it keeps by the second would hide an edit within one.
+        exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - the user's own file
     except Exception as problem:
         # Whatever a user's file raises is the user's to know, in one sentence.
         where = f", line {problem.lineno}" if isinstance(problem, SyntaxError) and problem.lineno else ""
-        raise Refused(f"{path.name}{where} cannot be imported: {type(problem).__name__}: {problem}") from problem
-    sys.modules[own_module(name)] = module
+        raise Refused(f"{Path(path).name}{where} cannot be imported: {type(problem).__name__}: {problem}") from problem
+    sys.modules[module.__name__] = module
     return module
 
 

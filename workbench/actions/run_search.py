@@ -1,6 +1,6 @@
 """Search parameters by what earlier trials gave, and keep every trial: what was tried is counted, and nothing is run twice."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -9,6 +9,7 @@ from workbench.desk import Desk, open_desk
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import refuse_look_ahead
+from workbench.research.cluster import connected, run_remotely
 from workbench.research.search import Search, check_aims, draw_trials, with_typed_axes
 from workbench.research.study import Values, named_by, study_of, values_text
 from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
@@ -26,6 +27,7 @@ def run_search(
     desk: Desk | None = None,
     progress: Progress | bool = True,
     workers: int | None = None,
+    executor: str | None = None,
     **options: Any,
 ) -> Search:
     """Search the parameters of a strategy with Optuna, and return one honest row for each trial.
@@ -35,7 +37,7 @@ def run_search(
 
     Parameters
     ----------
-    strategy, bars, where, desk, progress, workers
+    strategy, bars, where, desk, progress, workers, executor
         As for `sweep`.
     trials
         How many different ones.
@@ -83,10 +85,15 @@ def run_search(
         return lookback < shortest
 
     bench = bench_of(study)
-    with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, trials) as tell:
+    whose = nullcontext(desk) if desk is not None else open_desk()
+    with connected(executor) as client, whose as chosen, shown(progress, trials) as tell:
         known = None
         every: list[Trial] = []
         stored = 0
+
+        def here(missing: Sequence[Values]) -> Iterator[list[Trial]]:
+            for part, tallies in run_tallies(bench, missing, workers):
+                yield [Trial(dict(v), f) for v, f in zip(part, figures_of(study, tallies), strict=True)]
 
         def run(batch: Sequence[Values]) -> list[Trial]:
             nonlocal known, stored
@@ -94,8 +101,8 @@ def run_search(
                 known = begin(chosen, study)
             done = {values_text(v): read_figures(known[values_text(v)]) for v in batch if values_text(v) in known}
             stored += len(done)
-            for part, tallies in run_tallies(bench, [v for v in batch if values_text(v) not in done], workers):
-                fresh = [Trial(dict(v), f) for v, f in zip(part, figures_of(study, tallies), strict=True)]
+            missing = [v for v in batch if values_text(v) not in done]
+            for fresh in here(missing) if client is None else run_remotely(client, study, missing):
                 keep(chosen, study, fresh)
                 done.update({values_text(trial.values): trial.figures for trial in fresh})
             return [Trial(dict(v), done[values_text(v)]) for v in batch]

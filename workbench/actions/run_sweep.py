@@ -9,6 +9,7 @@ import msgspec
 from workbench.desk import Desk, open_desk
 from workbench.engine.strategy import SignalStrategy
 from workbench.research.causality import refuse_look_ahead
+from workbench.research.cluster import connected, run_remotely
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
 from workbench.research.sweep import Luck, Sweep
 from workbench.research.trials import Figures, Laid, Trial, run_trials
@@ -27,6 +28,7 @@ def run_sweep(
     desk: Desk | None = None,
     progress: Progress | bool = True,
     workers: int | None = None,
+    executor: str | None = None,
     **options: Any,
 ) -> Sweep:
     """Try every combination of the values given, and return one honest row for each.
@@ -50,6 +52,8 @@ def run_sweep(
         Whether a bar is shown, or a function that is called with the trials done and their number.
     workers
         Threads; as many as there are cores where None.
+    executor
+        The address of a Dask scheduler, such as `"tcp://10.0.0.5:8786"`, whose workers run the trials; the rows are the same.
     options
         Any parameter of the strategy, any rule, cost or friction that `backtest` takes: with several values it is tried, with
         one it is fixed. `cash`, `seed`, `symbol` and `timeframe` as for `backtest`; `held_out` is the last share of the days,
@@ -62,7 +66,7 @@ def run_sweep(
     Invalid
         If a value is out of bounds, or the bars are too few for the parameters.
     Refused
-        If nothing is left to try, or the strategy looks ahead.
+        If nothing is left to try, the strategy looks ahead, or no scheduler answers.
 
     Examples
     --------
@@ -78,16 +82,21 @@ def run_sweep(
     wanted = grid(study, where)
     check_lengths(study, wanted)
     refuse_look_ahead(study.strategy_with(wanted[0]), study.many[0])
-    with nullcontext(desk) if desk is not None else open_desk() as chosen:
-        return sweep_study(chosen, study, wanted, progress, workers)
+    with connected(executor) as client, nullcontext(desk) if desk is not None else open_desk() as chosen:
+        return sweep_study(chosen, study, wanted, progress, workers, client)
 
 
 def sweep_study(
-    desk: Desk, study: Study, wanted: Sequence[Values], progress: Progress | bool = False, workers: int | None = None
+    desk: Desk,
+    study: Study,
+    wanted: Sequence[Values],
+    progress: Progress | bool = False,
+    workers: int | None = None,
+    client: Any = None,
 ) -> Sweep:
     """Run the trials of a study that are not stored yet, store them chunk by chunk, and return all of them."""
     with shown(progress, len(wanted)) as tell:
-        trials, stored = kept_trials(desk, study, wanted, tell, workers)
+        trials, stored = kept_trials(desk, study, wanted, tell, workers, client=client)
     swept = Sweep(study, trials, luck_of(desk, study), stored)
     finish(desk, study, {name: swept.best()[name] for name in study.axes})
     return swept
@@ -100,6 +109,7 @@ def kept_trials(
     tell: Progress,
     workers: int | None = None,
     laid: Laid | None = None,
+    client: Any = None,
 ) -> tuple[list[Trial], int]:
     """Return trials, run and stored now where they were not before, and how many of them were.
 
@@ -109,6 +119,8 @@ def kept_trials(
         Called with the trials done and their number.
     laid
         The study's bars as they were laid out before.
+    client
+        Of a cluster that is to run them.
     """
     names = [values_text(values) for values in wanted]
     known = begin(desk, study)
@@ -116,7 +128,8 @@ def kept_trials(
     missing = [values for name, values in zip(names, wanted, strict=True) if name not in done]
     stored = len(done)
     tell(stored, len(wanted))
-    for chunk in run_trials(study, missing, workers, laid) if missing else ():
+    made = run_trials(study, missing, workers, laid) if client is None else run_remotely(client, study, missing)
+    for chunk in made if missing else ():
         keep(desk, study, chunk)
         done.update({values_text(trial.values): trial.figures for trial in chunk})
         tell(len(done), len(wanted))

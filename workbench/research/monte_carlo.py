@@ -232,7 +232,7 @@ def stationary_places(draw: np.random.Generator, count: int, of: int, block: flo
     Examples
     --------
     >>> stationary_places(np.random.default_rng(1), 6, 4, 1e9).tolist()
-    [2, 3, 0, 1, 2, 3]
+    [1, 2, 3, 0, 1, 2]
     """
     begins = draw.random(count) < 1 / block
     begins[0] = True

@@ -29,7 +29,7 @@ from workbench.research.traces import FoldTrace
 
 CHUNK: Final = 128
 """Trials that are held in memory as whole lines of days; of the others only figures stay."""
-_COMPILING_SECONDS: Final = 300.0
+COMPILING_SECONDS: Final = 300.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -133,7 +133,7 @@ def run_tallies(
     bench: Bench, trials: Sequence[Values], workers: int | None = None
 ) -> Iterator[tuple[Sequence[Values], list[Tally]]]:
     """Yield the trials as sums, in chunks, with their values."""
-    is_ready(_COMPILING_SECONDS)
+    is_ready(COMPILING_SECONDS)
     parts = [trials[low : low + CHUNK] for low in range(0, len(trials), CHUNK)]
     with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
 
@@ -193,7 +193,7 @@ def _market(bench: Bench, plan: Plan) -> Market:
 
 def tally_run(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> Tally:
     """Return one run over readings in sums: by the kernel where it can run it, by `step()` where not."""
-    if not obstacles(plan, many, cash) and is_ready(_COMPILING_SECONDS):
+    if not obstacles(plan, many, cash) and is_ready(COMPILING_SECONDS):
         market = market_of(many, plan)
         allowed, wants_out, shares = signals_of(market, many, readings, plan)
         rules, ends = rules_of(plan, cash), day_ends(market.ts)

@@ -1,0 +1,133 @@
+"""Trials on a Dask cluster: the same function on other machines, with the same rows as here."""
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import msgspec
+
+from workbench.engine.kernel import is_ready
+from workbench.errors import Refused
+from workbench.research.study import Study, Values
+from workbench.research.trials import COMPILING_SECONDS, Bench, Figures, Trial, bench_of, figures_of, tally_of
+from workbench.shelf import OWN, run_module
+from workbench.strategies import parameters_of
+
+PART: Final = 16
+"""Trials of one task: enough to be worth sending, few enough to spread evenly."""
+CONNECT_SECONDS: Final = 5
+_benches: dict[str, Bench] = {}
+_lock = threading.Lock()
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[Any]:
+    """Yield a client of the cluster at an address; None where there is no address.
+
+    Raises
+    ------
+    Refused
+        If nothing answers there, or Dask is not installed.
+    """
+    if address is None:
+        yield None
+        return
+    try:
+        import distributed
+    except ModuleNotFoundError:
+        raise Refused(
+            "A cluster needs Dask, which is not installed: `uv add 'workbench[dask]'`, or leave `executor` out and run here."
+        ) from None
+    try:
+        dask: Any = distributed
+        client = dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError) as problem:
+        why = type(problem).__name__
+        expected = "expected an address such as 'tcp://10.0.0.5:8786'"
+        raise Refused(f"No Dask scheduler answers at {address!r}: {expected} ({why}).") from problem
+    try:
+        if not client.scheduler_info()["workers"]:
+            raise Refused(f"The Dask scheduler at {address!r} has no worker: expected at least one.")
+        yield client
+    finally:
+        client.close()
+
+
+def run_remotely(client: Any, study: Study, trials: Sequence[Values]) -> Iterator[list[Trial]]:
+    """Yield trials in their order, run by the workers of a cluster.
+
+    Raises
+    ------
+    Refused
+        If a worker cannot run them: most often it lacks the workbench, or has another version of it.
+    """
+    sent = client.scatter(packed(study), broadcast=True, hash=False)
+    parts = [list(trials[low : low + PART]) for low in range(0, len(trials), PART)]
+    asked = [client.submit(figures_there, sent, study.id, part, pure=False) for part in parts]
+    try:
+        for part, future in zip(parts, asked, strict=True):
+            problem = future.exception()
+            if problem is not None:
+                raise Refused(f"A worker of the cluster could not run a trial: {type(problem).__name__}: {problem}") from problem
+            yield [Trial(dict(values), figures) for values, figures in zip(part, future.result(), strict=True)]
+    finally:
+        client.cancel(asked)
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """A study on its way: its strategy by name and parameters, with the text of its file where that is the user's own."""
+
+    study: dict[str, Any]
+    module: str
+    strategy: str
+    parameters: dict[str, Any]
+    text: bytes
+
+
+def packed(study: Study) -> Packed:
+    """Return a study as it travels to a cluster.
+
+    Raises
+    ------
+    Refused
+        If its strategy is a class of a notebook's cell.
+    """
+    kind = type(study.strategy)
+    module, text = sys.modules[kind.__module__], b""
+    if module.__name__.startswith(OWN):
+        text = Path(str(module.__file__)).read_bytes()
+    elif module.__name__ == "__main__":
+        raise Refused(
+            f"{kind.__name__} lives in this notebook only, and no worker of a cluster can import it: write the class to a file of "
+            f"its own; `workbench strategies` says where."
+        )
+    others = {name: getattr(study, name) for name in study.__struct_fields__ if name != "strategy"}
+    return Packed(others, module.__name__, kind.__name__, parameters_of(study.strategy), text)
+
+
+def unpacked(sent: Packed) -> Study:
+    """Return a study as it was before it travelled."""
+    known = sys.modules.get(sent.module)
+    if sent.text and (known is None or getattr(known, "__text__", b"") != sent.text):
+        module = ModuleType(sent.module)
+        module.__dict__["__text__"] = sent.text
+        run_module(module, sent.text, f"{sent.module.removeprefix(OWN)}.py")
+    kind = getattr(import_module(sent.module), sent.strategy)
+    return Study(strategy=kind(**sent.parameters), **sent.study)
+
+
+def figures_there(sent: Packed, id_: str, part: Sequence[Values]) -> list[Figures]:
+    """Return the figures of trials; what they share is made once in a process."""
+    is_ready(COMPILING_SECONDS)
+    with _lock:
+        bench = _benches.get(id_)
+        if bench is None:
+            _benches.clear()
+            bench = _benches[id_] = bench_of(unpacked(sent))
+    study = bench.study
+    return figures_of(study, [tally_of(bench, values) for values in part])
