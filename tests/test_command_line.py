@@ -194,6 +194,51 @@ def test_an_axis_that_makes_no_sense_is_refused_in_a_sentence(call, axis, said):
     assert said in told.output + str(told.exception)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("walk-forward", "--try", "fast=3:7:2", "--try", "slow=20,40", "--folds", "2"), "walked forward over 2 rolling windows"),
+        (("walk-forward", "--try", "fast=3,5", "--anchored", "--by", "calmar"), "walked forward over 5 anchored windows"),
+        (("cross-validate", "--try", "fast=3:7:2", "--groups", "4"), "purged K-fold with 4 splits: one path"),
+        (("cross-validate", "--try", "fast=3,5", "--groups", "4", "--tested", "2"), "6 splits: 3 paths out of sample"),
+        (("monte-carlo", "--set", "slow=20", "--set", "fast=5"), "runs with the same round trips in another order"),
+        (
+            ("monte-carlo", "--set", "slow=20", "--set", "fast=5", "--kind", "bars", "--runs", "9"),
+            "9 runs with the same bars drawn",
+        ),
+        (("monte-carlo", "--kind", "parameters", "--runs", "5"), "5 runs with parameters a little off"),
+        (("monte-carlo", "--set", "slow=20", "--set", "fast=5", "--kind", "entries", "--runs", "9"), "9 draws of random entries"),
+        (("sweep", "--search", "6", "--sampler", "nsga-ii"), "6 trials of sma_cross"),
+    ],
+)
+def test_every_way_to_judge_a_strategy_has_its_word(call, words, said):
+    common = ("--count", "2000", "--home", ":memory:")
+    told = call(*words, *common)
+    assert told.exit_code == 0, told.output
+    assert said in told.output
+    read = json.loads(call(*words, *common, "--json").output)
+    assert read["rows"]
+    assert isinstance(read["findings"], list)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("walk-forward",), "There is nothing to try"),
+        (("walk-forward", "--try", "fats=3,5"), "Did you mean 'fast'"),
+        (("cross-validate", "--try", "fast=3,5", "--tested", "9"), "tested: expected from 1 to 5 of 6 groups"),
+        (("monte-carlo", "--try", "fast=3,5"), "--try: expected single values"),
+        (("sweep", "--try", "fast=3,5", "--executor", "nowhere"), "No Dask scheduler answers at 'nowhere'"),
+        (("sweep", "--search", "5", "--try", "fsat=1,2"), "Did you mean 'fast'"),
+    ],
+)
+def test_a_validation_that_cannot_be_is_refused_in_a_sentence(call, words, said):
+    told = call(*words, "--count", "2000", "--home", ":memory:")
+    assert told.exit_code == 2
+    assert said in told.output
+    assert "Traceback" not in told.output
+
+
 def test_check_says_that_a_strategy_of_the_shelf_holds(call):
     told = call("check", "--strategy", "rsi_reversion", "--count", "600")
     assert (told.exit_code, "nothing changes at any of 600 bars" in told.output) == (0, True)

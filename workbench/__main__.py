@@ -22,6 +22,7 @@ from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS
 from workbench.domain.params import param_fields, with_fields
 from workbench.domain.terms import Terms
 from workbench.errors import Invalid
+from workbench.terminal import research as research_words
 from workbench.terminal.accounts import account as account_words
 from workbench.terminal.configurations import config as config_words
 from workbench.terminal.options import (
@@ -34,8 +35,6 @@ from workbench.terminal.options import (
     rule_options,
     strategy_options,
 )
-from workbench.terminal.research import check as check_word
-from workbench.terminal.research import sweep as sweep_word
 
 DEFAULT_PORT = 8000
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -52,8 +51,8 @@ def main() -> None:
 
 main.add_command(account_words)
 main.add_command(config_words)
-main.add_command(sweep_word)
-main.add_command(check_word)
+for word in ("sweep", "walk_forward", "cross_validate", "monte_carlo", "check"):
+    main.add_command(getattr(research_words, word))
 
 
 @main.command()

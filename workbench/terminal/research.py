@@ -1,12 +1,17 @@
-"""`workbench sweep` and `workbench check`: many trials with what luck makes of them, and whether a strategy looks ahead."""
+"""The words of research: many trials with what luck makes of them, whether it would have lasted, and whether one looks ahead."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from workbench.domain.params import param_fields
 from workbench.errors import Invalid
 from workbench.terminal.options import bars_of, given_rules, home_option, read_settings, rule_options, strategy_options
+
+if TYPE_CHECKING:
+    from workbench.engine.strategy import SignalStrategy
 
 _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_out", "plateau")
 
@@ -24,6 +29,7 @@ _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_o
 )
 @click.option("--search", "trials", type=click.IntRange(1), help="So many trials, drawn by what earlier ones gave, instead of all.")
 @click.option("--sampler", type=click.Choice(["tpe", "cma-es", "nsga-ii"]), help="By which a search draws.")
+@click.option("--executor", metavar="TCP://…", help="A Dask scheduler whose workers run the trials.")
 @click.option("--by", default="sharpe", show_default=True, help="The column by which rows are sorted.")
 @click.option("--top", default=10, show_default=True, help="How many rows are printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print every row as JSON.")
@@ -37,6 +43,7 @@ def sweep(
     tried: tuple[str, ...],
     trials: int | None,
     sampler: str | None,
+    executor: str | None,
     by: str,
     top: int,
     as_json: bool,
@@ -58,20 +65,16 @@ def sweep(
     from workbench.actions.run_sweep import run_sweep
     from workbench.desk import open_desk
     from workbench.research.sweep import Sweep
-    from workbench.strategies import make_strategy, parameters_of
 
-    axes = dict(read_axis(given) for given in tried)
-    chosen = make_strategy(strategy or "sma_cross", read_settings(settings))
-    fixed: dict[str, Any] = {name: value for name, value in parameters_of(chosen).items() if name not in axes}
+    chosen, fixed, given_axes = _asked(strategy, settings, tried, options)
     bars = bars_of(path, symbol, timeframe, count)
-    rules = {name: value for name, value in given_rules(options).items() if name not in axes}
-    common: dict[str, Any] = {"progress": not as_json, "cash": cash, "seed": seed, **rules, **axes}
+    common: dict[str, Any] = {"progress": not as_json, "cash": cash, "seed": seed, "executor": executor, **given_axes}
     with open_desk(home) as desk:
         if trials is not None:
             given: dict[str, Any] = {name: fixed[name] for name in read_settings(settings) if name in fixed}
-            swept: Sweep = run_search(type(chosen), bars, desk=desk, trials=trials, sampler=sampler, **given, **common)
+            swept: Sweep = run_search(chosen, bars, desk=desk, trials=trials, sampler=sampler, **given, **common)
         else:
-            swept = run_sweep(type(chosen), bars, desk=desk, **fixed, **common)
+            swept = run_sweep(chosen, bars, desk=desk, **fixed, **common)
     best = swept.best(by)
     rows = swept.frame.sort(by, descending=True, nulls_last=True, maintain_order=True)
     if as_json:
@@ -88,6 +91,133 @@ def sweep(
         click.echo(f"\n{str(swept.overfitting).capitalize()}; {swept.luck.trials:,} trials were ever run of this strategy here.")
     for sentence in swept.findings:
         click.echo(f"! {sentence}")
+
+
+def _asked(
+    strategy: str | None, settings: tuple[str, ...], tried: tuple[str, ...], options: dict[str, Any]
+) -> "tuple[type[SignalStrategy], dict[str, Any], dict[str, Any]]":
+    """Return the strategy's class, its fixed parameters, and the rules and axes that were given."""
+    from workbench.strategies import make_strategy, parameters_of
+
+    axes = dict(read_axis(given) for given in tried)
+    chosen = make_strategy(strategy or "sma_cross", read_settings(settings))
+    fixed = {name: value for name, value in parameters_of(chosen).items() if name not in axes}
+    return type(chosen), fixed, {**{n: v for n, v in given_rules(options).items() if n not in axes}, **axes}
+
+
+def _validation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command what a sweep has too: strategy, bars, axes, home, rules, and JSON."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print every row as JSON."),
+        click.option("--try", "tried", multiple=True, metavar="NAME=VALUES", help="As for `workbench sweep`."),
+        click.option("--count", default=5000, show_default=True, help="How many simulated bars."),
+        click.option("--bars", "path", metavar="FILE", help="Candles in a file; simulated where not given."),
+    ):
+        command = option(command)
+    return strategy_options(home_option(rule_options(command)))
+
+
+def _tell(found: Any, frame: Any, as_json: bool, **more: Any) -> None:
+    """Print what came of a validation: the headline, its table, and what to know before it is believed."""
+    if as_json:
+        click.echo(json.dumps({"rows": frame.to_dicts(), "findings": found.findings, **more}, indent=2, default=str))
+        return
+    click.echo(repr(found) + "\n")
+    click.echo("".join(f"{name:>18}" for name in frame.columns))
+    for row in frame.iter_rows():
+        click.echo("".join(f"{_number(value):>18}" for value in row))
+    for sentence in found.findings:
+        click.echo(f"! {sentence}")
+
+
+@click.command(name="walk-forward")
+@_validation_options
+@click.option("--folds", default=5, show_default=True, help="How many test windows.")
+@click.option("--train", default=2.0, show_default=True, help="How many times as long a training window is.")
+@click.option("--anchored", is_flag=True, help="Let training begin with the first bar each time.")
+@click.option("--by", default="sharpe", show_default=True, help="The figure by which parameters are chosen.")
+def walk_forward(
+    strategy: str | None, settings: tuple[str, ...], path: str | None, count: int, tried: tuple[str, ...], symbol: str | None,
+    timeframe: str | None, cash: str, seed: int, home: str | None, as_json: bool, folds: int, train: float, anchored: bool, by: str,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Choose on one window of time, trade the next, and go on so to the end."""
+    from workbench.actions.run_walk_forward import run_walk_forward
+    from workbench.desk import open_desk
+
+    chosen, fixed, given = _asked(strategy, settings, tried, options)
+    with open_desk(home) as desk:
+        found = run_walk_forward(
+            chosen, bars_of(path, symbol, timeframe, count), folds=folds, train=train, anchored=anchored, by=by, desk=desk,
+            progress=not as_json, **{"cash": cash, "seed": seed, **fixed, **given},
+        )  # fmt: skip
+    shown = ["test_from", *found.study.axes, "sharpe_train", "sharpe_test", "return_test_pct", "trades_test"]
+    _tell(found, found.frame if as_json else found.frame.select(shown), as_json, digest=found.result.digest)
+
+
+@click.command(name="cross-validate")
+@_validation_options
+@click.option("--groups", default=6, show_default=True, help="Into how many groups the days are cut.")
+@click.option("--tested", default=1, show_default=True, help="How many are tested at a time; 1 is K-fold, more is combinatorial.")
+@click.option("--purge", type=int, help="Days left out beside a tested group; as many as the longest lookback takes without it.")
+@click.option("--embargo", default=0.01, show_default=True, help="Days left out beyond those, as a share of all.")
+def cross_validate(
+    strategy: str | None, settings: tuple[str, ...], path: str | None, count: int, tried: tuple[str, ...], symbol: str | None,
+    timeframe: str | None, cash: str, seed: int, home: str | None, as_json: bool, groups: int, tested: int, purge: int | None,
+    embargo: float, **options: Any,
+) -> None:  # fmt: skip
+    """Choose on some groups of days and judge on the others: purged K-fold, or combinatorial."""
+    from workbench.actions.run_cross_validation import run_cross_validation
+    from workbench.desk import open_desk
+
+    chosen, fixed, given = _asked(strategy, settings, tried, options)
+    with open_desk(home) as desk:
+        found = run_cross_validation(
+            chosen, bars_of(path, symbol, timeframe, count), groups=groups, tested=tested, purge=purge, embargo=embargo, desk=desk,
+            progress=not as_json, **{"cash": cash, "seed": seed, **fixed, **given},
+        )  # fmt: skip
+    _tell(found, found.frame, as_json, paths=found.paths.to_dicts())
+
+
+@click.command(name="monte-carlo")
+@_validation_options
+@click.option(
+    "--kind",
+    type=click.Choice(["trades", "bars", "parameters", "entries"]),
+    default="trades",
+    show_default=True,
+    help="Trades in another order, bars drawn anew, parameters a little off, or random entries with the same exposure.",
+)
+@click.option("--runs", default=1000, show_default=True, help="How many.")
+def monte_carlo(
+    strategy: str | None, settings: tuple[str, ...], path: str | None, count: int, tried: tuple[str, ...], symbol: str | None,
+    timeframe: str | None, cash: str, seed: int, home: str | None, as_json: bool, kind: str, runs: int, **options: Any,
+) -> None:  # fmt: skip
+    """Tell what else could have come of a backtest."""
+    from workbench.actions.run_monte_carlo import run_monte_carlo
+    from workbench.desk import open_desk
+    from workbench.research.backtest import backtest
+    from workbench.research.significance import significance
+
+    if tried:
+        raise Invalid("--try", "single values, by --set and the rules' own options", tried[0])
+    chosen, fixed, given = _asked(strategy, settings, tried, options)
+    bars = bars_of(path, symbol, timeframe, count)
+    result = backtest(chosen(**read_parameters(chosen, fixed)), bars, cash=cash, seed=seed, **given)
+    if kind == "entries":
+        entries = significance(result, runs, seed)
+        _tell(entries, entries.frame.select("return_pct", "sharpe", "max_drawdown_pct").describe(), as_json, p=entries.p_value())
+        return
+    with open_desk(home) as desk:
+        wanted: Any = kind
+        found = run_monte_carlo(result, wanted, runs=runs, seed=seed, desk=desk, progress=not as_json)
+    _tell(found, found.frame if as_json else found.quantiles, as_json)
+
+
+def read_parameters(kind: "type[SignalStrategy]", values: dict[str, Any]) -> dict[str, Any]:
+    """Return parameters that a class takes, in their own types."""
+    own = {field.name: field for field in param_fields(kind)}
+    return {name: own[name].check(value) if name in own else value for name, value in values.items()}
 
 
 @click.command()
