@@ -129,6 +129,12 @@ def test_rules_that_are_chosen_change_between_windows_as_they_would_live(desk, b
     assert walked.result.state.plan.configuration.stop_loss_pct == stops[-1]
 
 
+def test_the_way_an_entry_is_sized_can_be_chosen_too(desk, bars):
+    walked = walk(desk, bars, folds=3, fast=[3, 8], slow=[20], sizing=["percent", "fixed", "kelly"])
+    assert set(walked.frame["sizing"]) <= {"percent", "fixed", "kelly"}
+    assert walked.result.stats["trades"] > 5
+
+
 def test_nothing_after_a_window_changes_what_was_chosen_for_it(desk, bars):
     walked = walk(desk, bars, folds=4)
     crashed = bars.frame.with_columns(
@@ -167,6 +173,8 @@ def test_a_walk_over_noise_is_told_as_such(desk):
     [
         ({"folds": 0}, Invalid, "folds: expected at least 1"),
         ({"train": 0}, Invalid, "train: expected a length above zero"),
+        ({"train": "long"}, Invalid, "train: expected a length above zero"),
+        ({"folds": 2.5}, Invalid, "folds: expected at least 1, found 2.5"),
         ({"folds": 300}, Invalid, "bars: expected at least 604 days for 300 test windows, found 125 days"),
         ({"by": "sharp"}, NotFound, "Did you mean 'sharpe'"),
         ({"fee_bps": [0, 10]}, Invalid, "fee_bps: expected parameters and rules to choose from; costs are what they are"),
@@ -269,7 +277,8 @@ def test_a_masked_sharpe_ratio_is_that_of_the_days_it_keeps():
         ({"groups": 30, "tested": 9}, "groups: expected at most 5,000 splits"),
         ({"embargo": 1.5}, "embargo: expected a share of the days"),
         ({"purge": 500}, "purge: expected at least two days left to train on"),
-        ({"purge": -1}, "purge: expected a number of days"),
+        ({"purge": -1}, "purge: expected at least 0 days"),
+        ({"groups": "many"}, "groups: expected at least 2, found 'many'"),
     ],
 )
 def test_a_cross_validation_that_cannot_be_is_refused(desk, bars, options, sentence):
@@ -353,6 +362,12 @@ def test_a_monte_carlo_that_cannot_be_is_refused(desk, result, kind, options, er
         wb.monte_carlo(result, kind, desk=desk, **options)
 
 
+def test_what_is_no_backtest_is_refused():
+    for ask in (wb.monte_carlo, wb.significance):
+        with pytest.raises(Invalid, match="result: expected a backtest, as wb.backtest returns it, found 'str'"):
+            ask("sma_cross")
+
+
 def test_what_cannot_be_asked_again_is_refused(bars):
     rising = np.diff(bars.close, prepend=bars.close[0]) > 0
     given = wb.from_signals(bars, rising, ~rising)
@@ -401,7 +416,9 @@ def test_timing_that_is_there_is_told_from_chance_and_noise_is_not():
     assert timed.plot().data
 
 
-def test_a_run_without_a_trade_has_nothing_to_compare(bars):
+def test_a_run_without_a_trade_or_of_programs_has_nothing_to_compare(bars):
+    with pytest.raises(Refused, match="What programs buy is no timing"):
+        wb.significance(wb.backtest("dca", bars, parameters={"amount": 100}))
     with pytest.raises(Refused, match="expected at least one round trip, found none"):
         wb.significance(wb.backtest("manual", bars))
 

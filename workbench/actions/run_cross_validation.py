@@ -64,7 +64,7 @@ def run_cross_validation(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
-    if not 0 <= embargo < 1:
+    if not (isinstance(embargo, (int, float)) and 0 <= embargo < 1):
         raise Invalid("embargo", "a share of the days from 0 to below 1", embargo)
     times = times_of(study.many)
     first, days = int(times[0]) // DAY + 1, int(times[-1]) // DAY - int(times[0]) // DAY

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 
 from workbench.actions.run_sweep import Progress, finish, kept_trials, shown
 from workbench.desk import Desk, open_desk
+from workbench.domain.params import counted
 from workbench.errors import Invalid, NotFound
 from workbench.research.backtest import Backtest
 from workbench.research.monte_carlo import (
@@ -71,8 +72,9 @@ def run_monte_carlo(
     """
     if kind not in KINDS:
         raise NotFound("kind of Monte Carlo", str(kind), KINDS, field="kind")
-    if runs < 1:
-        raise Invalid("runs", "at least 1", runs)
+    runs = counted("runs", runs, 1)
+    if not isinstance(result, Backtest):
+        raise Invalid("result", "a backtest, as wb.backtest returns it", type(result).__name__)
     if kind == "trades":
         return shuffle_trades(result, runs, seed, replace)
     if kind == "bars":

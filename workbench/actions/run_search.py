@@ -6,6 +6,7 @@ from typing import Any
 
 from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
 from workbench.desk import Desk, open_desk
+from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import refuse_look_ahead
@@ -63,8 +64,7 @@ def run_search(
     >>> found.frame.height
     20
     """
-    if trials < 1:
-        raise Invalid("trials", "at least 1", trials)
+    trials = counted("trials", trials, 1)
     aims = [aim] if isinstance(aim, str) else list(aim)
     chosen_sampler = check_aims(aims, sampler)
     study = with_typed_axes(study_of(strategy, bars, **options), options)

@@ -111,6 +111,25 @@ def _param_fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
                         yield Field(info.name, kind, type(None) in options, info.default, note)
 
 
+def counted(name: str, value: Any, low: int, most: int | None = None, of: str = "") -> int:
+    """Return a whole number that is within its bounds.
+
+    Raises
+    ------
+    Invalid
+        Naming it, its bounds and what was found.
+
+    Examples
+    --------
+    >>> counted("runs", 5, 1)
+    5
+    """
+    whole = hasattr(value, "__index__") and not isinstance(value, bool)
+    if not whole or value < low or (most is not None and value > most):
+        raise Invalid(name, f"at least {low}{of}" if most is None else f"from {low} to {most}{of}", value)
+    return int(value)
+
+
 def check_fields(made: msgspec.Struct) -> None:
     """Check every `Param` field of a struct that is being made, and give each its own type.
 

@@ -171,7 +171,8 @@ class Relay(Readings):
     """
 
     def __init__(self, legs: Sequence[Readings]) -> None:
-        names = legs[0].measured
+        # Where rules differ from leg to leg a fold asks each leg for its own measures; columns are for rules that stay.
+        names = [name for name in legs[0].measured if all(name in leg.measured for leg in legs)]
         measured = {name: np.concatenate([leg.measured[name] for leg in legs]) for name in names}
         super().__init__(legs[-1].strategy, [], np.concatenate([leg.at_hand for leg in legs]), measured)
         self._legs = tuple(legs)

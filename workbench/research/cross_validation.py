@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from workbench.analytics.returns import Floats, changes, sharpe
 from workbench.domain.bars import DAY
+from workbench.domain.params import counted
 from workbench.errors import Invalid
 from workbench.research.study import Study, Values
 from workbench.research.trials import Bench, Tally, ends_of, run_tallies, times_of
@@ -82,12 +83,9 @@ def split_days(days: int, groups: int, tested: int = 1, purge: int = 0, embargo:
     >>> split.train[1].astype(int).tolist()
     [1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1]
     """
-    if groups < 2:
-        raise Invalid("groups", "at least 2", groups)
-    if not 1 <= tested < groups:
-        raise Invalid("tested", f"from 1 to {groups - 1} of {groups} groups", tested)
-    if purge < 0:
-        raise Invalid("purge", "a number of days, at least 0", purge)
+    groups = counted("groups", groups, 2)
+    tested = counted("tested", tested, 1, groups - 1, f" of {groups} groups")
+    purge = counted("purge", purge, 0, of=" days")
     if days < 2 * groups:
         raise Invalid("bars", f"at least {2 * groups + 1} days for {groups} groups of two", f"{days + 1} days")
     if comb(groups, tested) > MOST_SPLITS:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from workbench.domain.params import with_fields
+from workbench.domain.params import counted, with_fields
 from workbench.domain.trips import round_trips
 from workbench.engine.measures import measures_of
 from workbench.engine.series import Ints
@@ -117,8 +117,11 @@ def significance(result: Backtest, runs: int = 1000, seed: int = 1, workers: int
     >>> 0 < significance(result, runs=50).p_value() <= 1
     True
     """
-    if runs < 1:
-        raise Invalid("runs", "at least 1", runs)
+    runs = counted("runs", runs, 1)
+    if not isinstance(result, Backtest):
+        raise Invalid("result", "a backtest, as wb.backtest returns it", type(result).__name__)
+    if result.runs:
+        raise Refused("What programs buy is no timing: expected a backtest of a strategy alone, found one with programs.")
     lengths = held_bars(result)
     if not any(len(each) for each in lengths):
         raise Refused("There is nothing to compare: expected at least one round trip, found none.")
