@@ -226,7 +226,7 @@ def test_every_way_to_judge_a_strategy_has_its_word(call, words, said):
     [
         (("walk-forward",), "There is nothing to try"),
         (("walk-forward", "--try", "fats=3,5"), "Did you mean 'fast'"),
-        (("cross-validate", "--try", "fast=3,5", "--tested", "9"), "tested: expected from 1 to 5 of 6 groups"),
+        (("cross-validate", "--try", "fast=3,5", "--tested", "9"), "tested: expected a whole number from 1 to 5 of 6 groups"),
         (("monte-carlo", "--try", "fast=3,5"), "--try: expected single values"),
         (("sweep", "--try", "fast=3,5", "--executor", "nowhere"), "No Dask scheduler answers at 'nowhere'"),
         (("sweep", "--search", "5", "--try", "fsat=1,2"), "Did you mean 'fast'"),

@@ -108,7 +108,7 @@ def test_a_small_space_ends_when_all_of_it_was_tried(desk, bars):
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"trials": 0}, Invalid, "trials: expected at least 1"),
+        ({"trials": 0}, Invalid, "trials: expected a whole number from 1"),
         ({"aim": "sharp"}, NotFound, "Did you mean 'sharpe'"),
         ({"aim": []}, Invalid, "aim: expected one figure or several different ones, found 'none'"),
         ({"sampler": "grid"}, NotFound, "There is no sampler 'grid'"),

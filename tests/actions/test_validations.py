@@ -171,10 +171,10 @@ def test_a_walk_over_noise_is_told_as_such(desk):
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"folds": 0}, Invalid, "folds: expected at least 1"),
+        ({"folds": 0}, Invalid, "folds: expected a whole number from 1"),
         ({"train": 0}, Invalid, "train: expected a length above zero"),
-        ({"train": "long"}, Invalid, "train: expected a length above zero"),
-        ({"folds": 2.5}, Invalid, "folds: expected at least 1, found 2.5"),
+        ({"train": "long"}, Invalid, "train: expected a number"),
+        ({"folds": 2.5}, Invalid, "folds: expected a whole number from 1, found 2.5"),
         ({"folds": 300}, Invalid, "bars: expected at least 604 days for 300 test windows, found 125 days"),
         ({"by": "sharp"}, NotFound, "Did you mean 'sharpe'"),
         ({"fee_bps": [0, 10]}, Invalid, "fee_bps: expected parameters and rules to choose from; costs are what they are"),
@@ -271,14 +271,14 @@ def test_a_masked_sharpe_ratio_is_that_of_the_days_it_keeps():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"groups": 1}, "groups: expected at least 2"),
-        ({"tested": 6}, "tested: expected from 1 to 5 of 6 groups"),
+        ({"groups": 1}, "groups: expected a whole number from 2"),
+        ({"tested": 6}, "tested: expected a whole number from 1 to 5 of 6 groups"),
         ({"groups": 90}, "bars: expected at least 181 days for 90 groups of two"),
         ({"groups": 30, "tested": 9}, "groups: expected at most 5,000 splits"),
         ({"embargo": 1.5}, "embargo: expected a share of the days"),
         ({"purge": 500}, "purge: expected at least two days left to train on"),
-        ({"purge": -1}, "purge: expected at least 0 days"),
-        ({"groups": "many"}, "groups: expected at least 2, found 'many'"),
+        ({"purge": -1}, "purge: expected a whole number from 0 days"),
+        ({"groups": "many"}, "groups: expected a whole number from 2, found 'many'"),
     ],
 )
 def test_a_cross_validation_that_cannot_be_is_refused(desk, bars, options, sentence):
@@ -352,7 +352,7 @@ def test_parameters_a_little_off_are_trials_and_are_counted(desk, result):
     ("kind", "options", "error", "sentence"),
     [
         ("bar", {}, NotFound, "Did you mean 'bars'"),
-        ("bars", {"runs": 0}, Invalid, "runs: expected at least 1"),
+        ("bars", {"runs": 0}, Invalid, "runs: expected a whole number from 1"),
         ("bars", {"block": 0.5}, Invalid, "block: expected a mean length of at least one bar"),
         ("parameters", {"spread": 0}, Invalid, "spread: expected a share above 0"),
     ],
@@ -364,7 +364,7 @@ def test_a_monte_carlo_that_cannot_be_is_refused(desk, result, kind, options, er
 
 def test_what_is_no_backtest_is_refused():
     for ask in (wb.monte_carlo, wb.significance):
-        with pytest.raises(Invalid, match="result: expected a backtest, as wb.backtest returns it, found 'str'"):
+        with pytest.raises(Invalid, match=r"result: expected a backtest, as wb\.backtest returns it, found 'str'"):
             ask("sma_cross")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from workbench.actions.run_sweep import Progress, begin, finish, keep, shown
 from workbench.desk import Desk, open_desk
 from workbench.domain.bars import DAY
+from workbench.domain.money import to_decimal
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Broken, Invalid
 from workbench.research.causality import refuse_look_ahead
@@ -64,7 +65,7 @@ def run_cross_validation(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
-    if not (isinstance(embargo, (int, float)) and 0 <= embargo < 1):
+    if not 0 <= to_decimal(embargo, "embargo") < 1:
         raise Invalid("embargo", "a share of the days from 0 to below 1", embargo)
     times = times_of(study.many)
     first, days = int(times[0]) // DAY + 1, int(times[-1]) // DAY - int(times[0]) // DAY

@@ -126,7 +126,7 @@ def counted(name: str, value: Any, low: int, most: int | None = None, of: str = 
     """
     whole = hasattr(value, "__index__") and not isinstance(value, bool)
     if not whole or value < low or (most is not None and value > most):
-        raise Invalid(name, f"at least {low}{of}" if most is None else f"from {low} to {most}{of}", value)
+        raise Invalid(name, f"a whole number from {low}{of}" if most is None else f"a whole number from {low} to {most}{of}", value)
     return int(value)
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from workbench.analytics.returns import changes, growth_a_year, sharpe, sharpe_a_day
 from workbench.domain.bars import DAY, show_time
 from workbench.domain.commands import ChangeConfiguration, Command
+from workbench.domain.money import to_decimal
 from workbench.domain.params import counted, with_fields
 from workbench.domain.terms import RULES
 from workbench.engine.measures import measures_of
@@ -67,7 +68,7 @@ def folds_of(study: Study, folds: int, train: float, anchored: bool) -> list[Fol
         If the bars are too few.
     """
     folds = counted("folds", folds, 1)
-    if not (isinstance(train, (int, float)) and 0 < train < float("inf")):
+    if not to_decimal(train, "train") > 0:
         raise Invalid("train", "a length above zero, in test windows", train)
     times = times_of(study.many)
     first, last = int(times[0]) // DAY, int(times[-1]) // DAY + 1
