@@ -70,7 +70,7 @@ def live_session(desk, clock, bars, since, configuration=TRADED, costs=COSTS):
 @pytest.mark.parametrize("name", FILES)
 def test_backtest_sweep_replay_and_live_session_give_one_digest_on_real_candles(desk, clock, market, name):
     symbol, timeframe = FILES[name]
-    bars = wb.read_bars(market / name, symbol=symbol, timeframe=timeframe)[-3000:]
+    bars = wb.read_bars(market / name, symbol=symbol, timeframe=timeframe)[-1600:]
     begin = 500
     options = {"fee_bps": 10, "half_spread_bps": 2, "slippage_bps": 3, "gas": "0.05", **RULES}
     compiled = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 15}, engine="kernel", **options)
@@ -80,7 +80,7 @@ def test_backtest_sweep_replay_and_live_session_give_one_digest_on_real_candles(
     row = swept.frame.row(place, named=True)
     request = SessionRequest(mode="replay", dataset=import_dataset(desk, bars).id, configuration=TRADED, costs=COSTS)
     replayed = run_session(desk, request)
-    assert compiled.stats["trades"] > 30
+    assert compiled.stats["trades"] > 20
     assert {compiled.digest, folded.digest, swept.backtest(place).digest, replayed.ledger_digest} == {compiled.digest}
     assert row["final_equity"] == float(compiled.final_equity)
     # A live session begins somewhere: the run that it is compared to begins there too, with the same history.

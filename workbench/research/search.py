@@ -27,7 +27,7 @@ LEAST: Final = ("fees", "cost_share", "turnover", "exposure_pct", "ambiguous_bar
 """Figures of which less is better."""
 MOST_VALUES: Final = 1_000
 _WORST: Final = -1e12
-_DRAWS_A_TRIAL: Final = 30
+_FRUITLESS: Final = 16
 _NEAR: Final = 0.1
 
 
@@ -120,7 +120,9 @@ def draw_trials(
             drawn = optuna.create_study(directions=["maximize"] * len(aims), sampler=made)
             space: Any = {name: IntDistribution(0, len(values) - 1) for name, values in study.axes.items() if len(values) > 1}
             known: dict[tuple[Value, ...], Trial] = {}
-            for _ in range(max(1, _DRAWS_A_TRIAL * trials // BATCH)):
+            fruitless = 0
+            # Where everything near was tried, or nothing goes together, more draws bring nothing.
+            while fruitless < _FRUITLESS:
                 asked = [drawn.ask(space) for _ in range(BATCH)]
                 batch = [_values_at(study, one.params) for one in asked]
                 fresh: dict[tuple[Value, ...], Values] = {}
@@ -133,6 +135,7 @@ def draw_trials(
                 for one, values in zip(asked, batch, strict=True):
                     trial = known.get(tuple(values.values()))
                     drawn.tell(one, [_aimed(trial.figures if trial else None, aim) for aim in aims])
+                fruitless = 0 if found else fruitless + 1
                 if found:
                     yield found
                 if len(known) >= trials:
