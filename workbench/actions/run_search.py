@@ -111,7 +111,9 @@ def run_search(
             every += found
             tell(len(every), trials)
         if not every:
-            raise Refused(f"Of all that was drawn nothing is left to try: {why[-1]}")
+            # Bars that are too few are the reason that no other values could mend.
+            told = next((reason for reason in why if reason.startswith("bars:")), why[-1])
+            raise Refused(f"Of all that was drawn nothing is left to try: {told}")
         searched = Search(study, every, luck_of(chosen, study), stored, aims, chosen_sampler)
         best = searched.best()
         finish(chosen, study, {name: best[name] for name in study.axes})
