@@ -41,6 +41,7 @@ class Shelf(Generic[T]):
         self.package, self.port, self.kind, self.folders = package, port, kind, folders
         self._shipped: tuple[str, ...] = ()
         self._told: set[str] = set()
+        self._broken: dict[tuple[str, int, int], str] = {}
 
     def names(self) -> tuple[str, ...]:
         """Return the names on the shelf, sorted; nothing is imported for it."""
@@ -76,6 +77,13 @@ class Shelf(Generic[T]):
         if name not in files:
             raise NotFound(self.kind, name, self.names(), field)
         return self._read(name, files[name])
+
+    def find(self, name: str) -> type[T] | None:
+        """Return the class called `name`; None where there is none that can be read, as once a file of the user's own is gone."""
+        try:
+            return self.get(name)
+        except Refused:
+            return None
 
     def require_importable(self, name: str) -> None:
         """Refuse a class that another process could not find: one that lives in a notebook's cell only.
@@ -146,7 +154,14 @@ class Shelf(Generic[T]):
         stamp = (str(path), about.st_mtime_ns, about.st_size)
         known = sys.modules.get(own_module(name))
         if known is None or getattr(known, "__stamp__", None) != stamp:
-            known = _imported(name, path, stamp)
+            if stamp in self._broken:
+                raise Refused(self._broken[stamp])
+            try:
+                known = _imported(name, path, stamp)
+            except Refused as problem:
+                # It is not run again with every look, only once it has changed.
+                self._broken[stamp] = str(problem)
+                raise
         for offered in vars(known).values():
             if isinstance(offered, type) and issubclass(offered, self.port) and snake_case(offered.__name__) == name:
                 return offered

@@ -1,5 +1,7 @@
 """Sweeps: rows that equal backtests, trials that are kept and counted, and luck that is told."""
 
+from typing import Annotated
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +9,9 @@ import pytest
 import workbench as wb
 from tests.make import HOUR, START, series, wandering
 from workbench.actions.run_sweep import run_sweep
+from workbench.domain.instruments import pair
+from workbench.domain.params import Param
+from workbench.engine.strategy import Signals, SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
 from workbench.store.trials import ledger, list_sweeps, stored_trials
@@ -228,3 +233,83 @@ def test_bars_too_few_for_the_parameters_are_refused(desk):
 def test_a_shorter_history_than_a_split_has_no_probability_of_overfitting(desk):
     bars = wandering(200, start=START // HOUR * HOUR)
     assert sweep(desk, bars).overfitting is None
+
+
+class Shifted(SignalStrategy, frozen=True):
+    """Looks so many bars ahead: none, by default."""
+
+    ahead: Annotated[int, Param(0, 5)] = 0
+
+    @property
+    def lookback(self) -> int:
+        return 2
+
+    def signals(self, bars):
+        moved = np.diff(bars.close, prepend=bars.close[:1])
+        seen = np.concatenate([moved, np.zeros(5)])[self.ahead : self.ahead + len(bars)]
+        return Signals(seen > 0, seen < 0, np.full(len(bars), 80.0), seen, {"moved": seen})
+
+    def because(self, factors):
+        return "it moves"
+
+
+class Scribbler(Shifted, frozen=True):
+    """Writes into what it is given."""
+
+    def signals(self, bars):
+        volume = bars.volume
+        volume /= 2
+        return super().signals(bars)
+
+
+def test_a_look_ahead_at_any_corner_of_what_is_tried_is_refused_and_nothing_stored(desk, bars):
+    for tries in ({"ahead": [0, 1, 2]}, {"ahead": [2, 0]}, {"ahead": [0, 3, 0]}):
+        with pytest.raises(Refused, match="Shifted looks ahead"):
+            run_sweep(Shifted, bars, desk=desk, progress=False, **tries)
+    with pytest.raises(Refused, match="Shifted looks ahead"):
+        wb.search(Shifted, bars, desk=desk, progress=False, trials=5)
+    with desk.store.read() as connection:
+        assert list_sweeps(connection) == []
+
+
+def test_a_strategy_cannot_write_into_the_bars_that_it_is_given(desk, bars):
+    before = bars.volume.copy()
+    for ask in (wb.backtest, lambda *given: run_sweep(*given, ahead=[0, 1], desk=desk, progress=False), wb.check):
+        with pytest.raises(Invalid, match=r"Scribbler.signals: expected arrays of its own to write into"):
+            ask(Scribbler, bars)
+    assert np.array_equal(bars.volume, before)
+
+
+def test_the_edge_of_an_axis_is_its_least_and_its_greatest_value_in_whatever_order_they_were_given(desk, bars):
+    swept = run_sweep("sma_cross", bars, fast=[10, 5, 20, 15], slow=[40], desk=desk, progress=False)
+    assert dict(zip(swept.frame["fast"], swept.frame["at_edge"], strict=True)) == {10: False, 5: True, 20: True, 15: False}
+    with wb.open_desk(":memory:") as other:
+        sorted_ = run_sweep("sma_cross", bars, fast=[5, 10, 15, 20], slow=[40], desk=other, progress=False)
+    assert swept.frame.sort("fast").equals(sorted_.frame)
+
+
+def test_instruments_that_differ_in_decimals_share_no_trials(desk):
+    closes = wandering(600).floats("close").round(2).tolist()
+    frame = series(closes).frame
+    fine, coarse = (wb.BarSeries.from_frame(frame, pair("A/USD", 8, size), "1h") for size in (8, 2))
+    run_sweep("sma_cross", fine, fast=[3, 5], slow=[20], desk=desk, progress=False, cash=1000)
+    again = run_sweep("sma_cross", coarse, fast=[3, 5], slow=[20], desk=desk, progress=False, cash=1000)
+    assert again.stored == 0
+    assert again.frame["final_equity"].to_list() == [float(again.backtest(i).final_equity) for i in range(2)]
+
+
+def test_rows_of_amounts_that_do_not_fit_are_those_of_step(desk):
+    closes = [1.0] * 100 + np.linspace(1, 1000, 20).round(4).tolist() + [1000.0] * 30 + [1.0] * 300
+    bars = series(closes)
+    swept = run_sweep("buy_and_hold", bars, size_pct=[99, 100], cash=10**9, desk=desk, progress=False)
+    for i in range(2):
+        folded, row = swept.backtest(i, engine="step"), swept.frame.row(i, named=True)
+        for name in ("sharpe", "sortino", "max_drawdown_pct", "turnover"):
+            assert row[name] == pytest.approx(folded.stats[name]), name
+
+
+def test_a_share_of_costs_in_no_profit_is_none(desk):
+    swept = run_sweep("rsi_reversion", series([100.0, 101.0] * 400), period=[2, 3], fee_bps=10, desk=desk, progress=False)
+    for i, row in enumerate(swept.frame.iter_rows(named=True)):
+        shown = swept.backtest(i).stats["cost_share_pct"]
+        assert row["cost_share"] == (None if shown is None else pytest.approx(shown / 100))

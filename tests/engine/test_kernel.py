@@ -7,13 +7,14 @@ import pytest
 
 import workbench as wb
 from tests.engine.cases import Noise, random_case
-from tests.make import wandering
+from tests.make import series, wandering
 from workbench.engine import chance, lowering
 from workbench.engine.columns import Rules, Sums
-from workbench.engine.kernel import drawn, run_kernel
+from workbench.engine.kernel import drawn, is_ready, run_kernel
 from workbench.engine.measures import measures_of
+from workbench.engine.series import BarSeries
 from workbench.engine.windows import read_series
-from workbench.errors import Refused
+from workbench.errors import NotFound, Refused
 from workbench.research.backtest import Backtest, backtest
 
 CASES = 600
@@ -155,3 +156,40 @@ def test_rules_that_wait_for_a_mark_of_the_chains_own_currency_are_the_same():
     folded, compiled = both(Noise(), [wandering(500, 9, "T1"), bars], costs="pool", gas_gwei=30, spike_chance_pct=30)
     assert differences(folded, compiled) == []
     assert folded.stats["gas_paid"] > 0
+
+
+def boom(top: float) -> BarSeries:
+    """A price that multiplies and comes back."""
+    return series([1.0] * 10 + np.linspace(1, top, 20).round(4).tolist() + [top] * 30 + [1.0] * 50)
+
+
+@pytest.mark.parametrize(("cash", "top"), [(10**9, 1000), (10**7, 1000), (10**4, 10**6), (10**6, 30)])
+@pytest.mark.parametrize("rules", [{}, {"trailing_stop_pct": 99}, {"max_hold_hours": 60}])
+def test_an_amount_that_does_not_fit_is_left_to_step_and_never_waited_for(cash, top, rules):
+    bars = boom(top)
+    enter, leave = np.zeros(len(bars), bool), np.zeros(len(bars), bool)
+    enter[2] = leave[-10] = True
+    options = {"size_pct": 100, "cash": cash, **rules}
+    is_ready(300)
+    result, folded = (wb.from_signals(bars, enter, leave, engine=engine, **options) for engine in ("auto", "step"))
+    assert result.digest == folded.digest
+    assert result.stats == folded.stats
+    assert result.equity["equity"].to_list() == folded.equity["equity"].to_list()
+
+
+def test_what_many_large_fills_come_to_does_not_overflow():
+    bars = wandering(4000)
+    enter = np.arange(4000) % 2 == 0
+    options = {"size_pct": 100, "cash": 10**8, "fee_bps": 1}
+    is_ready(300)
+    result, folded = (wb.from_signals(bars, enter, ~enter, engine=engine, **options) for engine in ("auto", "step"))
+    assert result.engine == "kernel"
+    assert result.digest == folded.digest
+    # Beyond 2**53 units of cash a float is a unit off.
+    assert result.stats == pytest.approx(folded.stats, rel=1e-12, nan_ok=True)
+    assert result.stats["turnover"] > 1000
+
+
+def test_an_engine_that_is_none_is_refused():
+    with pytest.raises(NotFound, match=r"There is no engine 'krnel'\. Did you mean 'kernel'"):
+        wb.backtest("sma_cross", wandering(300), engine="krnel")

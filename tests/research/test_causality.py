@@ -8,10 +8,11 @@ import polars as pl
 import pytest
 import talib
 
+import workbench as wb
 from tests.make import wandering
 from workbench.actions.run_sweep import run_sweep
 from workbench.engine.strategy import Candles, Signals, SignalStrategy, crossings
-from workbench.errors import Refused
+from workbench.errors import Invalid, Refused
 from workbench.research.causality import check
 from workbench.strategies import shelf
 
@@ -144,3 +145,43 @@ def test_a_factor_that_is_no_number_is_named(bars):
 
 def test_what_holds_says_at_how_many_bars_it_was_tried(bars):
     assert "at any of 300 bars" in str(check("sma_cross", bars, most=300))
+
+
+def test_a_lag_that_is_too_short_is_found():
+    class LagLie(SignalStrategy, frozen=True):
+        """Looks two hundred bars back, and says one."""
+
+        lag: ClassVar[int | None] = 1
+
+        @property
+        def lookback(self) -> int:
+            return 201
+
+        def signals(self, bars):
+            moved = bars.close - np.concatenate([np.full(200, np.nan), bars.close])[: len(bars)]
+            with np.errstate(invalid="ignore"):
+                return Signals(moved > 0, moved < 0, np.full(len(bars), 80.0), moved, {"moved": moved})
+
+        def because(self, factors):
+            return "it moves"
+
+    found = wb.check(LagLie, wandering(9000), most=100)
+    assert not found.ok
+    assert "LagLie() looks further back than its lag" in str(found)
+
+    class Honest(LagLie, frozen=True):
+        lag: ClassVar[int | None] = 200
+
+    assert wb.check(Honest, wandering(9000), most=100).ok
+
+
+def test_bars_too_few_to_judge_a_memory_are_said_to_be():
+    told = str(wb.check("sma_cross", wandering(3000), most=50))
+    assert told.endswith("of its memory 3,000 bars tell nothing, it takes more than 4,096.")
+    assert str(wb.check("sma_cross", wandering(4200), most=50)).endswith("whatever comes after or before.")
+
+
+@pytest.mark.parametrize("most", [0, -5, "x"])
+def test_a_check_at_no_bar_is_refused(most):
+    with pytest.raises(Invalid, match="most: expected a whole number from 1"):
+        wb.check("sma_cross", wandering(300), most=most)

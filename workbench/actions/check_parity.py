@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.params import with_fields
 from workbench.domain.presets import changes_between
 from workbench.engine.series import PRICES, BarSeries
+from workbench.engine.state import open_state
+from workbench.engine.strategy import SignalStrategy
 from workbench.research.backtest import Backtest, Opening, backtest
 from workbench.research.parity import Verdict, compare_fills
 from workbench.strategies import make_strategy, parameters_of
@@ -60,13 +63,22 @@ def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
     """
     with nullcontext(desk) if desk is not None else open_desk() as chosen:
         seen = seen_by(chosen, session)
-    plan = seen.started.plan
-    strategy = make_strategy(plan.configuration.strategy, plan.configuration.parameters)
-    since, until = span_of(seen)
-    return backtest(
-        strategy, seen.series, cash=seen.started.book.cash, configuration=plan.configuration, costs=plan.costs,
-        realism=plan.realism, seed=plan.seed, since=since, until=until, opening=opening_of(seen),
-    )  # fmt: skip
+    return backtest(strategy_of(seen), seen.series, **options_of(seen))
+
+
+def strategy_of(seen: Seen) -> SignalStrategy:
+    """Return the strategy that a session began with."""
+    configuration = seen.started.plan.configuration
+    return make_strategy(configuration.strategy, configuration.parameters)
+
+
+def options_of(seen: Seen) -> dict[str, Any]:
+    """Return the options by which `backtest` does what a session did."""
+    plan, (since, until) = seen.started.plan, span_of(seen)
+    return {
+        "cash": seen.started.book.cash, "configuration": plan.configuration, "costs": plan.costs, "realism": plan.realism,
+        "seed": plan.seed, "since": since, "until": until, "opening": opening_of(seen),
+    }  # fmt: skip
 
 
 def span_of(seen: Seen) -> tuple[int, int]:
@@ -99,8 +111,9 @@ def cause_between(seen: Seen, result: Backtest, when: int) -> str:
         return f"cost model ({costs}: from the session to the backtest)"
     if started.plan.seed != plan.seed:
         return f"cost model (draws by seed {started.plan.seed} in the session, {plan.seed} in the backtest)"
-    if started.book.cash != result.cash:
-        return f"parameters (the session began with {started.book.cash}, the backtest with {result.cash})"
+    begun = open_state(started.plan, started.book, started.marks, started.carried).equity
+    if begun != result.cash:
+        return f"parameters (the session began with {begun:f}, the backtest with {result.cash:f})"
     if seen.commands:
         return f"parameters (the session was given {seen.commands} commands that a backtest does not know)"
     return _data_cause(seen, result, when) or _code_cause(seen)

@@ -74,7 +74,7 @@ def run_cross_validation(
         purge = ceil(longest * study.many[0].step / DAY)
     held = ceil(embargo * days)
     splits = split_days(days, groups, tested, purge, held)
-    refuse_look_ahead(study.strategy_with(wanted[0]), study.many[0])
+    refuse_look_ahead(study, wanted)
     with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, len(wanted)) as tell:
         begin(chosen, study)
         done = 0

@@ -69,7 +69,6 @@ def run_search(
     chosen_sampler = check_aims(aims, sampler)
     study = with_typed_axes(study_of(strategy, bars, **options), options)
     wanted, shortest = named_by(where, study.axes), min(len(series) for series in study.many)
-    refuse_look_ahead(study.strategy, study.many[0])
     why = ["no combination meets `where`"]
 
     def accepts(values: Values) -> bool:
@@ -84,6 +83,12 @@ def run_search(
             why.append(f"bars: expected more than the {lookback:,} that a trial looks back, found {shortest:,}.")
         return lookback < shortest
 
+    # Nothing is drawn yet: looked at are the parameters themselves, and the ends of what may be drawn.
+    low, high = ({name: values[place] for name, values in study.axes.items()} for place in (0, -1))
+    own = {name: getattr(study.strategy, name) for name in study.axes if name in study.strategy.__struct_fields__}
+    looked_at = [values for values in ({**low, **own}, low, high) if accepts(values)]
+    if looked_at:
+        refuse_look_ahead(study, looked_at)
     bench = bench_of(study)
     whose = nullcontext(desk) if desk is not None else open_desk()
     with connected(executor) as client, whose as chosen, shown(progress, trials) as tell:

@@ -81,7 +81,7 @@ def run_sweep(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
-    refuse_look_ahead(study.strategy_with(wanted[0]), study.many[0])
+    refuse_look_ahead(study, wanted)
     with connected(executor) as client, nullcontext(desk) if desk is not None else open_desk() as chosen:
         return sweep_study(chosen, study, wanted, progress, workers, client)
 

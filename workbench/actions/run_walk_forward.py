@@ -69,7 +69,7 @@ def run_walk_forward(
     wanted = grid(study, where)
     check_lengths(study, wanted)
     cut = folds_of(study, folds, train, anchored)
-    refuse_look_ahead(study.strategy_with(wanted[0]), study.many[0])
+    refuse_look_ahead(study, wanted)
     laid = [lay_out(series, study.strategy) for series in study.many]
     total, legs = len(wanted) * len(cut), []
     with nullcontext(desk) if desk is not None else open_desk() as chosen_desk, shown(progress, total) as tell:

@@ -84,6 +84,9 @@ from workbench.engine.exact import (
     wide_times,
 )
 
+MOST_ESTIMATED = 2.0**51
+"""Up to this a quotient that is estimated in floats is off by one at most."""
+
 
 class Spot(NamedTuple):
     """One bar of one instrument, with what a fill in it depends on."""
@@ -501,6 +504,8 @@ def _hold_still(t, cash, held, times, closes, highs, lows, rules, out, divisor, 
         ceiling = min(ceiling, held[0, HIGH] + 1)
     until = held[0, ENTERED] + rules.hold - rules.length if rules.hold >= 0 else -NEVER
     factor, half = np.float64(quantity) / np.float64(divisor), divisor // 2 if divisor > 1 else 1
+    # A value beyond what the estimate below is good for is left to the caller, who notices what does not fit.
+    ceiling = min(ceiling, np.int64(min(MOST_ESTIMATED / factor, 4e18)))
     keeps_line, many_days = line.shape[0] > 0, days.shape[0]
     peak, trough, worst = extremes[0], extremes[1], falls[0]
     next_day = days[day] if day < many_days else total
@@ -577,8 +582,8 @@ def _wait_still(t, cash, held, times, closes, rules, out, divisor, days, day_end
 
 
 @compiled
-def _add_up(records, count, paid_in, sums):
-    """Add the first so many records to a run's sums, in the order of `columns.Sums`."""
+def _add_up(records, count, paid_in, sums, flags):
+    """Add the first so many records to a run's sums, in the order of `columns.Sums`; where they do not fit a flag is set."""
     for row in range(count):
         if records[row, KIND] != FILLED:
             continue
@@ -591,6 +596,10 @@ def _add_up(records, count, paid_in, sums):
         sums[10] += records[row, SPREAD]
         sums[11] += records[row, SLIPPAGE]
         sums[12] += records[row, IMPACT]
+        # No single amount is more than this, so the next one still fits.
+        if max(sums[3], sums[4], sums[6], sums[8]) > MOST_CASH:
+            flags[0] = 1
+            return
         place = records[row, PLACE]
         if records[row, SIDE] == BUY:
             paid_in[place] = paid
@@ -695,7 +704,7 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
         if ts // 86_400_000 != today:
             today, trades_today = ts // 86_400_000, 0
         if count + 2 * many > records.shape[0] and not wants_lines:
-            _add_up(records, count, paid_in, sums)
+            _add_up(records, count, paid_in, sums, flags)
             records[:count] = 0
             count = 0
         if count + 2 * many > records.shape[0]:
@@ -791,7 +800,7 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
         t += 1
     if extremes[1] < extremes[0]:
         depth[0] = min(depth[0], _fall(extremes[1], extremes[0]))
-    _add_up(records, 0 if wants_lines else count, paid_in, sums)
+    _add_up(records, 0 if wants_lines else count, paid_in, sums, flags)
     totals = np.array([cash, equity if holding else cash, held_slices, ambiguous, memory[0]])
     return Outcome(kept[:count], whole_line, whole_ends, totals, memory[3:16].copy(), falls[0])
 

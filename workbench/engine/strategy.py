@@ -236,7 +236,11 @@ class SignalStrategy(msgspec.Struct, frozen=True):
 def candles(series: BarSeries) -> Candles:
     """Return a series as a strategy sees it."""
     o, h, l, c = (series.floats(name) for name in ("open", "high", "low", "close"))
-    return Candles(series.ts, o, h, l, c, series.volume, series.step)
+    ts, volume = series.ts.view(), series.volume.view()
+    for column in (ts, o, h, l, c, volume):
+        # A strategy that wrote into them would change what is traded, and what it is told the next time.
+        column.flags.writeable = False
+    return Candles(ts, o, h, l, c, volume, series.step)
 
 
 def share_of_hundred(values: Floats) -> Floats:

@@ -147,7 +147,10 @@ class Readings(Sequence[Reading]):
 
     def __getitem__(self, i: int | slice) -> Reading | list[Reading]:
         if isinstance(i, slice):
-            return [self[j] for j in range(*i.indices(len(self)))]
+            return [self._at(j) for j in range(*i.indices(len(self)))]
+        return self._at(i if i >= 0 else len(self) + i)
+
+    def _at(self, i: int) -> Reading:
         return Reading(
             self.enter[i],
             self.exit[i],
@@ -195,16 +198,7 @@ class Relay(Readings):
         """What their factors are called."""
         return self._legs[0].names
 
-    @overload
-    def __getitem__(self, i: int) -> Reading: ...
-
-    @overload
-    def __getitem__(self, i: slice) -> list[Reading]: ...
-
-    def __getitem__(self, i: int | slice) -> Reading | list[Reading]:
-        if isinstance(i, slice):
-            return [self[j] for j in range(*i.indices(len(self)))]
-        place = i if i >= 0 else len(self) + i
+    def _at(self, place: int) -> Reading:
         leg = int(np.searchsorted(self._ends, place, side="right"))
         return self._legs[leg][place - (int(self._ends[leg - 1]) if leg else 0)]
 
@@ -266,7 +260,13 @@ def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
     Invalid
         Naming the array that is not.
     """
-    said = strategy.signals(bars)
+    try:
+        said = strategy.signals(bars)
+    except ValueError as problem:
+        if "read-only" not in str(problem):
+            raise
+        whose = f"{type(strategy).__name__}.signals"
+        raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy()", "a column of the candles") from problem
     for field in ("enter", "exit"):
         _check_array(f"{type(strategy).__name__}.{field}", getattr(said, field), len(bars), np.bool_)
     columns: dict[str, Any] = {"confidence": said.confidence, "edge": said.edge}

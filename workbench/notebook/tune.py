@@ -8,7 +8,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
-from workbench.actions.check_parity import opening_of, span_of
+from workbench.actions.check_parity import options_of, strategy_of
 from workbench.actions.verify_session import seen_by
 from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
@@ -23,7 +23,7 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, WorkbenchError
 from workbench.research.backtest import Backtest, as_series, backtest
 from workbench.shelf import snake_case
-from workbench.strategies import make_strategy, shelf
+from workbench.strategies import shelf
 
 LIVE_BARS: Final = 6_000
 """Up to this many bars a slider redraws while it moves; beyond, when it is let go."""
@@ -206,20 +206,15 @@ def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | 
     """
     with nullcontext(desk) if desk is not None else open_desk() as chosen:
         seen = seen_by(chosen, session)
-    plan, (since, until) = seen.started.plan, span_of(seen)
-    strategy = make_strategy(plan.configuration.strategy, plan.configuration.parameters)
+    plan = seen.started.plan
     usual = [name for name in _RULES if name in StrategyConfiguration.__struct_fields__ or name in plan.costs.__struct_fields__]
     shown = list(usual if rules is None else rules)
     own = {name: getattr(plan.costs if name in plan.costs.__struct_fields__ else plan.configuration, name) for name in shown}
     # What a slider holds is not in the configuration too, or a slider at zero could not take it away.
     optional = {field.name for field in param_fields(StrategyConfiguration) if field.optional}
     configuration = with_fields(plan.configuration, {name: None for name in shown if name in optional})
-    options = {
-        "configuration": configuration, "costs": plan.costs, "realism": plan.realism, "seed": plan.seed,
-        "cash": seen.started.book.cash, "since": since, "until": until, "opening": opening_of(seen),
-        **{name: value for name, value in own.items() if value is not None},
-    }  # fmt: skip
-    return Tuner(strategy, seen.series, options, shown)
+    sliders = {name: value for name, value in own.items() if value is not None}
+    return Tuner(strategy_of(seen), seen.series, {**options_of(seen), "configuration": configuration, **sliders}, shown)
 
 
 def _rule_fields(names: Sequence[str]) -> dict[str, Field]:

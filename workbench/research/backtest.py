@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -38,13 +38,16 @@ from workbench.engine.state import State, open_state
 from workbench.engine.step import step
 from workbench.engine.strategy import SignalStrategy
 from workbench.engine.windows import Readings, read_series
-from workbench.errors import Invalid, Refused
+from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.traces import Engine, FoldTrace, KernelTrace, kernel_trace
 from workbench.shelf import snake_case
 from workbench.strategies import make_strategy, name_of, parameters_of
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+
+
+ENGINES: Final = ("auto", "kernel", "step")
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -433,6 +436,8 @@ def _choose(
     engine: str, plan: Plan, opening: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings], beyond: list[str]
 ) -> tuple[KernelTrace | None, str]:
     """Return the kernel's trace, or None and why `step()` has to run it."""
+    if engine not in ENGINES:
+        raise NotFound("engine", str(engine), ENGINES, field="engine")
     if engine == "step":
         return None, ""
     found = beyond or obstacles(plan, many, opening)

@@ -8,26 +8,28 @@ A memory that is too short is found by moving the beginning: a factor that still
 more past in it than `memory` holds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 
 from workbench.domain.bars import show_time
+from workbench.domain.params import counted
 from workbench.engine.series import BarSeries, Floats
-from workbench.engine.stitched import rows_of
+from workbench.engine.stitched import Blocks, rows_of
 from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, made
-from workbench.engine.windows import checked_signals
+from workbench.engine.windows import checked_signals, read_series
 from workbench.errors import Refused
 from workbench.research.backtest import as_series
-from workbench.strategies import make_strategy
+from workbench.research.study import Study, Values, chosen_strategy
 
 MOST_BARS: Final = 2_000
 """Cut at each of so many bars; a look-ahead that shows in none of them would have to wait for them to pass."""
 CLOSE: Final = 1e-6
 """Factors that differ by less, as a share, are taken for the same: the rest is rounding."""
 _LONGEST: Final = 2**17
+_FEWEST_CUTS: Final = 6
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -61,6 +63,10 @@ class Check(msgspec.Struct, frozen=True):
         The first factor without a value although the lookback is covered.
     declared
         The memory that the strategy declares.
+    false_lag
+        The first bar of which it says something else read at once, as its `lag` promises, than read block by block.
+    is_memory_judged
+        Whether the bars were enough to tell about its memory: more than two blocks.
     """
 
     name: str
@@ -71,11 +77,13 @@ class Check(msgspec.Struct, frozen=True):
     short_memory: Change | None = None
     memory: int | None = None
     undefined: Change | None = None
+    false_lag: Change | None = None
+    is_memory_judged: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether nothing was found."""
-        return self.look_ahead is None and self.short_memory is None and self.undefined is None
+        return all(change is None for change in (self.look_ahead, self.short_memory, self.undefined, self.false_lag))
 
     @property
     def findings(self) -> list[str]:
@@ -94,11 +102,21 @@ class Check(msgspec.Struct, frozen=True):
         if self.undefined is not None:
             column, when = self.undefined.column, show_time(self.undefined.ts)
             told.append(f"{self.name} covers its lookback, and {column} is not a number at {when}.")
+        if self.false_lag is not None:
+            told.append(
+                f"{self.name} looks further back than its lag: {self.false_lag} is not what it says block by block, as "
+                f"it would live. Declare a longer lag, or none."
+            )
         return told
 
     def __str__(self) -> str:
+        if self.findings:
+            return " ".join(self.findings)
+        if self.is_memory_judged:
+            return f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after or before."
         return (
-            " ".join(self.findings) or f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after or before."
+            f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after; of its memory {self.bars:,} bars "
+            f"tell nothing, it takes more than {2 * self.declared:,}."
         )
 
 
@@ -120,7 +138,7 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     >>> check("sma_cross", simulate_bars("WETH", "1h", 400)).ok
     True
     """
-    chosen = make_strategy(strategy) if isinstance(strategy, str) else strategy() if isinstance(strategy, type) else strategy
+    chosen, most = chosen_strategy(strategy), counted("most", most, 1)
     series = as_series(bars)[0]
     whole = candles(series)
     first = max(len(series) - most, 0)
@@ -132,17 +150,48 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     ahead = next(_cut_off(chosen, window, full, range(first - start, len(window))), None)
     short, enough = _memory(chosen, series, whole) if ahead is None else (None, None)
     undefined = None if ahead else _undefined(chosen, window, full)
-    return Check(name, len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined)
+    lag = None if ahead else _false_lag(chosen, series)
+    judged = len(series) > 2 * chosen.memory
+    return Check(name, len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined, lag, judged)
 
 
-def refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int = 24) -> None:
-    """Refuse a strategy of which a quick look finds that it looks ahead.
+def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = 24) -> None:
+    """Refuse a study of which a quick look finds that its strategy looks ahead, at the corners of what is tried.
+
+    Parameters
+    ----------
+    trials
+        What is tried; looked at are the first, the last, and for every parameter one with its highest value.
+    cuts
+        At how many bars the future is cut off, twice, over all of them.
 
     Raises
     ------
     Refused
         Naming the first bar and factor that changed.
     """
+    corners = _corners(study, trials)
+    for strategy in corners:
+        for series in study.many:
+            _refuse_look_ahead(strategy, series, max(cuts // (len(corners) * len(study.many)), _FEWEST_CUTS))
+
+
+def _corners(study: Study, trials: Sequence[Values]) -> list[SignalStrategy]:
+    own = [name for name in study.axes if name in study.strategy.__struct_fields__]
+    highest = (max(trials, key=lambda values: _number(values[name])) for name in own)
+    found: list[SignalStrategy] = []
+    for values in (trials[0], trials[-1], *highest):
+        strategy = study.strategy_with(values)
+        if strategy not in found:
+            found.append(strategy)
+    return found
+
+
+def _number(value: Any) -> float:
+    return 0.0 if isinstance(value, str) else float(value)
+
+
+def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int) -> None:
     window = rows_of(candles(series), max(len(series) - 2 * strategy.memory, 0), len(series))
     full = checked_signals(strategy, window)
     # Where it signals, and evenly between.
@@ -215,6 +264,25 @@ def _first_change(strategy: SignalStrategy, whole: Candles, last: int, memory: i
         if change is not None:
             return change
     return None
+
+
+def _false_lag(strategy: SignalStrategy, series: BarSeries) -> Change | None:
+    """Return the first bar of which a strategy that declares its lag says something else read at once than block by block."""
+    if strategy.lag is None:
+        return None
+    at_once, by_block = read_series(strategy, series), read_series(strategy, series, laid=Blocks(series, strategy.memory))
+    found = []
+    for name in ("enter", "exit", "confidence", "edge", *(f"factor {name}" for name in by_block.names)):
+        columns = [
+            each.factor(name.removeprefix("factor ")) if name.startswith("factor ") else each.column(name)
+            for each in (at_once, by_block)
+        ]
+        one, other = (np.asarray(column, np.float64) for column in columns)
+        places = np.flatnonzero(~((one == other) | (np.isnan(one) & np.isnan(other))))
+        if len(places):
+            at = int(places[0])
+            found.append((at, Change(int(series.ts[at]), name, float(other[at]), float(one[at]))))
+    return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _undefined(strategy: SignalStrategy, window: Candles, full: Signals) -> Change | None:

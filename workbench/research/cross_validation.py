@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
@@ -22,7 +22,7 @@ from workbench.analytics.returns import Floats, changes, sharpe
 from workbench.domain.bars import DAY
 from workbench.domain.params import counted
 from workbench.errors import Invalid
-from workbench.research.study import Study, Values
+from workbench.research.study import Study, Values, plain
 from workbench.research.trials import Bench, Tally, ends_of, run_tallies, times_of
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class CrossValidation:
     def frame(self) -> pl.DataFrame:
         """One row a split: the groups it tested, what was chosen, its Sharpe ratio in training and in the test, its rank there."""
         names = list(self.study.axes)
-        values = {name: [_plain(one[name]) for one in self.chosen] for name in names}
+        values = {name: [plain(one[name]) for one in self.chosen] for name in names}
         return pl.DataFrame(
             {
                 "tested": [list(map(int, row)) for row in self.splits.tested], **values,
@@ -265,7 +265,3 @@ def masked_sharpe(returns: Floats, masks: Flags) -> Floats:
     # A line that did not move leaves rounding noise, not a variance.
     moves = variance > 1e-18
     return np.where(moves, total / count / np.sqrt(np.where(moves, variance, 1.0)), 0.0)
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else float(value)

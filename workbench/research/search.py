@@ -18,7 +18,7 @@ from workbench.analytics.returns import Floats
 from workbench.domain.params import Field, param_fields
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.study import Study, Value, Values
-from workbench.research.sweep import SHOWN, Luck, Sweep
+from workbench.research.sweep import SHOWN, Luck, Sweep, in_order
 from workbench.research.trials import Figures, Trial
 
 BATCH: Final = 16
@@ -45,7 +45,7 @@ def with_typed_axes(study: Study, given: Mapping[str, Any]) -> Study:
             axes[field.name] = _typed_values(field)
     if not axes:
         raise Refused(f"There is nothing to search: {study.family} has no parameter that is not fixed.")
-    return msgspec.structs.replace(study, axes={name: _sorted(values) for name, values in axes.items()})
+    return msgspec.structs.replace(study, axes={name: tuple(in_order(values)) for name, values in axes.items()})
 
 
 def _typed_values(field: Field) -> tuple[Value, ...]:
@@ -55,11 +55,6 @@ def _typed_values(field: Field) -> tuple[Value, ...]:
     if field.type is int:
         return tuple(dict.fromkeys(round(value) for value in values.tolist()))
     return tuple(round(value, 8) for value in values.tolist())
-
-
-def _sorted(values: tuple[Value, ...]) -> tuple[Value, ...]:
-    numbers = all(isinstance(value, (int, float)) or hasattr(value, "as_tuple") for value in values)
-    return tuple(sorted(values)) if numbers else values
 
 
 def check_aims(aims: Sequence[str], sampler: str | None) -> str:

@@ -127,7 +127,7 @@ def study_of(
     Invalid
         If a value is out of bounds, an axis is empty, or the bars cannot be used.
     """
-    chosen = _strategy(strategy)
+    chosen = chosen_strategy(strategy)
     fields, known = chosen.__struct_fields__, (*chosen.__struct_fields__, *OPTIONS)
     axes: dict[str, tuple[Value, ...]] = {}
     fixed: dict[str, Any] = {}
@@ -184,7 +184,16 @@ def on_span(study: Study, span: tuple[int, int]) -> Study:
     return found
 
 
-def _strategy(given: Any) -> SignalStrategy:
+def chosen_strategy(given: Any) -> SignalStrategy:
+    """Return the strategy that is meant by itself, by its class or by its name.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that name.
+    Invalid
+        If it is something else.
+    """
     if isinstance(given, str):
         return make_strategy(given)
     if isinstance(given, type) and issubclass(given, SignalStrategy):
@@ -309,9 +318,15 @@ def _shortest(value: Value) -> Value:
     return value
 
 
+def plain(value: Value) -> int | float | str:
+    """Return a value as a frame holds it."""
+    return value if isinstance(value, (int, str)) else float(value)
+
+
 def data_digest(series: BarSeries) -> str:
     """Return a digest of a series: its instrument, its timeframe and every number in it."""
-    made = blake2b(f"{series.instrument.key}|{series.instrument.price_decimals}|{series.timeframe}".encode(), digest_size=16)
+    about = msgspec.json.encode(series.instrument) + b"|" + series.timeframe.encode()
+    made = blake2b(about, digest_size=16)
     for column in (series.ts, series.open, series.high, series.low, series.close, series.volume, series.liquidity):
         made.update(b"-" if column is None else np.ascontiguousarray(column).view(np.uint8).data)
     return made.hexdigest()

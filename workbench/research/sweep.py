@@ -21,7 +21,7 @@ from workbench.research.overfitting import (
     probabilistic_sharpe,
     probability_of_overfitting,
 )
-from workbench.research.study import Study, Values
+from workbench.research.study import Study, Value, Values
 from workbench.research.trials import Figures, Trial
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class Sweep:
 
     def _plateaus(self) -> Floats:
         """Return the mean Sharpe ratio of each trial's neighbours, one step along one axis, as a share of its own."""
-        axes = self.study.axes
+        axes = {name: in_order(values) for name, values in self.study.axes.items()}
         places = {name: {value: place for place, value in enumerate(values)} for name, values in axes.items()}
         at = [tuple(places[name][trial.values[name]] for name in axes) for trial in self.trials]
         ratios = {place: trial.figures.sharpe or 0.0 for place, trial in zip(at, self.trials, strict=True)}
@@ -146,9 +146,13 @@ class Sweep:
         return out
 
     def _edges(self) -> list[bool]:
-        # An axis of two values has nothing but ends.
-        ends = {name: (values[0], values[-1]) for name, values in self.study.axes.items() if len(values) > 2}
+        ends = self._ends()
         return [any(trial.values[name] in both for name, both in ends.items()) for trial in self.trials]
+
+    def _ends(self) -> dict[str, tuple[Value, Value]]:
+        # An axis of two values has nothing but ends, and one of names has none.
+        ordered = {name: in_order(values) for name, values in self.study.axes.items() if len(values) > 2}
+        return {name: (values[0], values[-1]) for name, values in ordered.items() if not isinstance(values[0], str)}
 
     def best(self, by: str = "sharpe") -> dict[str, Any]:
         """Return the row of the trial with the highest value of a column.
@@ -216,10 +220,7 @@ class Sweep:
                 f"In {share:.0%} of the splits of time the best of one half was below the median in the other (PBO {share:.2f})."
             )
         if best["at_edge"]:
-            ends = [
-                f"{name}={best[name]}" for name, values in self.study.axes.items()
-                if len(values) > 2 and best[name] in (values[0], values[-1])
-            ]  # fmt: skip
+            ends = [f"{name}={best[name]}" for name, both in self._ends().items() if best[name] in both]
             told.append(f"The best lies at the edge of the grid ({', '.join(ends)}): a wider grid may find a better one.")
         if best["plateau"] is not None and best["plateau"] < 0.5:
             told.append(f"Its neighbours on the grid reach {best['plateau']:.0%} of its Sharpe ratio: it stands alone.")
@@ -254,6 +255,12 @@ class Sweep:
 
         top = self.frame.sort("sharpe", descending=True, nulls_last=True, maintain_order=True).head(10)
         return told_html(repr(self), self.findings, top)
+
+
+def in_order(values: Sequence[Value]) -> list[Value]:
+    """Return the values of an axis from the least to the greatest; names stay as they were given."""
+    numbers = [value for value in values if not isinstance(value, str)]
+    return sorted(numbers) if len(numbers) == len(values) else list(values)
 
 
 def _column(values: Sequence[Any]) -> pl.Series:

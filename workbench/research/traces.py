@@ -133,6 +133,11 @@ def _counted(amounts: Sequence[Decimal]) -> Ints:
     return np.array(counted, np.int64 if fits else object)
 
 
+def _summed(column: Ints) -> int:
+    """Return the sum of amounts that each fit into 64 bits, though it may not."""
+    return int(column.sum()) if np.abs(column.astype(np.float64)).sum() < 2.0**62 else sum(column.tolist())
+
+
 class KernelTrace:
     """What the kernel left behind; it has the attributes of a `FoldTrace` but for the state, the thoughts and the programs."""
 
@@ -172,7 +177,7 @@ class KernelTrace:
         """What all fills cost, and what they traded."""
         rows = self.ledger.filled
         wanted = (columns.NOTIONAL, columns.FEE, columns.GAS, columns.TAX, columns.SPREAD, columns.SLIPPAGE, columns.IMPACT)
-        return Paid._make([*(int(rows[:, column].sum()) for column in wanted), len(rows)])
+        return Paid._make([*(_summed(rows[:, column]) for column in wanted), len(rows)])
 
 
 def kernel_trace(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> KernelTrace | None:

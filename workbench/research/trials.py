@@ -77,9 +77,12 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """A run in sums: equity at day ends and at the end in 10**-8, bars held and ambiguous, the deepest fall, and its fills."""
+    """A run in sums: equity at day ends and at the end in 10**-8, bars held and ambiguous, the deepest fall, and its fills.
 
-    ends: Ints
+    Day ends are floats where `step()` made them: what the kernel leaves to it may not fit into whole numbers.
+    """
+
+    ends: Ints | Floats
     final: int
     held: int
     ambiguous: int
@@ -161,12 +164,9 @@ def tally_of(bench: Bench, values: Values) -> Tally:
         market = _market(bench, plan)
         if bench.traits is None or bench.days is None:
             bench.traits, bench.days = traits_of(plan.instruments), day_ends(market.ts)
-        allowed, wants_out, shares = signals_of(market, bench.traded, readings, plan)
-        outcome = run_kernel(market, bench.traits, rules, allowed, wants_out, shares, bench.days, False)
-        _, final, held, ambiguous, too_large = outcome.totals.tolist()
-        if not too_large:
-            sums = Sums._make(outcome.sums.tolist())
-            return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), sums)
+        found = _compiled_tally(plan, rules, bench.traded, readings, market, bench.traits, bench.days)
+        if found is not None:
+            return found
     return folded_tally(plan, study.cash, bench.traded, readings)
 
 
@@ -195,13 +195,23 @@ def tally_run(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Se
     """Return one run over readings in sums: by the kernel where it can run it, by `step()` where not."""
     if not obstacles(plan, many, cash) and is_ready(COMPILING_SECONDS):
         market = market_of(many, plan)
-        allowed, wants_out, shares = signals_of(market, many, readings, plan)
-        rules, ends = rules_of(plan, cash), day_ends(market.ts)
-        outcome = run_kernel(market, traits_of(plan.instruments), rules, allowed, wants_out, shares, ends, False)
-        _, final, held, ambiguous, too_large = outcome.totals.tolist()
-        if not too_large:
-            return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), Sums._make(outcome.sums.tolist()))
+        traits, ends = traits_of(plan.instruments), day_ends(market.ts)
+        found = _compiled_tally(plan, rules_of(plan, cash), many, readings, market, traits, ends)
+        if found is not None:
+            return found
     return folded_tally(plan, cash, many, readings)
+
+
+def _compiled_tally(
+    plan: Plan, rules: Rules, many: Sequence[BarSeries], readings: Sequence[Readings], market: Market, traits: Traits, ends: Ints
+) -> Tally | None:
+    """Return one run in sums as the kernel makes them; None where a number did not fit."""
+    allowed, wants_out, shares = signals_of(market, many, readings, plan)
+    outcome = run_kernel(market, traits, rules, allowed, wants_out, shares, ends, False)
+    _, final, held, ambiguous, too_large = outcome.totals.tolist()
+    if too_large:
+        return None
+    return Tally(outcome.day_ends, final, held, ambiguous, float(outcome.drawdown), Sums._make(outcome.sums.tolist()))
 
 
 def folded_tally(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> Tally:
@@ -209,8 +219,7 @@ def folded_tally(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings:
     opened = open_state(plan, open_book(cash))
     first = min(int(series.ts[0]) for series in many if len(series))
     trace = FoldTrace(msgspec.structs.replace(opened, ts=first - many[0].step), many, readings, None)
-    line = np.rint(trace.equity * CASH).astype(np.int64)
-    ends = line[day_ends(trace.ts)]
+    ends = np.rint(trace.equity * CASH)[day_ends(trace.ts)]
     equity = np.concatenate([[float(cash)], trace.equity])
     peaks = np.maximum.accumulate(equity)
     results, paid = trace.trips.result, trace.paid
@@ -229,7 +238,7 @@ def times_of(many: Sequence[BarSeries]) -> Ints:
 
 def ends_of(times: Ints, tallies: Sequence[Tally]) -> Floats:
     """Return equity at the end of every day, shape (tallies, days)."""
-    return every_day((times // DAY)[day_ends(times)], np.stack([tally.ends for tally in tallies]) / CASH)
+    return every_day((times // DAY)[day_ends(times)], np.stack([tally.ends for tally in tallies]).astype(np.float64) / CASH)
 
 
 def figures_of(study: Study, tallies: Sequence[Tally]) -> list[Figures]:
@@ -254,7 +263,7 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
     returns = changes(ends)
     count = returns.shape[1]
     kept = count - round(held_out * count)
-    final = np.array([tally.final for tally in tallies]) / CASH
+    final = np.array([tally.final for tally in tallies], np.float64) / CASH
     growth = growth_a_year(opening, final, float(times[-1] - times[0]) / DAY)
     drawdown = np.array([100 * tally.drawdown for tally in tallies])
     calmar = np.where(drawdown < 0, -100 * growth / np.where(drawdown < 0, drawdown, 1.0), np.nan)
@@ -273,8 +282,8 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
     found = []
     for i, tally in enumerate(tallies):
         s = tally.sums
-        costs = (s.fee + s.gas + s.tax + s.spread + s.slippage + s.impact) / CASH
-        before, result = float(final[i]) - opening + costs, s.won - s.lost
+        paid = s.fee + s.gas + s.tax + s.spread + s.slippage + s.impact
+        before, result = tally.final - round(opening * CASH) + paid, s.won - s.lost
         found.append(
             Figures(
                 return_pct=100 * (float(final[i]) / opening - 1),
@@ -288,7 +297,7 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
                 exposure_pct=100 * tally.held / slices,
                 turnover=s.notional / CASH / float(mean[i]) if mean[i] > 0 else None,
                 fees=(s.fee + s.gas + s.tax) / CASH,
-                cost_share=costs / before if before > 0 else None,
+                cost_share=paid / before if before > 0 else None,
                 best_trade_share=s.best / result if result > 0 and s.trips else None,
                 return_in_pct=float(gains["return_in_pct"][i]),
                 return_out_pct=float(gains["return_out_pct"][i]),

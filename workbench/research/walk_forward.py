@@ -25,7 +25,7 @@ from workbench.engine.windows import Relay, read_series
 from workbench.errors import Invalid
 from workbench.research.backtest import Backtest, trade
 from workbench.research.overfitting import probabilistic_sharpe
-from workbench.research.study import Study
+from workbench.research.study import Study, plain
 from workbench.research.trials import Laid, Trial, times_of
 from workbench.strategies import parameters_of
 
@@ -180,7 +180,7 @@ class WalkForward:
             rows.append(
                 {
                     "train_from": leg.fold.train[0], "train_to": leg.fold.train[1], "test_from": leg.fold.test[0],
-                    "test_to": leg.fold.test[1], **{name: _plain(value) for name, value in leg.chosen.values.items()},
+                    "test_to": leg.fold.test[1], **{name: plain(value) for name, value in leg.chosen.values.items()},
                     "trials": leg.trials, "return_train_pct": figures.return_pct,
                     "return_test_pct": 100 * (line[-1] / opened - 1) if opened > 0 else None, "sharpe_train": figures.sharpe,
                     "sharpe_test": ratio if ratio == ratio else None,
@@ -253,13 +253,9 @@ class WalkForward:
         return told_html(repr(self), self.findings, self.frame)
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (int, str)) else float(value)
-
-
 def _jumps(chosen: Sequence[Any], values: Sequence[Any]) -> bool:
     """Return whether a choice moves by more than a third of its axis from one window to the next, on average."""
-    known = [_plain(value) for value in values]
+    known = [plain(value) for value in values]
     places = [known.index(one) for one in chosen]
     steps = np.abs(np.diff(places))
     return bool(len(steps) and steps.mean() > (len(values) - 1) / 3)

@@ -222,7 +222,7 @@ def read_form(values: Mapping[str, str], terms: Terms) -> SessionRequest:
 def settings_of(session: SessionRow) -> tuple[Setting, ...]:
     """Return what a session goes by, a line each."""
     c = session.configuration
-    strategy = shelf.offered().get(c.strategy)
+    strategy = shelf.find(c.strategy)
     # A file of the user's own may be gone while its session is still shown.
     lines = [Setting("Strategy", c.strategy if strategy is None else strategy.title or c.strategy)]
     lines += [

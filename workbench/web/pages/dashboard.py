@@ -248,7 +248,7 @@ def thought_lines(rows: list[ThoughtRow]) -> tuple[ThoughtLine, ...]:
 def _gate(row: ThoughtRow, place: int) -> GateLine:
     gate = row.gates[place]
     unit = _UNITS.get(gate.name, "")
-    if gate.name in ("signal", "exit_signal") and (strategy := shelf.offered().get(row.strategy)) is not None:
+    if gate.name in ("signal", "exit_signal") and (strategy := shelf.find(row.strategy)) is not None:
         unit = strategy.edge_unit
     return GateLine(
         _LABELS.get(gate.name, gate.name.replace("_", " ").capitalize()), unit, gate.value, gate.threshold, gate.margin,
