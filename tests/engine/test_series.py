@@ -1,8 +1,10 @@
 """Many bars as exact columns: made from frames and from bars, refused where they cannot be true."""
 
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 import numpy as np
+import pandas as pd
 import polars as pl
 import pytest
 from hypothesis import example, given
@@ -92,6 +94,10 @@ def test_epochs_are_read_in_the_unit_that_their_size_tells(scale):
         ({"close": [2.0, float("inf")]}, BadBar, "a price above zero, found '?inf"),
         ({"volume": [1.0, -1.0]}, BadBar, "volume: expected zero or more"),
         ({"ts": ["2020-01-01", "never"]}, Invalid, "an open time in every row of 'ts'"),
+        ({"ts": [START * 1.0, float("nan")]}, Invalid, "an open time in every row of 'ts'"),
+        ({"ts": [START, None]}, Invalid, "an open time in every row of 'ts'"),
+        ({"ts": [timedelta(0), timedelta(hours=1)]}, Invalid, "a column 'ts' with the open times"),
+        ({"Close": [2.0, 3.0]}, Invalid, "each column once, found the columns 'close' and 'Close'"),
         ({"open": ["1", "two"]}, Invalid, "open: expected a column of numbers, found"),
         ({"close": [[2.0], [3.0]]}, Invalid, "close: expected a column of numbers, found"),
     ],
@@ -99,6 +105,14 @@ def test_epochs_are_read_in_the_unit_that_their_size_tells(scale):
 def test_nonsense_in_a_frame_is_refused_with_what_was_expected(changed, error, sentence):
     with pytest.raises(error, match=sentence):
         BarSeries.from_frame(frame(**changed), "A/B", "1h")
+
+
+def test_a_pandas_frame_that_names_a_column_twice_is_refused():
+    plain = frame().to_pandas()
+    by_time = plain.set_index(pd.to_datetime(plain["ts"], unit="ms"))
+    for bad, name in ((pd.concat([plain, plain[["close"]]], axis=1), "close"), (by_time, "ts")):
+        with pytest.raises(Invalid, match=f"each column once, found the columns '{name}' and '{name}'"):
+            BarSeries.from_frame(bad, "A/B", "1h")
 
 
 def test_a_frame_without_a_price_or_a_time_or_a_row_is_refused():

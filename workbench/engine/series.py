@@ -125,6 +125,7 @@ class BarSeries:
             If a bar cannot be true.
         """
         table = _polars(frame)
+        _check_names(table.columns)
         table = table.rename({name: name.lower() for name in table.columns if name != name.lower()})
         ts = _open_times(table)
         for name in PRICES:
@@ -299,10 +300,21 @@ def _polars(frame: Any) -> "pl.DataFrame":
         return frame
     if isinstance(frame, pl.LazyFrame):
         return frame.collect()
-    if type(frame).__module__.split(".")[0] == "pandas":
-        indexed = frame.reset_index() if type(frame.index).__name__ == "DatetimeIndex" else frame
-        return pl.from_pandas(indexed)
+    if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
+        is_indexed = type(frame.index).__name__ == "DatetimeIndex"
+        _check_names([*([frame.index.name or "index"] if is_indexed else []), *frame.columns])
+        return pl.from_pandas(frame.reset_index() if is_indexed else frame)
     raise Invalid("bars", "a bar series, or a Polars or pandas frame", type(frame).__name__)
+
+
+def _check_names(names: Iterable[Any]) -> None:
+    """Refuse columns that are called the same; capitals do not tell two apart."""
+    found: dict[str, Any] = {}
+    for name in names:
+        plain = str(name).lower()
+        if plain in found:
+            raise Invalid("bars", "each column once", f"the columns {found[plain]!r} and {name!r}")
+        found[plain] = name
 
 
 def _numbers(table: "pl.DataFrame", name: str) -> Floats:
@@ -325,12 +337,15 @@ def _open_times(table: "pl.DataFrame") -> Ints:
             column = table[name]
             if column.dtype == pl.String:
                 column = column.str.to_datetime(time_unit="ms", time_zone="UTC", strict=False)
+            if column.dtype.is_numeric():
+                # What is no whole number of 64 bits, such as NaN, becomes nothing.
+                column = column.cast(pl.Int64, strict=False)
             if column.null_count():
                 raise Invalid("bars", f"an open time in every row of {name!r}", "one that is empty or no time")
-            if column.dtype.is_temporal():
+            if isinstance(column.dtype, (pl.Date, pl.Datetime)):
                 return column.dt.epoch("ms").to_numpy().astype(np.int64)
             if column.dtype.is_numeric():
-                ts = column.cast(pl.Int64).to_numpy().astype(np.int64)
+                ts = column.to_numpy().astype(np.int64)
                 size = abs(int(ts[0])) if len(ts) else 0
                 # Seconds, milliseconds, microseconds or nanoseconds: from 1973 to 5138 their sizes do not overlap.
                 return ts * 1000 if size < 10**11 else ts if size < 10**14 else ts // 1000 if size < 10**17 else ts // 10**6
