@@ -5,6 +5,7 @@ import pytest
 
 import workbench as wb
 from tests.make import wandering
+from workbench.engine.strategy import SignalStrategy
 from workbench.errors import BadBar, Invalid, NotFound
 
 GOLDEN = {
@@ -130,6 +131,12 @@ def test_a_result_shows_itself():
     assert len(figure.data[2].x) + len(figure.data[3].x) == result.fills.height
 
 
+class Nameless(SignalStrategy, frozen=True):
+    """Has a parameter that somebody has to give."""
+
+    bars: int
+
+
 @pytest.mark.parametrize(
     ("call", "error", "sentence"),
     [
@@ -145,6 +152,23 @@ def test_a_result_shows_itself():
         (lambda bars: wb.backtest("sma_cross", bars, fee_bps=-1), Invalid, "fee_bps: expected a number from 0 to 1000"),
         (lambda bars: wb.backtest("sma_cross", bars, cash=0), Invalid, "cash: expected an amount from 0.00000001 to 10^12"),
         (lambda bars: wb.backtest("sma_cross", bars, cash="lots"), Invalid, "cash: expected a number, found 'lots'"),
+        (lambda bars: wb.backtest("sma_cross", bars, configuration={}), Invalid, "configuration: expected a StrategyConfiguration"),
+        (lambda bars: wb.backtest("sma_cross", bars, realism={"mev": 1}), Invalid, "realism: expected a PaperTradingConfig"),
+        (
+            lambda bars: wb.backtest("sma_cross", bars, costs={"fee_bps": 5}),
+            Invalid,
+            "costs: expected 'exchange', 'pool', or a cost",
+        ),
+        (lambda bars: wb.backtest("sma_cross", bars, opening=3), Invalid, "opening: expected an Opening"),
+        (lambda bars: wb.backtest("sma_cross", bars, programs="dca"), Invalid, "programs: expected a list of programs"),
+        (lambda bars: wb.backtest("sma_cross", bars, timeframe=3600), Invalid, "timeframe: expected a whole number and one of"),
+        (lambda bars: wb.backtest("sma_cross", bars.frame, timeframe=[]), Invalid, "timeframe: expected a whole number and one of"),
+        (lambda bars: wb.backtest("sma_cross", bars, timeframe="7q"), Invalid, "timeframe: expected a whole number and one of"),
+        (lambda bars: wb.backtest("sma_cross", bars, timeframe="4h"), Invalid, "timeframe: expected '1h', as the bars are"),
+        (lambda bars: wb.backtest(SignalStrategy, bars), Invalid, "a class of its own that says `lookback`, found SignalStrategy"),
+        (lambda bars: wb.check(SignalStrategy(), bars), Invalid, "a class of its own that says `lookback`, found SignalStrategy"),
+        (lambda bars: wb.backtest(Nameless, bars), Invalid, "expected Nameless(bars=...), for 'bars' has no default"),
+        (lambda bars: wb.check("sma_cross", {}), Invalid, "bars: expected a bar series, or a Polars or pandas frame, found 'dict'"),
         (lambda bars: wb.backtest(3, bars), Invalid, "strategy: expected a strategy or the name of one, found 3"),
         (lambda bars: wb.backtest("sma_cross", bars, parameters=[1]), Invalid, "expected names and values"),
         (lambda bars: wb.backtest("sma_cross", bars.frame, symbol=3), Invalid, "symbol: expected a name"),

@@ -36,6 +36,51 @@ def test_arrays_of_any_kind_are_taken(bars, kind):
     assert wb.from_signals(bars, kind(rising), kind(~rising)).digest == plain.digest
 
 
+@pytest.fixture(scope="module")
+def labelled(bars):
+    """Signals of which no two stretches are alike, by open time."""
+    rising = np.diff(bars.close, prepend=bars.close[0]) > 0
+    return pd.Series(rising, index=pd.to_datetime(bars.ts, unit="ms", utc=True))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda flags: flags,
+        lambda flags: flags[::-1],
+        lambda flags: flags.sample(frac=1, random_state=1),
+        lambda flags: flags.tz_localize(None)[::-1],
+        lambda flags: flags.tz_convert("America/New_York")[::-1],
+        lambda flags: flags.set_axis(pd.Index(flags.index.to_pydatetime(), dtype=object))[::-1],
+        lambda flags: flags.reset_index(drop=True),
+        lambda flags: flags.set_axis(range(500, 3500)),
+    ],
+)
+def test_signals_that_are_labelled_by_time_go_to_the_bars_of_these_times(bars, labelled, changed):
+    plain = wb.from_signals(bars, labelled.to_numpy(), ~labelled.to_numpy())
+    assert wb.from_signals(bars, changed(labelled), changed(~labelled)).digest == plain.digest
+    sure = labelled.astype(float) * 40 + 50
+    gated = {"confidence_threshold": 70}
+    plain = wb.from_signals(bars, labelled.to_numpy(), ~labelled.to_numpy(), confidence=sure.to_numpy(), **gated)
+    assert wb.from_signals(bars, labelled, ~labelled, confidence=changed(sure), **gated).digest == plain.digest
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda flags: flags.shift(freq="1h"), "found 2023-11-15T01:00:00Z at the bar of 2023-11-15T00:00:00Z"),
+        (lambda flags: flags[1:], "found 2,999 times for 3,000 bars"),
+        (lambda flags: flags.set_axis(flags.index.where(np.arange(3000) != 7)), "found no time at the bar of 2023-11-15T07:00:00Z"),
+        (lambda flags: flags.set_axis(range(3000))[::-1], "numbers that rise, found numbers that do not"),
+        (lambda flags: flags.set_axis([f"bar {i}" for i in range(3000)]), "found one of string values"),
+    ],
+)
+def test_signals_that_are_labelled_by_other_times_are_refused(bars, labelled, changed, said):
+    for given in ({"enter": changed(labelled)}, {"enter": labelled, "exit": changed(labelled)}):
+        with pytest.raises(Invalid, match=said):
+            wb.from_signals(bars, **given)
+
+
 def test_a_signal_trades_at_the_next_open(bars):
     enter, leave = np.zeros(3000, bool), np.zeros(3000, bool)
     enter[10] = leave[20] = True
@@ -74,6 +119,7 @@ def test_confidence_is_asked_by_its_gate(bars):
         (np.full(3000, 2), "truths, or ones and zeros"),
         (np.full(3000, "x"), "truths, or ones and zeros"),
         (np.full(3000, np.nan), "truths, or ones and zeros"),
+        ([[True], [True, False]], "found a list of lists that differ in length"),
         (None, "one truth a bar"),
     ],
 )

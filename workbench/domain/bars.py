@@ -60,7 +60,6 @@ class Slice(msgspec.Struct, frozen=True):
     last: bool = False
 
 
-@cache
 def parse_timeframe(name: str) -> int:
     """Return a timeframe's length in milliseconds.
 
@@ -74,6 +73,13 @@ def parse_timeframe(name: str) -> int:
     Invalid
         If it is not a whole number and one of s, m, h, d, w.
     """
+    if not isinstance(name, str):
+        raise Invalid("timeframe", "a whole number and one of s, m, h, d, w, such as '5s' or '1h'", name)
+    return _milliseconds(name)
+
+
+@cache
+def _milliseconds(name: str) -> int:
     count, unit = name[:-1], name[-1:]
     if not (count.isascii() and count.isdigit() and int(count) > 0 and unit in UNITS):
         raise Invalid("timeframe", "a whole number and one of s, m, h, d, w, such as '5s' or '1h'", name)

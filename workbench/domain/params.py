@@ -7,6 +7,7 @@ through `check_fields` when it is made.
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
+from operator import index
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -111,8 +112,15 @@ def _param_fields(struct: type[msgspec.Struct]) -> Iterator[Field]:
                         yield Field(info.name, kind, type(None) in options, info.default, note)
 
 
-def counted(name: str, value: Any, low: int, most: int | None = None, of: str = "") -> int:
-    """Return a whole number that is within its bounds.
+def counted(name: str, value: Any, low: int | None, most: int | None = None, of: str = "") -> int:
+    """Return a whole number that is within its bounds, as a plain one where it is NumPy's.
+
+    Parameters
+    ----------
+    low, most
+        The least and the greatest, both allowed; any where None.
+    of
+        What is counted, for the sentence of a refusal.
 
     Raises
     ------
@@ -124,10 +132,17 @@ def counted(name: str, value: Any, low: int, most: int | None = None, of: str = 
     >>> counted("runs", 5, 1)
     5
     """
-    whole = hasattr(value, "__index__") and not isinstance(value, bool)
-    if not whole or value < low or (most is not None and value > most):
-        raise Invalid(name, f"a whole number from {low}{of}" if most is None else f"a whole number from {low} to {most}{of}", value)
-    return int(value)
+    bounds = "" if low is None else f" from {low}" if most is None else f" from {low} to {most}"
+    expected = f"a whole number{bounds}{of}"
+    if isinstance(value, bool):
+        raise Invalid(name, expected, value)
+    try:
+        number = index(value)
+    except TypeError:
+        raise Invalid(name, expected, value) from None
+    if (low is not None and number < low) or (most is not None and number > most):
+        raise Invalid(name, expected, value)
+    return number
 
 
 def check_fields(made: msgspec.Struct) -> None:

@@ -75,6 +75,28 @@ class Terms(msgspec.Struct, frozen=True):
         return Terms(with_fields(changed.configuration, own), changed.costs, changed.realism)
 
 
+def terms_of(configuration: Any, costs: Any, realism: Any, options: Mapping[str, Any]) -> Terms:
+    """Return the terms that a caller means who gives whole parts, None for those that stay, and single options.
+
+    Raises
+    ------
+    NotFound
+        If an option or a cost model is unknown; the sentence names the nearest.
+    Invalid
+        If a part is something else than its class, or a value is out of bounds.
+
+    Examples
+    --------
+    >>> terms_of(None, "pool", None, {"size_pct": 20}).configuration.size_pct
+    Decimal('20')
+    """
+    for name, given, kind in (("configuration", configuration, StrategyConfiguration), ("realism", realism, PaperTradingConfig)):
+        if given is not None and not isinstance(given, kind):
+            raise Invalid(name, f"a {kind.__name__}, such as {kind.__name__}(); single fields are options of their own", given)
+    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
+    return base.changed(options if costs is None else {**options, "costs": costs})
+
+
 def model_name(costs: CostModel) -> str:
     """Return the name of a cost model: `"exchange"` or `"pool"`."""
     return next(name for name, model in MODELS.items() if isinstance(costs, model))
@@ -83,6 +105,8 @@ def model_name(costs: CostModel) -> str:
 def _named_model(name: Any, costs: CostModel) -> CostModel:
     if isinstance(name, (ExchangeCosts, PoolCosts)):
         return name
+    if not isinstance(name, str):
+        raise Invalid("costs", "'exchange', 'pool', or a cost model such as ExchangeCosts(fee_bps=10)", name)
     if name not in MODELS:
         raise NotFound("cost model", str(name), MODELS, field="costs")
     return costs if isinstance(costs, MODELS[name]) else MODELS[name]()

@@ -12,17 +12,17 @@ import polars as pl
 
 from workbench.analytics import frames
 from workbench.analytics.metrics import Run, Value, statistics
-from workbench.domain.bars import as_ts, show_time
+from workbench.domain.bars import as_ts, parse_timeframe, show_time
 from workbench.domain.book import Book, open_book
 from workbench.domain.commands import Command, StartProgram
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.events import CommandRefused, OrderFilled
 from workbench.domain.money import opening_cash
-from workbench.domain.params import with_fields
+from workbench.domain.params import counted, with_fields
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Carried, Plan
-from workbench.domain.terms import Terms
+from workbench.domain.terms import terms_of
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.kernel import is_ready
@@ -279,10 +279,13 @@ def backtest(
     >>> result.stats["bars"]
     500
     """
+    if not isinstance(programs, (list, tuple)):
+        raise Invalid("programs", "a list of programs such as Dca(amount=1000)", programs)
     chosen, programs = _chosen(strategy, parameters, programs)
     many = as_series(bars, symbol, timeframe)
-    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
-    terms = base.changed(options if costs is None else {**options, "costs": costs})
+    terms, seed = terms_of(configuration, costs, realism, options), counted("seed", seed, None)
+    if opening is not None and not isinstance(opening, Opening):
+        raise Invalid("opening", "an Opening, the book that a run begins with", opening)
     rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     wanted = measures_of(rules, plan.timeframe)
@@ -399,7 +402,7 @@ def _chosen(
     """Return the strategy and the programs that are meant; a program alone goes with a strategy that gives no signal."""
     if isinstance(strategy, type) and issubclass(strategy, (SignalStrategy, ProgramStrategy)):
         name = program_name(strategy) if issubclass(strategy, ProgramStrategy) else ""
-        strategy = make_program(name, parameters) if name else strategy()
+        strategy = make_program(name, parameters) if name else made_of(strategy)
         parameters = None if name else parameters
     elif isinstance(strategy, str) and snake_case(strategy) in shelf_of_programs.names():
         strategy, parameters = make_program(strategy, parameters), None
@@ -414,7 +417,7 @@ def _chosen(
         raise Invalid("strategy", "a strategy or the name of one", strategy)
     elif parameters:
         strategy = make_strategy(name_of(strategy), {**parameters_of(strategy), **parameters})
-    return strategy, tuple(programs)
+    return able(strategy), tuple(programs)
 
 
 def _with_programs(state: State, programs: Sequence[ProgramStrategy]) -> State:
@@ -449,6 +452,37 @@ def _choose(
     return trace, "" if trace is not None else "a number does not fit into 64 bits"
 
 
+def made_of(kind: Any) -> SignalStrategy:
+    """Return a strategy of a class, with its defaults.
+
+    Raises
+    ------
+    Invalid
+        If a parameter has none.
+    """
+    for field in msgspec.structs.fields(kind):
+        if field.required:
+            raise Invalid(
+                "strategy", f"{kind.__name__}({field.name}=...), for {field.name!r} has no default", f"{kind.__name__} alone"
+            )
+    made: SignalStrategy = kind()
+    return made
+
+
+def able(strategy: SignalStrategy) -> SignalStrategy:
+    """Return a strategy, once it is sure that it has a rule of its own.
+
+    Raises
+    ------
+    Invalid
+        If it is `SignalStrategy` itself, or a class of it that lacks what it has to say.
+    """
+    for name in ("lookback", "signals", "because"):
+        if getattr(type(strategy), name) is getattr(SignalStrategy, name):
+            raise Invalid("strategy", f"a class of its own that says `{name}`", f"{type(strategy).__name__} without it")
+    return strategy
+
+
 def as_series(bars: Any, symbol: str = "TOKEN/USD", timeframe: str | None = None) -> list[BarSeries]:
     """Return bars in any accepted shape as a list of series of one timeframe.
 
@@ -461,6 +495,9 @@ def as_series(bars: Any, symbol: str = "TOKEN/USD", timeframe: str | None = None
     if not given:
         raise Invalid("bars", "at least one series", "none")
     many = [item if isinstance(item, BarSeries) else BarSeries.from_frame(item, symbol, timeframe) for item in given]
+    # A series knows its own; what is said beside it can only be the same, or a mistake.
+    if timeframe is not None and parse_timeframe(timeframe) != many[0].step:
+        raise Invalid("timeframe", f"{many[0].timeframe!r}, as the bars are", timeframe)
     frames_differ = {series.timeframe for series in many}
     if len(frames_differ) > 1:
         raise Invalid("bars", "one timeframe", ", ".join(sorted(frames_differ)))

@@ -5,14 +5,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from workbench.domain.bars import show_time
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.money import opening_cash
-from workbench.domain.params import with_fields
+from workbench.domain.params import counted, with_fields
 from workbench.domain.sessions import Plan
-from workbench.domain.terms import Terms
+from workbench.domain.terms import terms_of
 from workbench.engine.measures import measures_of
-from workbench.engine.series import BarSeries, Floats
+from workbench.engine.series import BarSeries, Floats, Ints
 from workbench.engine.strategy import Candles, Flags, Signals, SignalStrategy
 from workbench.engine.windows import Readings, Wanted, measures_in
 from workbench.errors import Invalid
@@ -67,6 +68,7 @@ def from_signals(
         As for `backtest`.
     enter, exit
         One truth a bar: a NumPy array, a list, a Polars or pandas series; a list of these where there are several series.
+        A pandas series that is indexed by times goes to the bars of these times; it has to have each of them once.
         Without exits a position is left by the rules alone.
     confidence
         From 0 to 100, one number a bar; 100 where None.
@@ -76,7 +78,7 @@ def from_signals(
     Raises
     ------
     Invalid
-        If an array has another length than the bars, or holds something else than truths.
+        If an array has another length than the bars, other times, or holds something else than truths.
 
     Examples
     --------
@@ -89,8 +91,7 @@ def from_signals(
     many = as_series(bars, symbol, timeframe)
     several = isinstance(bars, (list, tuple))
     chosen = GivenSignals()
-    base = Terms(configuration or StrategyConfiguration(), realism=realism or PaperTradingConfig())
-    terms = base.changed(options if costs is None else {**options, "costs": costs})
+    terms, seed = terms_of(configuration, costs, realism, options), counted("seed", seed, None)
     rules = with_fields(terms.configuration, {"strategy": "given_signals", "parameters": {}})
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
     wanted = measures_of(rules, plan.timeframe)
@@ -122,10 +123,52 @@ def _columns(name: str, given: Any, many: Sequence[BarSeries], several: bool) ->
 
 
 def _array(name: str, given: Any, series: BarSeries) -> Any:
-    array = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(given)
+    if type(given).__module__.split(".")[0] == "pandas" and hasattr(given, "index"):
+        given = _by_time(name, given, series)
+    try:
+        array = given.to_numpy() if hasattr(given, "to_numpy") else np.asarray(given)
+    except ValueError:
+        raise Invalid(name, f"one value a bar, {len(series):,} of them", "a list of lists that differ in length") from None
     if array.shape != (len(series),):
         raise Invalid(name, f"one value a bar, {len(series):,} of them", f"an array of shape {array.shape}")
     return array
+
+
+def _by_time(name: str, given: Any, series: BarSeries) -> Any:
+    """Return a pandas series in the order of the bars: what is labelled by times goes to the bars of these times."""
+    index = given.index
+    if index.inferred_type in ("datetime", "datetime64", "date", "period"):
+        times = _open_times(index)
+        if np.array_equal(times, series.ts):
+            return given
+        order = np.argsort(times, kind="stable")
+        if np.array_equal(times[order], series.ts):
+            return given.iloc[order]
+        raise Invalid(name, "the open time of every bar once in its index", _first_other(times, series))
+    # A number is a place: one that comes before a lower one belongs to rows that were sorted or joined in between.
+    if index.inferred_type == "integer" and index.is_monotonic_increasing:
+        return given
+    found = "numbers that do not" if index.inferred_type == "integer" else f"one of {index.inferred_type} values"
+    raise Invalid(name, "an index of open times, or of numbers that rise", found)
+
+
+def _open_times(index: Any) -> Ints:
+    import pandas as pd  # type: ignore[import-untyped]
+
+    stamps = index.to_timestamp() if index.inferred_type == "period" else index
+    # What names no zone is taken for UTC, as in a frame of bars.
+    times: Ints = pd.to_datetime(stamps, utc=True).as_unit("ms").asi8
+    return times
+
+
+def _first_other(times: Ints, series: BarSeries) -> str:
+    """Return in words how times differ from those of the bars."""
+    if len(times) != len(series):
+        return f"{len(times):,} times for {len(series):,} bars"
+    place = int(np.flatnonzero(times != series.ts)[0])
+    if times[place] == np.iinfo(np.int64).min:
+        return f"no time at the bar of {show_time(int(series.ts[place]))}"
+    return f"{show_time(int(times[place]))} at the bar of {show_time(int(series.ts[place]))}"
 
 
 def _flags(name: str, given: Any, series: BarSeries) -> Flags:
