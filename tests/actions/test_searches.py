@@ -116,6 +116,12 @@ def test_a_small_space_ends_when_all_of_it_was_tried(desk, bars):
         ({"fats": [3, 4]}, NotFound, "Did you mean 'fast'"),
         ({"fast": 5, "slow": 20}, Refused, "There is nothing to search: sma_cross has no parameter that is not fixed"),
         ({"where": lambda fast: fast > 900}, Refused, "nothing is left to try: no combination meets `where`"),
+        ({"aim": 3}, NotFound, "There is no figure '3'"),
+        ({"sampler": 3}, NotFound, "There is no sampler '3'"),
+        ({"draw_seed": -1}, Invalid, "draw_seed: expected a whole number from 0 to 4294967295, found -1"),
+        ({"draw_seed": 1.5}, Invalid, "draw_seed: expected a whole number"),
+        ({"workers": 0}, Invalid, "workers: expected a whole number from 1, found 0"),
+        ({"where": lambda fast: {}[fast]}, Invalid, "where: expected yes or no for fast=20, found KeyError: 20"),
         ({"where": lambda fats: fats}, NotFound, "axis that `where` may ask about"),
     ],
 )

@@ -1,5 +1,6 @@
 """Sweeps: rows that equal backtests, trials that are kept and counted, and luck that is told."""
 
+from itertools import count
 from typing import Annotated
 
 import numpy as np
@@ -214,7 +215,25 @@ def test_what_lies_beside_a_row_follows_from_its_neighbours(desk, bars):
         ({"fast": [60], "slow": [20, 30]}, Refused, "none is left to try: the strategy refuses"),
         ({"where": lambda fast: fast > 100}, Refused, "no combination meets"),
         ({"where": lambda speed: True}, NotFound, "axis that `where` may ask about"),
+        ({"where": 3}, Invalid, "where: expected a function that names what it asks about"),
+        ({"where": max}, Invalid, "where: expected a function that names what it asks about"),
+        ({"where": lambda *any: True}, Invalid, r"found one that takes \*any without a name"),
+        ({"where": lambda fast: {}[fast]}, Invalid, "where: expected yes or no for fast=3, found KeyError: 3"),
+        ({"where": lambda fast: np.array([1, 2])}, Invalid, "where: expected yes or no for fast=3, found ValueError"),
         ({"held_out": 1}, Invalid, "held_out"),
+        ({"held_out": "x"}, Invalid, "held_out: expected a number, found 'x'"),
+        ({"workers": -1}, Invalid, "workers: expected a whole number from 1, found -1"),
+        ({"workers": "two"}, Invalid, "workers: expected a whole number from 1, found 'two'"),
+        ({"seed": "x"}, Invalid, "seed: expected a whole number, found 'x'"),
+        ({"seed": [1, 2]}, Invalid, r"seed: expected a whole number, found \[1, 2\]"),
+        ({"timeframe": "7q"}, Invalid, "timeframe: expected a whole number and one of s, m, h, d, w"),
+        ({"timeframe": "4h"}, Invalid, "timeframe: expected '1h', as the bars are, found '4h'"),
+        ({"costs": {}}, Invalid, "costs: expected 'exchange', 'pool', or a cost model"),
+        ({"fast": [[3], [5]]}, Invalid, r"fast: expected numbers or texts to try, one after the other, found \[3\]"),
+        ({"fast": np.array([[3, 5], [6, 7]])}, Invalid, "fast: expected numbers or texts to try, one after the other, found array"),
+        ({"fast": [5, None]}, Invalid, "fast: expected numbers or texts to try, one after the other, found None"),
+        ({"size_pct": [5.00001, 5.00002]}, Invalid, "found 5.00001 and 5.00002, which are both 5"),
+        ({"allowed_tokens": ["A", "B"]}, Invalid, "allowed_tokens: expected one text of symbols such as 'WETH,AERO'"),
         ({"fast": 5, "slow": 30}, Refused, "nothing to try"),
     ],
 )
@@ -233,6 +252,44 @@ def test_bars_too_few_for_the_parameters_are_refused(desk):
 def test_a_shorter_history_than_a_split_has_no_probability_of_overfitting(desk):
     bars = wandering(200, start=START // HOUR * HOUR)
     assert sweep(desk, bars).overfitting is None
+
+
+@pytest.mark.parametrize("ask", [wb.sweep, wb.search, wb.walk_forward, wb.cross_validate])
+def test_a_grid_of_a_thousand_million_values_is_refused_before_it_is_built(desk, bars, ask):
+    for values, said in ((range(5, 10**9), "999,999,995 of them"), (count(5), "more of them")):
+        with pytest.raises(Invalid, match=f"fast: expected at most 1,000,000 values to try, found '?{said}"):
+            ask("sma_cross", bars, fast=values, desk=desk, progress=False)
+
+
+def test_a_grid_of_too_many_combinations_is_refused_by_their_number(desk, bars):
+    share = np.round(np.arange(1, 11, 0.01), 2)
+    with pytest.raises(Refused, match="A grid of 1,000,000,000 trials is too large: expected at most 1,000,000"):
+        run_sweep("sma_cross", bars, size_pct=share, stop_loss_pct=share, take_profit_pct=share, desk=desk, progress=False)
+
+
+@pytest.mark.parametrize("seed", ["x", None, 1.5, True, [1]])
+def test_a_seed_that_is_no_whole_number_is_refused_wherever_it_is_asked_for(bars, seed):
+    rising = np.diff(bars.close, prepend=bars.close[0]) > 0
+    result = wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 20})
+    for ask in (
+        lambda: wb.backtest("sma_cross", bars, seed=seed),
+        lambda: wb.from_signals(bars, rising, seed=seed),
+        lambda: wb.monte_carlo(result, "trades", seed=seed),
+        lambda: wb.monte_carlo(result, "bars", seed=seed),
+        lambda: wb.significance(result, seed=seed),
+    ):
+        with pytest.raises(Invalid, match="seed: expected a whole number"):
+            ask()
+
+
+def test_a_seed_of_numpy_is_the_same_whole_number_in_both_engines(desk, bars):
+    options = {"costs": "pool", "failure_rate_pct": 30, "size_pct": 50}
+    for engine in ("kernel", "step"):
+        plain, numpy = (wb.backtest("rsi_reversion", bars, seed=seed, engine=engine, **options) for seed in (7, np.int64(7)))
+        assert (type(numpy.plan.seed), numpy.digest) == (int, plain.digest)
+    swept = run_sweep("rsi_reversion", bars, period=[5, 9], seed=7, desk=desk, progress=False, **options)
+    again = run_sweep("rsi_reversion", bars, period=[5, 9], seed=np.int64(7), desk=desk, progress=False, **options)
+    assert (again.stored, again.study.id) == (2, swept.study.id)
 
 
 class Shifted(SignalStrategy, frozen=True):

@@ -9,6 +9,7 @@ from workbench.actions.run_sweep import Progress, begin, finish, keep, shown
 from workbench.desk import Desk, open_desk
 from workbench.domain.bars import DAY
 from workbench.domain.money import to_decimal
+from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Broken, Invalid
 from workbench.research.causality import refuse_look_ahead
@@ -62,6 +63,7 @@ def run_cross_validation(
     >>> found.frame.height, found.paths.height
     (6, 3)
     """
+    workers = None if workers is None else counted("workers", workers, 1)
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
@@ -72,7 +74,7 @@ def run_cross_validation(
     if purge is None:
         longest = max(study.strategy_with(values).lookback for values in wanted)
         purge = ceil(longest * study.many[0].step / DAY)
-    held = ceil(embargo * days)
+    held = ceil(float(embargo) * days)
     splits = split_days(days, groups, tested, purge, held)
     refuse_look_ahead(study, wanted)
     with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, len(wanted)) as tell:

@@ -72,7 +72,8 @@ def run_monte_carlo(
     """
     if kind not in KINDS:
         raise NotFound("kind of Monte Carlo", str(kind), KINDS, field="kind")
-    runs = counted("runs", runs, 1)
+    runs, seed = counted("runs", runs, 1), counted("seed", seed, 0)
+    workers = None if workers is None else counted("workers", workers, 1)
     if not isinstance(result, Backtest):
         raise Invalid("result", "a backtest, as wb.backtest returns it", type(result).__name__)
     if kind == "trades":

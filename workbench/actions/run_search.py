@@ -11,8 +11,8 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
-from workbench.research.search import Search, check_aims, draw_trials, with_typed_axes
-from workbench.research.study import Values, named_by, study_of, values_text
+from workbench.research.search import MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
+from workbench.research.study import Values, meets, named_by, study_of, values_text
 from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
 
 
@@ -64,15 +64,16 @@ def run_search(
     >>> found.frame.height
     20
     """
-    trials = counted("trials", trials, 1)
-    aims = [aim] if isinstance(aim, str) else list(aim)
+    trials, draw_seed = counted("trials", trials, 1), counted("draw_seed", draw_seed, 0, MOST_SEED)
+    workers = None if workers is None else counted("workers", workers, 1)
+    aims = [aim] if isinstance(aim, str) else list(aim) if isinstance(aim, (list, tuple)) else [str(aim)]
     chosen_sampler = check_aims(aims, sampler)
     study = with_typed_axes(study_of(strategy, bars, **options), options)
     wanted, shortest = named_by(where, study.axes), min(len(series) for series in study.many)
     why = ["no combination meets `where`"]
 
     def accepts(values: Values) -> bool:
-        if where is not None and not where(**{name: values[name] for name in wanted}):
+        if where is not None and not meets(where, {name: values[name] for name in wanted}):
             return False
         try:
             lookback = study.strategy_with(values).lookback

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from workbench.desk import Desk, open_desk
+from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
@@ -78,6 +79,7 @@ def run_sweep(
     >>> swept.frame.height
     4
     """
+    workers = None if workers is None else counted("workers", workers, 1)
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)

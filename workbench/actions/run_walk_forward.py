@@ -6,6 +6,7 @@ from typing import Any
 
 from workbench.actions.run_sweep import Progress, finish, kept_trials, shown
 from workbench.desk import Desk, open_desk
+from workbench.domain.params import counted
 from workbench.engine.stitched import lay_out
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import NotFound
@@ -63,7 +64,8 @@ def run_walk_forward(
     3
     """
     if by not in SHOWN:
-        raise NotFound("figure", by, SHOWN, field="by")
+        raise NotFound("figure", str(by), SHOWN, field="by")
+    workers = None if workers is None else counted("workers", workers, 1)
     study = study_of(strategy, bars, **{"held_out": 0.0, **options})
     refuse_costs(study)
     wanted = grid(study, where)

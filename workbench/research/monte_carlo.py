@@ -14,6 +14,7 @@ import polars as pl
 
 from workbench.analytics.metrics import CASH
 from workbench.analytics.returns import Floats
+from workbench.domain.money import to_decimal
 from workbench.domain.params import param_fields
 from workbench.engine.measures import measures_of
 from workbench.engine.series import PRICES, BarSeries, Ints
@@ -184,8 +185,8 @@ def bootstrap_bars(result: Backtest, runs: int, seed: int, block: float | None =
     count = len(many[0])
     if count < 3:
         raise Invalid("bars", "at least 3 bars that all instruments have", count)
-    length = float(max(result.strategy.lookback, count ** (1 / 3)) if block is None else block)
-    if not length >= 1:
+    length = float(max(result.strategy.lookback, count ** (1 / 3)) if block is None else to_decimal(block, "block"))
+    if length < 1:
         raise Invalid("block", "a mean length of at least one bar", block)
 
     def one(run: int) -> Tally:
@@ -280,8 +281,9 @@ def jittered(result: Backtest, runs: int, seed: int, spread: float) -> list[Valu
         If the share is not above zero.
     """
     _askable(result)
-    if not 0 < spread <= 1:
+    if not 0 < to_decimal(spread, "spread") <= 1:
         raise Invalid("spread", "a share above 0, at most 1", spread)
+    spread = float(spread)
     strategy, draw = result.strategy, np.random.default_rng(seed)
     fields = {field.name: field for field in param_fields(type(strategy))}
     own = parameters_of(strategy)

@@ -26,6 +26,7 @@ SAMPLERS: Final = ("tpe", "cma-es", "nsga-ii")
 LEAST: Final = ("fees", "cost_share", "turnover", "exposure_pct", "ambiguous_bars")
 """Figures of which less is better."""
 MOST_VALUES: Final = 1_000
+MOST_SEED: Final = 2**32 - 1
 _WORST: Final = -1e12
 _FRUITLESS: Final = 16
 _NEAR: Final = 0.1
@@ -69,12 +70,12 @@ def check_aims(aims: Sequence[str], sampler: str | None) -> str:
     """
     for aim in aims:
         if aim not in SHOWN:
-            raise NotFound("figure", aim, SHOWN, field="aim")
+            raise NotFound("figure", str(aim), SHOWN, field="aim")
     if not aims or len(set(aims)) != len(aims):
         raise Invalid("aim", "one figure or several different ones", ", ".join(aims) or "none")
     chosen = sampler or ("tpe" if len(aims) == 1 else "nsga-ii")
     if chosen not in SAMPLERS:
-        raise NotFound("sampler", chosen, SAMPLERS, field="sampler")
+        raise NotFound("sampler", str(chosen), SAMPLERS, field="sampler")
     if len(aims) > 1 and chosen == "cma-es":
         raise Invalid("sampler", "'nsga-ii' or 'tpe' for several aims", chosen)
     return chosen

@@ -117,7 +117,8 @@ def significance(result: Backtest, runs: int = 1000, seed: int = 1, workers: int
     >>> 0 < significance(result, runs=50).p_value() <= 1
     True
     """
-    runs = counted("runs", runs, 1)
+    runs, seed = counted("runs", runs, 1), counted("seed", seed, 0)
+    workers = None if workers is None else counted("workers", workers, 1)
     if not isinstance(result, Backtest):
         raise Invalid("result", "a backtest, as wb.backtest returns it", type(result).__name__)
     if result.runs:

@@ -1,10 +1,10 @@
 """A study: a strategy, the values of its parameters and rules that are to be tried, and the bars to try them on."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import product
+from itertools import islice, product
 from typing import Any, Final
 
 import msgspec
@@ -14,19 +14,21 @@ from workbench.domain.bars import show_time
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.money import opening_cash, to_decimal
-from workbench.domain.params import make, param_fields, with_fields
+from workbench.domain.params import counted, make, param_fields, with_fields
 from workbench.domain.sessions import Plan
 from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
-from workbench.research.backtest import Backtest, as_series
+from workbench.research.backtest import Backtest, able, as_series, made_of
 from workbench.research.identity import code_digest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 
 Value = int | float | str | Decimal
 Values = dict[str, Value]
 MOST_TRIALS: Final = 1_000_000
+LISTS: Final = ("allowed_tokens", "blocked_tokens")
+"""Options of which a list is one value."""
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -134,18 +136,19 @@ def study_of(
     for name, given in options.items():
         if name not in known:
             raise NotFound(f"parameter of {name_of(chosen)} or option", name, known, field=name)
+        if isinstance(given, np.ndarray) and not given.ndim:
+            given = given.item()
         if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, msgspec.Struct)):
             axes[name] = _values(name, given)
         else:
             fixed[name] = given
-    if not 0 <= held_out < 1:
+    if not 0 <= to_decimal(held_out, "held_out") < 1:
         raise Invalid("held_out", "a share of the days from 0 to below 1", held_out)
+    held_out, seed = float(held_out), counted("seed", seed, None)
     own = {name: value for name, value in fixed.items() if name in fields}
     base = _with_own(chosen, own, {name: values[0] for name, values in axes.items() if name in fields})
     terms = Terms().changed({name: value for name, value in fixed.items() if name not in fields})
-    axes = {
-        name: tuple(dict.fromkeys(_checked(type(base), terms, name, value) for value in values)) for name, values in axes.items()
-    }
+    axes = {name: _distinct(type(base), terms, name, values) for name, values in axes.items()}
     return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
 
 
@@ -197,17 +200,39 @@ def chosen_strategy(given: Any) -> SignalStrategy:
     if isinstance(given, str):
         return make_strategy(given)
     if isinstance(given, type) and issubclass(given, SignalStrategy):
-        return given()
+        return able(made_of(given))
     if isinstance(given, SignalStrategy):
-        return given
+        return able(given)
     raise Invalid("strategy", f"a strategy, its class or its name, such as {shelf.names()[-1]!r}", given)
 
 
 def _values(name: str, given: Iterable[Any]) -> tuple[Value, ...]:
-    values = tuple(dict.fromkeys(value.item() if isinstance(value, np.generic) else value for value in given))
+    if name in LISTS:
+        raise Invalid(name, "one text of symbols such as 'WETH,AERO', which every trial has", given)
+    count = len(given) if isinstance(given, Sized) else None
+    # A range holds no list of what it says, and a generator may have no end: neither is read further than can be tried.
+    found = list(islice(given, MOST_TRIALS + 1)) if count is None or count <= MOST_TRIALS else []
+    if max(count or 0, len(found)) > MOST_TRIALS:
+        said = f"{count:,}" if count else "more"
+        raise Invalid(name, f"at most {MOST_TRIALS:,} values to try", f"{said} of them")
+    values = [value.item() if isinstance(value, np.generic) else value for value in found]
+    for value in values:
+        if not isinstance(value, (bool, int, float, str, Decimal)):
+            raise Invalid(name, "numbers or texts to try, one after the other", value)
     if not values:
         raise Invalid(name, "at least one value to try", "none")
-    return values
+    return tuple(dict.fromkeys(values))
+
+
+def _distinct(kind: type[SignalStrategy], terms: Terms, name: str, values: Sequence[Value]) -> tuple[Value, ...]:
+    """Return the values of an axis as the numbers that they are; two that are kept as one would be one trial fewer than asked."""
+    found: dict[Value, Value] = {}
+    for value in values:
+        kept = _checked(kind, terms, name, value)
+        if kept in found:
+            raise Invalid(name, "values that differ once they are rounded", f"{found[kept]} and {value}, which are both {kept}")
+        found[kept] = value
+    return tuple(found)
 
 
 def _with_own(chosen: SignalStrategy, own: Mapping[str, Any], first: Mapping[str, Any]) -> SignalStrategy:
@@ -256,7 +281,7 @@ def grid(study: Study, where: Callable[..., bool] | None = None) -> list[Values]
     found, refused = [], ""
     for values in product(*study.axes.values()):
         trial = dict(zip(study.axes, values, strict=True))
-        if where is not None and not where(**{name: trial[name] for name in wanted}):
+        if where is not None and not meets(where, {name: trial[name] for name in wanted}):
             continue
         try:
             study.strategy_with(trial)
@@ -294,14 +319,40 @@ def named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list
     ------
     NotFound
         If it asks about anything else.
+    Invalid
+        If it is no function that can be called by names.
     """
     if where is None:
         return []
-    named = list(inspect.signature(where).parameters)
-    for name in named:
+    expected = "a function that names what it asks about, such as lambda fast, slow: fast < slow"
+    if not callable(where):
+        raise Invalid("where", expected, where)
+    try:
+        parameters = inspect.signature(where).parameters
+    except ValueError:
+        raise Invalid("where", expected, where) from None
+    for name, parameter in parameters.items():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise Invalid("where", expected, f"one that takes {parameter} without a name")
         if name not in axes:
             raise NotFound("axis that `where` may ask about", name, axes, field="where")
-    return named
+    return list(parameters)
+
+
+def meets(where: Callable[..., bool], values: Mapping[str, Value]) -> bool:
+    """Return whether values meet a condition.
+
+    Raises
+    ------
+    Invalid
+        If the condition cannot be asked about them, with the values that it was asked about.
+    """
+    try:
+        return bool(where(**values))
+    # Whatever a caller's own function raises is told with the values that made it do so.
+    except Exception as problem:
+        said = ", ".join(f"{name}={value!r}" for name, value in values.items())
+        raise Invalid("where", f"yes or no for {said}", f"{type(problem).__name__}: {problem}") from problem
 
 
 def values_text(values: Mapping[str, Value]) -> str:

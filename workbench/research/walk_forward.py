@@ -70,6 +70,7 @@ def folds_of(study: Study, folds: int, train: float, anchored: bool) -> list[Fol
     folds = counted("folds", folds, 1)
     if not to_decimal(train, "train") > 0:
         raise Invalid("train", "a length above zero, in test windows", train)
+    train = float(train)
     times = times_of(study.many)
     first, last = int(times[0]) // DAY, int(times[-1]) // DAY + 1
     test = (last - first) / (folds + train)
