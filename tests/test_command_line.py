@@ -221,6 +221,13 @@ def test_every_way_to_judge_a_strategy_has_its_word(call, words, said):
     assert isinstance(read["findings"], list)
 
 
+@pytest.mark.parametrize("tries", ["fast=5,60", "fast=60,5"])
+def test_what_is_set_need_not_go_with_every_value_that_is_tried(call, tries):
+    told = call("sweep", "--set", "slow=20", "--try", tries, "--count", "1000", "--home", ":memory:")
+    assert told.exit_code == 0, told.output
+    assert "1 trials of sma_cross: best fast=5" in told.output
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -230,6 +237,23 @@ def test_every_way_to_judge_a_strategy_has_its_word(call, words, said):
         (("monte-carlo", "--try", "fast=3,5"), "--try: expected single values"),
         (("sweep", "--try", "fast=3,5", "--executor", "nowhere"), "No Dask scheduler answers at 'nowhere'"),
         (("sweep", "--search", "5", "--try", "fsat=1,2"), "Did you mean 'fast'"),
+        (("sweep", "--try", "seed=1,2"), "--try: expected a parameter, a rule or a cost; --seed takes one value"),
+        (("walk-forward", "--try", "cash=5,10"), "--try: expected a parameter, a rule or a cost; --cash takes one value"),
+        (("sweep", "--try", "bars=1,2"), "There is no parameter of sma_cross or option 'bars'"),
+        (
+            ("sweep", "--try", "fast=3,5", "--try", "fast=7,9"),
+            "each name once, with all its values or with one, found fast a second",
+        ),
+        (("sweep", "--set", "fast=3", "--try", "fast=7,9"), "each name once, with all its values or with one, found fast a second"),
+        (("sweep", "--fee-bps", "3", "--try", "fee_bps=7,9"), "found fee_bps a second time"),
+        (
+            ("sweep", "--set", "slow=30", "--set", "slow=40", "--try", "fast=3,5"),
+            "--set: expected each name once, found slow a second",
+        ),
+        (("sweep", "--set", "solw=30", "--try", "fast=3,5"), "Did you mean 'slow'"),
+        (("sweep", "--try", "fast=3,5", "--top", "-1"), "Invalid value for '--top': -1 is not in the range x>=1"),
+        (("sweep", "--try", "fast=5:1000000000"), "at most 1,000,000 values to try, found 999,999,995 of them"),
+        (("sweep", "--set", "slow=20", "--try", "fast=30,40"), "fast: expected fewer bars than slow, which is 20"),
     ],
 )
 def test_a_validation_that_cannot_be_is_refused_in_a_sentence(call, words, said):

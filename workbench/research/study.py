@@ -29,6 +29,7 @@ Values = dict[str, Value]
 MOST_TRIALS: Final = 1_000_000
 LISTS: Final = ("allowed_tokens", "blocked_tokens")
 """Options of which a list is one value."""
+_MOST_PAIRED: Final = 1_000
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -146,7 +147,7 @@ def study_of(
         raise Invalid("held_out", "a share of the days from 0 to below 1", held_out)
     held_out, seed = float(held_out), counted("seed", seed, None)
     own = {name: value for name, value in fixed.items() if name in fields}
-    base = _with_own(chosen, own, {name: values[0] for name, values in axes.items() if name in fields})
+    base = _with_own(chosen, own, {name: values for name, values in axes.items() if name in fields})
     terms = Terms().changed({name: value for name, value in fixed.items() if name not in fields})
     axes = {name: _distinct(type(base), terms, name, values) for name, values in axes.items()}
     return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
@@ -226,6 +227,8 @@ def _values(name: str, given: Iterable[Any]) -> tuple[Value, ...]:
 
 def _distinct(kind: type[SignalStrategy], terms: Terms, name: str, values: Sequence[Value]) -> tuple[Value, ...]:
     """Return the values of an axis as the numbers that they are; two that are kept as one would be one trial fewer than asked."""
+    if name not in kind.__struct_fields__:
+        terms.changed({name: values[0]})
     found: dict[Value, Value] = {}
     for value in values:
         kept = _checked(kind, terms, name, value)
@@ -235,27 +238,34 @@ def _distinct(kind: type[SignalStrategy], terms: Terms, name: str, values: Seque
     return tuple(found)
 
 
-def _with_own(chosen: SignalStrategy, own: Mapping[str, Any], first: Mapping[str, Any]) -> SignalStrategy:
-    """Return a strategy with its fixed parameters; where they do not go with its defaults, with the first that are tried."""
+def _with_own(chosen: SignalStrategy, own: Mapping[str, Any], axes: Mapping[str, Sequence[Any]]) -> SignalStrategy:
+    """Return a strategy with its fixed parameters; where they do not go with its defaults, with the first tried that do."""
     kind = f"parameter of {name_of(chosen)}"
     values = {**parameters_of(chosen), **own}
-    try:
-        made: SignalStrategy = make(type(chosen), values, kind)
-    except Invalid:
-        made = make(type(chosen), {**values, **first}, kind)
-    return made
+    tried = (dict(zip(axes, each, strict=True)) for each in product(*axes.values()))
+    refused: Invalid | None = None
+    for more in ({}, *islice(tried, _MOST_PAIRED)):
+        try:
+            made: SignalStrategy = make(type(chosen), {**values, **more}, kind)
+        except Invalid as problem:
+            refused = problem
+            continue
+        return made
+    assert refused is not None
+    raise refused
 
 
 def _checked(kind: type[SignalStrategy], terms: Terms, name: str, value: Value) -> Value:
     """Return a value as the number that it is, within its own bounds; whether it goes with the others is asked trial by trial."""
     structs: tuple[type[msgspec.Struct], ...] = (kind,)
     if name not in kind.__struct_fields__:
-        terms.changed({name: value})
         structs = (StrategyConfiguration, type(terms.costs), PaperTradingConfig)
     for struct in structs:
         for field in param_fields(struct):
-            if field.name == name and value is not None:
+            if field.name == name:
                 return _shortest(field.check(value))
+    if name not in kind.__struct_fields__:
+        terms.changed({name: value})
     return value
 
 

@@ -100,13 +100,15 @@ def read_settings(settings: tuple[str, ...]) -> dict[str, str]:
     Raises
     ------
     Invalid
-        If one is not NAME=VALUE.
+        If one is not NAME=VALUE, or a name is there twice.
     """
     read = {}
     for given in settings:
         name, equals, value = given.partition("=")
         if not (name and equals and value):
             raise Invalid("--set", "NAME=VALUE, such as fast=20", given)
+        if name.strip() in read:
+            raise Invalid("--set", "each name once", f"{name.strip()} a second time")
         read[name.strip()] = value.strip()
     return read
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.domain.params import param_fields
-from workbench.errors import Invalid
+from workbench.domain.terms import OPTIONS
+from workbench.errors import Invalid, NotFound
 from workbench.terminal.options import bars_of, given_rules, home_option, read_settings, rule_options, strategy_options
 
 if TYPE_CHECKING:
     from workbench.engine.strategy import SignalStrategy
 
+_SINGLE = ("cash", "seed", "symbol", "timeframe")
 _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_out", "plateau")
 
 
@@ -31,7 +33,7 @@ _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_o
 @click.option("--sampler", type=click.Choice(["tpe", "cma-es", "nsga-ii"]), help="By which a search draws.")
 @click.option("--executor", metavar="TCP://…", help="A Dask scheduler whose workers run the trials.")
 @click.option("--by", default="sharpe", show_default=True, help="The column by which rows are sorted.")
-@click.option("--top", default=10, show_default=True, help="How many rows are printed.")
+@click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many rows are printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print every row as JSON.")
 @home_option
 @rule_options
@@ -97,12 +99,27 @@ def _asked(
     strategy: str | None, settings: tuple[str, ...], tried: tuple[str, ...], options: dict[str, Any]
 ) -> "tuple[type[SignalStrategy], dict[str, Any], dict[str, Any]]":
     """Return the strategy's class, its fixed parameters, and the rules and axes that were given."""
-    from workbench.strategies import make_strategy, parameters_of
+    from workbench.strategies import make_strategy, name_of, parameters_of
 
-    axes = dict(read_axis(given) for given in tried)
-    chosen = make_strategy(strategy or "sma_cross", read_settings(settings))
-    fixed = {name: value for name, value in parameters_of(chosen).items() if name not in axes}
-    return type(chosen), fixed, {**{n: v for n, v in given_rules(options).items() if n not in axes}, **axes}
+    named, rules = read_settings(settings), given_rules(options)
+    chosen = make_strategy(strategy or "sma_cross")
+    own = chosen.__struct_fields__
+    axes: dict[str, Any] = {}
+    for given in tried:
+        name, tries = read_axis(given)
+        if name in _SINGLE:
+            raise Invalid("--try", f"a parameter, a rule or a cost; --{name} takes one value", given)
+        if name not in own and name not in OPTIONS:
+            raise NotFound(f"parameter of {name_of(chosen)} or option", name, (*own, *OPTIONS), field=name)
+        if name in axes or name in named or name in rules:
+            raise Invalid("--try", "each name once, with all its values or with one", f"{name} a second time")
+        axes[name] = tries
+    for name in named:
+        if name not in own:
+            raise NotFound(f"parameter of {name_of(chosen)}", name, own, field=name)
+    # Whether they go together is asked once it is known with what: a default may not go with what is tried.
+    values = {**parameters_of(chosen), **read_parameters(type(chosen), named)}
+    return type(chosen), {name: value for name, value in values.items() if name not in axes}, {**rules, **axes}
 
 
 def _validation_options(command: Callable[..., Any]) -> Callable[..., Any]:
