@@ -20,7 +20,7 @@ def test_a_frame_has_the_decimals_of_its_instrument_and_loses_none():
 
 
 def test_frames_without_rows_keep_their_columns():
-    result = wb.backtest("sma_cross", wandering(30))
+    result = wb.backtest("sma_cross", wandering(102))
     assert result.trades.height == result.fills.height == 0
     assert result.trades.schema["opened"] == pl.Datetime("ms", "UTC")
 

@@ -11,7 +11,9 @@ import talib
 import workbench as wb
 from tests.make import wandering
 from workbench.actions.run_sweep import run_sweep
-from workbench.engine.strategy import Candles, Signals, SignalStrategy, crossings
+from workbench.engine.stitched import rows_of
+from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, crossings
+from workbench.engine.windows import read_last, read_series
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import check
 from workbench.strategies import shelf
@@ -75,12 +77,29 @@ class Remembers(Own, frozen=True):
 
 
 class LeavesHoles(Own, frozen=True):
-    """Divides by nothing now and then."""
+    """Divides by nothing now and then, which no history mends."""
 
     def signals(self, bars: Candles) -> Signals:
         plain = self.said(talib.SMA(bars.close, 20), bars)
         broken = np.where(bars.ts // 3_600_000 % 500 == 7, np.nan, bars.close)
         return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {"ratio": broken})
+
+
+class NeverSays(Own, frozen=True):
+    """Has a factor that nobody filled in."""
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {"ratio": np.full(len(bars), np.nan)})
+
+
+class SaysTooSoon(Own, frozen=True):
+    """Means so many bars, and declares a lookback of 30."""
+
+    period: int = 30
+
+    def signals(self, bars: Candles) -> Signals:
+        return self.said(talib.SMA(bars.close, self.period) if len(bars) >= self.period else bars.close * np.nan, bars)
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +156,119 @@ def test_a_memory_that_is_too_short_is_caught_with_one_that_is_enough(bars):
     assert check(Longer(), bars).ok
 
 
-def test_a_factor_that_is_no_number_is_named(bars):
-    found = check(LeavesHoles(), bars)
+def test_a_factor_that_no_history_defines_is_no_alarm(bars):
+    assert check(LeavesHoles(), bars).ok
+
+
+def test_a_factor_that_is_never_a_number_is_named(bars):
+    found = check(NeverSays(), bars)
     assert found.undefined.column == "factor ratio"
-    assert "is not a number at" in str(found)
+    assert "covers its lookback, and factor ratio is not a number at" in str(found)
+    assert str(found).endswith("nor at any other bar.")
+
+
+def test_a_lookback_is_covered_by_as_many_bars_as_it_counts(bars):
+    assert check(SaysTooSoon(30), bars).ok
+    found = check(SaysTooSoon(31), bars)
+    assert found.undefined.column == "factor mean"
+    assert "looks back further than its lookback: factor mean is not a number at" in str(found)
+
+
+class Lazy(Own, frozen=True):
+    """Gives its columns as functions, one of them wrong."""
+
+    column: str = ""
+    what: str = ""
+    off: int = 0
+
+    def signals(self, bars: Candles) -> Signals:
+        wrong = {
+            "short": lambda: np.zeros(len(bars) - 1), "number": lambda: 3.0, "list": lambda: [1.0] * len(bars),
+            "whole": lambda: np.zeros(len(bars), np.int64), "nan": lambda: np.full(len(bars), np.nan),
+        }  # fmt: skip
+        columns = {name: lambda: np.full(len(bars), 50.0) for name in ("confidence", "edge", "factor mean")}
+        columns[self.column] = wrong[self.what]
+        flags = bars.close > bars.open
+        return Signals(flags, ~flags, columns["confidence"], columns["edge"], {"mean": columns["factor mean"]})
+
+
+class LazyAtOnce(Lazy, frozen=True):
+    """The same for a whole series at once."""
+
+    lag: ClassVar[int | None] = 1
+
+
+@pytest.mark.parametrize("kind", [Lazy, LazyAtOnce])
+@pytest.mark.parametrize(
+    ("column", "what", "sentence"),
+    [
+        ("edge", "short", r"\.edge: expected an array of float64 with one value a bar, [\d,]+ of them, found float64 of shape"),
+        ("edge", "number", r"\.edge: expected an array of float64 with one value a bar, [\d,]+ of them, found 'float'"),
+        ("factor mean", "list", r" factor mean: expected an array of float64 with one value a bar, [\d,]+ of them, found 'list'"),
+        ("factor mean", "whole", r" factor mean: expected an array of float64 with one value a bar, [\d,]+ of them, found int64"),
+        ("confidence", "short", r"\.confidence: expected an array of float64 with one value a bar"),
+        ("confidence", "nan", r"\.confidence: expected numbers from 0 to 100, found '?nan"),
+    ],
+)
+def test_a_column_given_as_a_function_is_checked_whoever_reads_it(desk, bars, kind, column, what, sentence):
+    strategy = kind(column, what)
+    window = rows_of(candles(bars), 0, 2500)
+    for ask in (
+        lambda: wb.backtest(strategy, bars, engine="kernel"),
+        lambda: wb.backtest(strategy, bars, engine="step"),
+        lambda: run_sweep(strategy, bars, off=[0, 1], desk=desk, progress=False),
+        lambda: wb.check(strategy, bars, most=20),
+        lambda: read_last(strategy, window),
+        lambda: read_series(strategy, bars).values and read_series(strategy, bars).edge and read_series(strategy, bars).confidence,
+    ):
+        with pytest.raises(Invalid, match=f"{kind.__name__}{sentence}"):
+            ask()
+
+
+class Changes(Own, frozen=True):
+    """Names its factors by how many bars it is given."""
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {f"mean {len(bars)}": bars.close})
+
+
+@pytest.mark.parametrize("ask", [wb.backtest, wb.check])
+def test_factors_that_come_and_go_are_refused(bars, ask):
+    with pytest.raises(Invalid, match=r"Changes.signals: expected the same factors for whatever bars, found mean \d+ without"):
+        ask(Changes(), bars)
+
+
+class SaysNothing(Own, frozen=True):
+    """Forgets to wrap what it says."""
+
+    def signals(self, bars: Candles) -> Signals:
+        return bars.close > 1, bars.close < 1
+
+
+def test_what_is_no_signals_at_all_is_refused(bars):
+    with pytest.raises(Invalid, match=r"SaysNothing.signals: expected Signals\(enter, exit, .*found 'tuple'"):
+        wb.backtest(SaysNothing(), bars)
+
+
+@pytest.mark.parametrize("strategy", [Peeks, PeeksThroughDays, PeeksAtTheMaximum])
+@pytest.mark.parametrize("engine", ["kernel", "step"])
+def test_a_backtest_of_a_strategy_that_looks_ahead_is_refused(bars, strategy, engine):
+    with pytest.raises(Refused, match=f"{strategy.__name__} looks ahead: .* changes when the bars after it are cut off"):
+        wb.backtest(strategy, bars, engine=engine)
+
+
+def test_bars_no_more_than_a_strategy_looks_back_are_refused_as_in_a_sweep(desk):
+    few = wandering(51)
+    for ask in (
+        lambda bars: wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 50}),
+        lambda bars: run_sweep("sma_cross", bars, fast=[5, 6], slow=50, desk=desk, progress=False),
+        lambda bars: wb.backtest("sma_cross", [wandering(90, symbol="A/USD"), bars], parameters={"fast": 5, "slow": 50}),
+    ):
+        with pytest.raises(Invalid, match=r"bars: expected more than the 51 that SmaCross\(fast=., slow=50\) looks back, found 51"):
+            ask(few)
+    assert wb.backtest("sma_cross", wandering(52), parameters={"fast": 5, "slow": 50}).stats["bars"] == 52
+    assert wb.backtest("dca", few).stats["bars"] == 51, "a program alone looks at nothing"
 
 
 def test_what_holds_says_at_how_many_bars_it_was_tried(bars):

@@ -149,11 +149,6 @@ class Signals(msgspec.Struct, frozen=True):
     factors: dict[str, Column]
 
 
-def made(column: Column) -> Floats:
-    """Return a column that is given as it is, or as a function that makes it."""
-    return column() if callable(column) else column
-
-
 class Reading(msgspec.Struct, frozen=True):
     """What the strategy says about one bar of one instrument.
 

@@ -16,10 +16,20 @@ from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.stitched import Blocks, Remembered, Rows, Stitched, blocks, lay_out, rows_of, window_start
-from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, made
+from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles
 from workbench.errors import Broken, Invalid
 
-__all__ = ["Readings", "Relay", "Wanted", "checked_signals", "measures_in", "read_last", "read_series", "window_start"]
+__all__ = [
+    "Readings",
+    "Relay",
+    "Wanted",
+    "checked_signals",
+    "made_column",
+    "measures_in",
+    "read_last",
+    "read_series",
+    "window_start",
+]
 
 Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
@@ -70,7 +80,7 @@ class Readings(Sequence[Reading]):
 
     def column(self, name: str) -> Any:
         """Return one of the arrays of its signals: `"enter"`, `"exit"`, `"confidence"` or `"edge"`."""
-        return self._whole([self._checked(name, getattr(part, name)) for part in self._parts])
+        return self._whole([made_column(self.strategy, part, name) for part in self._parts])
 
     def covered(self) -> Flags:
         """Return where the strategy's lookback is covered."""
@@ -84,11 +94,7 @@ class Readings(Sequence[Reading]):
 
     def factor(self, name: str) -> Floats:
         """Return one of its factors."""
-        return self._whole([self._checked(f"factor {name}", part.factors[name]) for part in self._parts])  # type: ignore[no-any-return]
-
-    def _checked(self, name: str, column: Any) -> Any:
-        """Return a column; one that was to be made is made and checked now."""
-        return checked_column(self.strategy, name, column(), None) if callable(column) else column
+        return self._whole([made_column(self.strategy, part, f"factor {name}") for part in self._parts])  # type: ignore[no-any-return]
 
     def _whole(self, columns: Sequence[Any]) -> Any:
         joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
@@ -223,7 +229,7 @@ def read_series(
     parts: list[Signals] = []
     at_hand: list[Ints] = []
     for (first, low, high), window in zip(laid.parts.tolist(), laid.windows, strict=True):
-        parts.append(_rows(checked_signals(strategy, window), low - first))
+        parts.append(_rows(strategy, checked_signals(strategy, window), low - first))
         at_hand.append(np.arange(low - first + 1, high - first + 1))
     together = np.concatenate(at_hand) if at_hand else np.zeros(0, np.int64)
     return Readings(
@@ -245,7 +251,7 @@ def measures_in(strategy: SignalStrategy, series: BarSeries, wanted: Wanted) -> 
 
 def read_last(strategy: SignalStrategy, window: Candles, wanted: Wanted = _NO_MEASURES) -> Reading:
     """Return the strategy's reading of a window's last bar; the window begins where `window_start` says."""
-    last = _rows(checked_signals(strategy, window), len(window) - 1)
+    last = _rows(strategy, checked_signals(strategy, window), len(window) - 1)
     measures = {name: column[-1:] for name, column in measure(window, wanted).items()} if wanted else {}
     return Readings(strategy, [last], np.array([len(window)]), measures)[0]
 
@@ -261,23 +267,54 @@ def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
         Naming the array that is not.
     """
     try:
-        said = strategy.signals(bars)
+        said: Any = strategy.signals(bars)
     except ValueError as problem:
         if "read-only" not in str(problem):
             raise
         whose = f"{type(strategy).__name__}.signals"
         raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy()", "a column of the candles") from problem
+    if not isinstance(said, Signals) or not isinstance(said.factors, dict):
+        what = "factors of " + type(said.factors).__name__ if isinstance(said, Signals) else type(said).__name__
+        raise Invalid(f"{type(strategy).__name__}.signals", "Signals(enter, exit, confidence, edge, {name: factor})", what)
     for field in ("enter", "exit"):
         _check_array(f"{type(strategy).__name__}.{field}", getattr(said, field), len(bars), np.bool_)
     columns: dict[str, Any] = {"confidence": said.confidence, "edge": said.edge}
     for name, column in [*columns.items(), *((f"factor {name}", column) for name, column in said.factors.items())]:
         if not callable(column):
-            checked_column(strategy, name, column, bars)
+            checked_column(strategy, name, column, len(bars), bars)
     return said
 
 
-def checked_column(strategy: SignalStrategy, name: str, column: Any, bars: Candles | None) -> Floats:
+def made_column(strategy: SignalStrategy, said: Signals, name: str) -> Any:
+    """Return a column of signals that were checked; one that is given as a function is made and checked now.
+
+    Parameters
+    ----------
+    name
+        Such as `"edge"` or `"factor mean"`.
+
+    Raises
+    ------
+    Invalid
+        Naming the column.
+    """
+    factor = name.removeprefix("factor ")
+    if factor != name and factor not in said.factors:
+        whose = f"{type(strategy).__name__}.signals"
+        raise Invalid(whose, "the same factors for whatever bars", f"{', '.join(said.factors) or 'none'} without {factor}")
+    column = getattr(said, name) if factor == name else said.factors[factor]
+    return checked_column(strategy, name, column(), len(said.enter)) if callable(column) else column
+
+
+def checked_column(strategy: SignalStrategy, name: str, column: Any, count: int, bars: Candles | None = None) -> Floats:
     """Return a column of numbers, once it is sure that it is one, and from 0 to 100 where it says how sure a strategy is.
+
+    Parameters
+    ----------
+    count
+        How many numbers it has to have.
+    bars
+        Those that it is of, where they are at hand to tell when one is wrong.
 
     Raises
     ------
@@ -285,7 +322,7 @@ def checked_column(strategy: SignalStrategy, name: str, column: Any, bars: Candl
         Naming the column.
     """
     whose = f"{type(strategy).__name__}{' ' if name.startswith('factor') else '.'}{name}"
-    _check_array(whose, column, len(column) if bars is None else len(bars), np.float64)
+    _check_array(whose, column, count, np.float64)
     if name == "confidence":
         for i in np.flatnonzero(~((column >= 0) & (column <= 100)))[:1]:
             when = "" if bars is None else f" at {show_time(int(bars.ts[i]))}"
@@ -299,9 +336,10 @@ def _check_array(name: str, found: object, count: int, kind: type) -> None:
         raise Invalid(name, f"an array of {kind.__name__.rstrip('_')} with one value a bar, {count:,} of them", what)
 
 
-def _rows(signals: Signals, low: int) -> Signals:
-    factors: dict[str, Column] = {name: made(column)[low:] for name, column in signals.factors.items()}
-    return Signals(signals.enter[low:], signals.exit[low:], made(signals.confidence)[low:], made(signals.edge)[low:], factors)
+def _rows(strategy: SignalStrategy, said: Signals, low: int) -> Signals:
+    factors: dict[str, Column] = {name: made_column(strategy, said, f"factor {name}")[low:] for name in said.factors}
+    sure, edge = (made_column(strategy, said, name)[low:] for name in ("confidence", "edge"))
+    return Signals(said.enter[low:], said.exit[low:], sure, edge, factors)
 
 
 def _or_none(column: Floats) -> list[float | None]:

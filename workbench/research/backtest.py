@@ -194,7 +194,7 @@ class Backtest:
 
     def __repr__(self) -> str:
         s = self.stats
-        name = f"{type(self.strategy).__name__}({', '.join(f'{k}={v:g}' for k, v in parameters_of(self.strategy).items())})"
+        name = written(self.strategy)
         if self.strategy.is_silent and self.runs:
             name = ", ".join(dict.fromkeys(run.program.upper() for run in self.runs))
         symbols = ", ".join(instrument.symbol for instrument in self.plan.instruments)
@@ -270,7 +270,9 @@ def backtest(
     NotFound
         If the strategy, a parameter or an option is unknown; the sentence names the nearest.
     Invalid
-        If a value is out of bounds or the bars cannot be used.
+        If a value is out of bounds, or the bars cannot be used or are too few for the parameters.
+    Refused
+        If a strategy that does not come with the workbench looks ahead.
 
     Examples
     --------
@@ -281,6 +283,8 @@ def backtest(
     """
     if not isinstance(programs, (list, tuple)):
         raise Invalid("programs", "a list of programs such as Dca(amount=1000)", programs)
+    from workbench.research.causality import refuse_own_look_ahead
+
     chosen, programs = _chosen(strategy, parameters, programs)
     many = as_series(bars, symbol, timeframe)
     terms, seed = terms_of(configuration, costs, realism, options), counted("seed", seed, None)
@@ -288,11 +292,15 @@ def backtest(
         raise Invalid("opening", "an Opening, the book that a run begins with", opening)
     rules = with_fields(terms.configuration, {"strategy": name_of(chosen), "parameters": parameters_of(chosen)})
     plan = Plan(tuple(series.instrument for series in many), many[0].timeframe, rules, terms.costs, terms.realism, seed)
+    opened = None if opening is None else open_state(plan, opening.book, opening.marks, opening.carried)
+    begins_with = opening_cash(cash) if opened is None else opened.equity
+    # A session may well be shorter than its strategy looks back, and its backtest has to be what it was.
+    if opened is None and not chosen.is_silent:
+        check_length(chosen, many)
+    refuse_own_look_ahead(chosen, many)
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
     cut, readings = within(many, readings, moment("since", since), moment("until", until))
-    opened = None if opening is None else open_state(plan, opening.book, opening.marks, opening.carried)
-    begins_with = opening_cash(cash) if opened is None else opened.equity
     return trade(
         chosen, cut, plan, begins_with, readings, programs=programs, opened=opened, engine=engine, progress=progress, whole=many
     )
@@ -450,6 +458,32 @@ def _choose(
         return None, "the kernel is being compiled"
     trace = kernel_trace(plan, opening, many, readings)
     return trace, "" if trace is not None else "a number does not fit into 64 bits"
+
+
+def check_length(strategy: SignalStrategy, many: Sequence[BarSeries]) -> None:
+    """Refuse bars of which a strategy could not trade on one: those that are no more than it looks back.
+
+    Raises
+    ------
+    Invalid
+        Naming the strategy and its lookback.
+    """
+    shortest = min(len(series) for series in many)
+    if shortest <= strategy.lookback:
+        raise Invalid("bars", f"more than the {strategy.lookback:,} that {written(strategy)} looks back", shortest)
+
+
+def written(strategy: SignalStrategy) -> str:
+    """Return a strategy as one writes it down.
+
+    Examples
+    --------
+    >>> written(make_strategy("sma_cross", {"fast": 5}))
+    'SmaCross(fast=5, slow=100)'
+    """
+    values: Mapping[str, Any] = parameters_of(strategy)
+    said = (f"{name}={value:g}" if isinstance(value, (int, float)) else f"{name}={value!r}" for name, value in values.items())
+    return f"{type(strategy).__name__}({', '.join(said)})"
 
 
 def made_of(kind: Any) -> SignalStrategy:

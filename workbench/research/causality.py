@@ -16,13 +16,14 @@ import numpy as np
 
 from workbench.domain.bars import show_time
 from workbench.domain.params import counted
-from workbench.engine.series import BarSeries, Floats
+from workbench.engine.series import BarSeries
 from workbench.engine.stitched import Blocks, rows_of
-from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, made
-from workbench.engine.windows import checked_signals, read_series
+from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles
+from workbench.engine.windows import checked_signals, made_column, read_series
 from workbench.errors import Refused
-from workbench.research.backtest import as_series
+from workbench.research.backtest import as_series, written
 from workbench.research.study import Study, Values, chosen_strategy
+from workbench.strategies import shelf
 
 MOST_BARS: Final = 2_000
 """Cut at each of so many bars; a look-ahead that shows in none of them would have to wait for them to pass."""
@@ -30,6 +31,8 @@ CLOSE: Final = 1e-6
 """Factors that differ by less, as a share, are taken for the same: the rest is rounding."""
 _LONGEST: Final = 2**17
 _FEWEST_CUTS: Final = 6
+GLANCE: Final = 3
+"""At so many bars, twice, a single run is cut: few, because a strategy may be slow."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -60,7 +63,7 @@ class Check(msgspec.Struct, frozen=True):
     memory
         The block length that is enough; None where none up to 131,072 bars is, or the bars are too few to tell.
     undefined
-        The first factor without a value although the lookback is covered.
+        The first factor without a value although the lookback is covered, where more history would give it one, or nothing does.
     declared
         The memory that the strategy declares.
     false_lag
@@ -101,7 +104,12 @@ class Check(msgspec.Struct, frozen=True):
             )
         if self.undefined is not None:
             column, when = self.undefined.column, show_time(self.undefined.ts)
-            told.append(f"{self.name} covers its lookback, and {column} is not a number at {when}.")
+            told.append(
+                f"{self.name} looks back further than its lookback: {column} is not a number at {when}, where that is covered, and "
+                f"{self.undefined.before:.10g} with more history."
+                if np.isfinite(self.undefined.before)
+                else f"{self.name} covers its lookback, and {column} is not a number at {when} nor at any other bar."
+            )
         if self.false_lag is not None:
             told.append(
                 f"{self.name} looks further back than its lag: {self.false_lag} is not what it says block by block, as "
@@ -142,8 +150,6 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     series = as_series(bars)[0]
     whole = candles(series)
     first = max(len(series) - most, 0)
-    said = " ".join(f"{name}={getattr(chosen, name):g}" for name in chosen.__struct_fields__)
-    name = f"{type(chosen).__name__}({said.replace(' ', ', ')})"
     start = max(first - 2 * chosen.memory, 0)
     window = rows_of(whole, start, len(series))
     full = checked_signals(chosen, window)
@@ -152,7 +158,7 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     undefined = None if ahead else _undefined(chosen, window, full)
     lag = None if ahead else _false_lag(chosen, series)
     judged = len(series) > 2 * chosen.memory
-    return Check(name, len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined, lag, judged)
+    return Check(written(chosen), len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined, lag, judged)
 
 
 def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = 24) -> None:
@@ -191,12 +197,32 @@ def _number(value: Any) -> float:
     return 0.0 if isinstance(value, str) else float(value)
 
 
+def refuse_own_look_ahead(strategy: SignalStrategy, many: Sequence[BarSeries]) -> None:
+    """Refuse a strategy of the user's own of which a glance finds that it looks ahead; those of the shelf are held by tests.
+
+    Raises
+    ------
+    Refused
+        Naming the first bar and factor that changed.
+    Invalid
+        If a column is not what it has to be, though nobody may have asked for it yet.
+    """
+    if type(strategy).__module__.startswith(f"{shelf.package}."):
+        return
+    for series in many:
+        _refuse_look_ahead(strategy, series, GLANCE)
+
+
 def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int) -> None:
-    window = rows_of(candles(series), max(len(series) - 2 * strategy.memory, 0), len(series))
+    window = candles(series[max(len(series) - 2 * strategy.memory, 0) :])
     full = checked_signals(strategy, window)
-    # Where it signals, and evenly between.
+    # Where it signals, and evenly between, once it has seen as much as it looks back.
+    last = len(window) - 2
+    first = min(max(strategy.lookback - 1, 0), last)
     signals = np.flatnonzero(full.enter | full.exit)
-    places = np.unique(np.concatenate([signals[-cuts:], np.linspace(0, len(window) - 2, cuts).astype(np.int64)]))
+    places = np.unique(
+        np.concatenate([signals[(signals >= first) & (signals <= last)][-cuts:], np.linspace(first, last, cuts, dtype=np.int64)])
+    )
     found = next(_cut_off(strategy, window, full, [int(place) for place in places]), None)
     if found is not None:
         raise Refused(
@@ -208,17 +234,14 @@ def _cut_off(strategy: SignalStrategy, window: Candles, full: Signals, places: A
     """Yield what changes when the bars after each place are gone."""
     for place in places:
         part = checked_signals(strategy, rows_of(window, 0, place + 1))
-        yield from _differences(full, part, int(window.ts[place]), place, place, exact=True)
+        yield from _differences(strategy, full, part, int(window.ts[place]), place, place, exact=True)
 
 
-def _columns(signals: Signals) -> Iterator[tuple[str, Any]]:
-    yield from (("enter", signals.enter), ("exit", signals.exit))
-    yield from (("confidence", made(signals.confidence)), ("edge", made(signals.edge)))
-    yield from ((f"factor {name}", made(column)) for name, column in signals.factors.items())
-
-
-def _differences(one: Signals, other: Signals, ts: int, at: int, other_at: int, *, exact: bool) -> Iterator[Change]:
-    for (name, before), (_, after) in zip(_columns(one), _columns(other), strict=True):
+def _differences(
+    strategy: SignalStrategy, one: Signals, other: Signals, ts: int, at: int, other_at: int, *, exact: bool
+) -> Iterator[Change]:
+    for name in ("enter", "exit", "confidence", "edge", *(f"factor {name}" for name in one.factors)):
+        before, after = made_column(strategy, one, name), made_column(strategy, other, name)
         a, b = float(before[at]), float(after[other_at])
         if not (_same(a, b) if exact else _close(a, b)):
             yield Change(ts, name, a, b)
@@ -259,7 +282,8 @@ def _first_change(strategy: SignalStrategy, whole: Candles, last: int, memory: i
     for back in range(span, 0, -1):
         at = last - back
         change = next(
-            _differences(short, long, int(whole.ts[at]), memory + span - back, 2 * memory + span - back, exact=False), None
+            _differences(strategy, short, long, int(whole.ts[at]), memory + span - back, 2 * memory + span - back, exact=False),
+            None,
         )
         if change is not None:
             return change
@@ -286,9 +310,17 @@ def _false_lag(strategy: SignalStrategy, series: BarSeries) -> Change | None:
 
 
 def _undefined(strategy: SignalStrategy, window: Candles, full: Signals) -> Change | None:
-    for name, column in full.factors.items():
-        values: Floats = made(column)
-        for i in np.flatnonzero(~np.isfinite(values[strategy.lookback :]))[:1]:
-            at = int(i) + strategy.lookback
-            return Change(int(window.ts[at]), f"factor {name}", float(values[at]), float(values[at]))
+    """Return the first bar at which a factor lacks the value that more history gives it, or that of one that never has any.
+
+    What has no value whatever comes before, such as a ratio to a volume of zero, is rightly undefined.
+    """
+    first = max(strategy.lookback - 1, 0)
+    begin = (len(window) - strategy.lookback) // 2
+    part = checked_signals(strategy, rows_of(window, begin, len(window))) if begin > 0 else full
+    for name in full.factors:
+        long, short = (made_column(strategy, said, f"factor {name}") for said in (full, part))
+        long, short = long[max(begin, 0) + first :], short[first:]
+        lacking = ~np.isfinite(short) & (np.isfinite(long) | ~np.isfinite(long).any())
+        for i in np.flatnonzero(lacking)[:1]:
+            return Change(int(window.ts[max(begin, 0) + first + int(i)]), f"factor {name}", float(long[i]), float(short[i]))
     return None

@@ -20,7 +20,7 @@ from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
-from workbench.research.backtest import Backtest, able, as_series, made_of
+from workbench.research.backtest import Backtest, able, as_series, check_length, made_of
 from workbench.research.identity import code_digest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 
@@ -315,11 +315,7 @@ def check_lengths(study: Study, trials: Sequence[Values]) -> None:
     """
     own = {tuple(v for name, v in trial.items() if name in study.strategy.__struct_fields__): trial for trial in trials}
     longest = max((study.strategy_with(trial) for trial in own.values()), key=lambda strategy: strategy.lookback)
-    shortest = min(len(series) for series in study.many)
-    if shortest <= longest.lookback:
-        said = ", ".join(f"{name}={value:g}" for name, value in parameters_of(longest).items())
-        whose = f"{type(longest).__name__}({said})"
-        raise Invalid("bars", f"more than the {longest.lookback:,} that {whose} looks back", shortest)
+    check_length(longest, study.many)
 
 
 def named_by(where: Callable[..., bool] | None, axes: Mapping[str, Any]) -> list[str]:
