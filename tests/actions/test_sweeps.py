@@ -61,6 +61,29 @@ def test_every_row_is_the_backtest_of_its_values(desk, bars, options):
         assert compiled.engine == ("step" if "drawdown_pct" in options else "kernel")
 
 
+@pytest.mark.parametrize("held_out", [0.3, 0.5, 0])
+def test_figures_in_and_out_of_sample_count_the_first_day_and_compound_to_the_headline(desk, held_out):
+    # All of the profit is made on the first day, of the 41 that there are.
+    closes = [*np.linspace(100, 150, 20), *(150 * np.exp(0.001 * np.sin(np.arange(41 * 24 - 20))))]
+    swept = run_sweep(
+        "buy_and_hold", series(np.round(closes, 4).tolist()), size_pct=[50, 100], held_out=held_out, desk=desk, progress=False
+    )
+    for i, row in enumerate(swept.frame.iter_rows(named=True)):
+        result = swept.backtest(i, engine="step")
+        days = result.equity.group_by_dynamic("ts", every="1d").agg(pl.col("equity").last())["equity"].to_numpy()
+        returns = np.diff(days, prepend=10_000) / np.append(10_000, days[:-1])
+        assert len(returns) == swept.trials[i].figures.observations == 41
+        kept = 41 - round(held_out * 41)
+        for name, part in (("in", returns[:kept]), ("out", returns[kept:])):
+            assert row[f"return_{name}_pct"] == pytest.approx(100 * (np.prod(1 + part) - 1))
+            ratio = np.mean(part) / np.std(part, ddof=1) * 365**0.5 if len(part) else None
+            assert row[f"sharpe_{name}"] == (None if ratio is None else pytest.approx(ratio))
+        both = (1 + row["return_in_pct"] / 100) * (1 + row["return_out_pct"] / 100)
+        assert both == pytest.approx(1 + row["return_pct"] / 100) == pytest.approx(1 + result.stats["total_return_pct"] / 100)
+        assert row["sharpe"] == pytest.approx(result.stats["sharpe"])
+        assert row["return_in_pct"] > 15, "the first day is in the sample"
+
+
 def test_rules_and_costs_can_be_tried_like_parameters(desk, bars):
     swept = run_sweep(
         wb.strategies.RsiReversion, bars, period=[5, 9], stop_loss_pct=[1, 2, 4], fee_bps=[0, 20], desk=desk, progress=False

@@ -117,9 +117,12 @@ def test_percent_and_share_are_what_their_names_say():
 
 def test_sharpe_follows_its_definition_and_is_none_under_two_days():
     result = wb.backtest("buy_and_hold", wandering(24 * 60), size_pct=100)
-    daily = result.equity.group_by_dynamic("ts", every="1d").agg(pl.col("equity").last())["equity"].pct_change().drop_nulls()
+    ends = result.equity.group_by_dynamic("ts", every="1d").agg(pl.col("equity").last())["equity"]
+    daily = pl.concat([pl.Series("equity", [10_000.0]), ends]).pct_change().drop_nulls()
+    assert len(daily) == 60, "the first day's change is that from the opening cash"
     assert result.stats["sharpe"] == pytest.approx(daily.mean() / daily.std(ddof=1) * math.sqrt(365), rel=1e-9)
     assert wb.backtest("buy_and_hold", wandering(20)).stats["sharpe"] is None
+    assert wb.backtest("buy_and_hold", wandering(48)).stats["sharpe"] is not None
 
 
 def test_a_result_shows_itself():

@@ -70,7 +70,8 @@ def run_cross_validation(
     if not 0 <= to_decimal(embargo, "embargo") < 1:
         raise Invalid("embargo", "a share of the days from 0 to below 1", embargo)
     times = times_of(study.many)
-    first, days = int(times[0]) // DAY + 1, int(times[-1]) // DAY - int(times[0]) // DAY
+    first = int(times[0]) // DAY
+    days = int(times[-1]) // DAY - first + 1
     if purge is None:
         longest = max(study.strategy_with(values).lookback for values in wanted)
         purge = ceil(longest * study.many[0].step / DAY)

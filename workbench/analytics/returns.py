@@ -1,6 +1,6 @@
 """Figures of returns, for one run or for many at once: the last axis is time, the others are runs.
 
-Daily returns are those of equity at UTC day ends. A figure that is not defined is NaN.
+Daily returns are those of equity at UTC day ends, the first from what a run opened with. A figure that is not defined is NaN.
 """
 
 from typing import Final
@@ -51,6 +51,29 @@ def changes(ends: Floats) -> Floats:
     if alive.all():
         return after / before - 1
     return np.where(alive, after / np.where(alive, before, 1.0) - 1, 0.0)
+
+
+def daily(opening: float, ends: Floats) -> Floats:
+    """Return the change of every day as shares: the first day's from what it was opened with, so that they compound to the whole.
+
+    Parameters
+    ----------
+    opening
+        Equity before the first day.
+    ends
+        Equity at day ends, shape (..., days).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (..., days).
+
+    Examples
+    --------
+    >>> daily(80.0, np.array([100.0, 110.0, 99.0])).round(3).tolist()
+    [0.25, 0.1, -0.1]
+    """
+    return changes(np.concatenate([np.full((*ends.shape[:-1], 1), opening), ends], axis=-1))
 
 
 def sharpe(returns: Floats) -> Floats:

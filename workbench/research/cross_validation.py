@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from workbench.analytics.returns import Floats, changes, sharpe
+from workbench.analytics.returns import Floats, daily, sharpe
 from workbench.domain.bars import DAY
 from workbench.domain.params import counted
 from workbench.errors import Invalid
@@ -87,7 +87,7 @@ def split_days(days: int, groups: int, tested: int = 1, purge: int = 0, embargo:
     tested = counted("tested", tested, 1, groups - 1, f" of {groups} groups")
     purge = counted("purge", purge, 0, of=" days")
     if days < 2 * groups:
-        raise Invalid("bars", f"at least {2 * groups + 1} days for {groups} groups of two", f"{days + 1} days")
+        raise Invalid("bars", f"at least {2 * groups} days for {groups} groups of two", f"{days} days")
     if comb(groups, tested) > MOST_SPLITS:
         raise Invalid(
             "groups", f"at most {MOST_SPLITS:,} splits", f"{comb(groups, tested):,} of {groups} groups, {tested} at a time"
@@ -227,7 +227,7 @@ def validate(
     lines, chosen = np.zeros((count, splits.train.shape[1])), [wanted[0]] * count
     judged: list[Floats] = []
     for part, tallies in run_tallies(bench, wanted, workers):
-        returns = changes(ends_of(times, tallies))
+        returns = daily(float(study.cash), ends_of(times, tallies))
         within, beyond = (masked_sharpe(returns, mask) for mask in (splits.train, splits.test))
         judged.append(beyond.astype(np.float32))
         place = np.argmax(within, axis=0)

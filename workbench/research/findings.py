@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from workbench.analytics.metrics import CASH
-from workbench.analytics.returns import changes, every_day
+from workbench.analytics.returns import daily, every_day
 from workbench.domain.bars import DAY, show_time
 from workbench.engine.lowering import day_ends
 from workbench.research.backtest import Backtest
@@ -60,7 +60,7 @@ def like_buy_and_hold(result: Backtest) -> str:
         return ""
     last = day_ends(run.ts)
     days = run.ts[last] // DAY
-    own, market = changes(every_day(days, run.equity[last])), changes(every_day(days, held[last]))
+    own, market = (daily(float(run.opening), every_day(days, line[last])) for line in (run.equity, held))
     if len(own) < 3 or own.std() == 0 or market.std() == 0:
         return ""
     alike = float(np.corrcoef(own, market)[0, 1])

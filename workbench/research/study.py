@@ -30,6 +30,8 @@ MOST_TRIALS: Final = 1_000_000
 LISTS: Final = ("allowed_tokens", "blocked_tokens")
 """Options of which a list is one value."""
 _MOST_PAIRED: Final = 1_000
+FIGURES: Final = "figures/2"
+"""What a trial's figures are made by; those that are stored by another way are run anew, never laid beside these."""
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -89,7 +91,7 @@ class Study(msgspec.Struct, frozen=True):
         """The digest of all that decides what a trial gives but its own values: trials under one id are the same anywhere."""
         own = {name: value for name, value in parameters_of(self.strategy).items() if name not in self.axes}
         parts = [
-            self.family, code_digest(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
+            FIGURES, self.family, code_digest(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
             msgspec.json.encode(self.terms, enc_hook=str).decode(), format(self.cash, "f"), str(self.seed), str(self.held_out),
             *(data_digest(series) for series in self.many), *([] if self.span is None else [f"{self.span[0]} to {self.span[1]}"]),
         ]  # fmt: skip

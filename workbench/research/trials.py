@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from workbench.analytics.metrics import CASH
-from workbench.analytics.returns import Floats, changes, every_day, growth_a_year, moments, sharpe, sharpe_a_day, sortino
+from workbench.analytics.returns import Floats, daily, every_day, growth_a_year, moments, sharpe, sharpe_a_day, sortino
 from workbench.domain.bars import DAY
 from workbench.domain.book import open_book
 from workbench.domain.money import CASH_DECIMALS, units
@@ -260,7 +260,7 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
     """
     slices = len(times)
     ends = ends_of(times, tallies)
-    returns = changes(ends)
+    returns = daily(opening, ends)
     count = returns.shape[1]
     kept = count - round(held_out * count)
     final = np.array([tally.final for tally in tallies], np.float64) / CASH

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.analytics.returns import changes, every_day
+from workbench.analytics.returns import daily, every_day
 from workbench.domain.bars import DAY
 from workbench.engine.columns import Trips
 from workbench.shelf import Shelf
@@ -82,8 +82,8 @@ class Run(msgspec.Struct, frozen=True):
         return every_day(days[last], self.equity[last])
 
     def daily_returns(self) -> NDArray[np.float64]:
-        """Return the change from each day's end to the next, as shares."""
-        return changes(self.day_ends())
+        """Return the change of every day, from the opening to the first one's end and from each end to the next, as shares."""
+        return daily(float(self.opening), self.day_ends())
 
     @property
     def days(self) -> float:
