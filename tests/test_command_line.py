@@ -167,6 +167,26 @@ def test_a_wrong_word_about_accounts_configurations_or_programs_gets_one_clear_s
     assert "Traceback" not in shown.output
 
 
+def test_a_sweep_is_left_to_the_worker_listed_and_cancelled(call, candles):
+    assert "No sweep was asked for" in call("sweeps").output
+    asked = json.loads(call("sweep", "--try", "fast=3:7:2", "--set", "slow=20", "--bars", candles, "--background", "--json").output)
+    assert asked["status"] == "WAITING"
+    assert asked["request"]["values"]["fast"] == [3, 5]
+    assert asked["request"]["count"] == 900, "the file is a dataset now"
+    assert "fast 2" in call("sweeps").output
+    ran = call("run-sweep", asked["id"])
+    assert ran.exit_code == 0, ran.output
+    assert "2 trials, best fast=" in call("sweeps").output
+    (row,) = json.loads(call("sweeps", "--json").output)
+    assert (row["status"], row["done"], set(row["outcome"]["values"])) == ("FINISHED", 2, {"fast"})
+    late = call("sweeps", "--cancel", asked["id"][:8])
+    assert late.exit_code == 2
+    assert "it is FINISHED" in late.output
+    other = call("sweep", "--search", 20, "--background")
+    assert "waits for the worker" in other.output
+    assert "is CANCELLED" in call("sweeps", "--cancel", other.output.split()[1]).output
+
+
 def test_a_sweep_prints_its_best_rows_with_what_luck_makes_of_them(call, tmp_path):
     words = ["sweep", "--try", "fast=3:7:2", "--try", "stop_loss_pct=1,2.5", "--count", "900", "--home", str(tmp_path / "home")]
     told = call(*words, "--top", "2", "--by", "return_pct")

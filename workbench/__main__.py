@@ -51,7 +51,7 @@ def main() -> None:
 
 main.add_command(account_words)
 main.add_command(config_words)
-for word in ("sweep", "walk_forward", "cross_validate", "monte_carlo", "check"):
+for word in ("sweep", "sweeps", "run_requested", "walk_forward", "cross_validate", "monte_carlo", "check"):
     main.add_command(getattr(research_words, word))
 
 

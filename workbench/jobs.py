@@ -24,15 +24,18 @@ from workbench.actions.advance_session import advance_session
 from workbench.actions.refresh_prices import refresh_prices
 from workbench.actions.revalue_positions import revalue_positions
 from workbench.actions.revive_sessions import due_sessions, next_due
+from workbench.actions.run_requested_sweep import run_waiting_sweeps
 from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import Stop
 from workbench.errors import TryLater
+from workbench.store.sweep_runs import next_sweep_run
 from workbench.strategies import shelf as strategies
 
 log = logging.getLogger(__name__)
 
-WORKERS: Final = 2
+WORKERS: Final = 3
+"""Two that advance sessions, however long a sweep holds the third."""
 BAR_MS: Final = 5_000
 LOOK_SECONDS: Final = 0.02
 """How often the dispatcher looks at the doorbell; a look takes a few microseconds."""
@@ -70,6 +73,8 @@ queue: Huey = Huey("workbench", storage_class=BlackHoleStorage, serializer=JsonS
 _bound: dict[str, Desk] = {}
 _busy: set[str] = set()
 _busy_lock = threading.Lock()
+_sweeping = threading.Lock()
+_ending: dict[str, threading.Event] = {"worker": threading.Event()}
 
 
 def bind(desk: Desk) -> None:
@@ -156,6 +161,17 @@ def _patiently(action: Any, *given: Any) -> int:
     return done
 
 
+@queue.task(retries=0)  # type: ignore[untyped-decorator]
+def run_sweeps() -> int:
+    """Run the sweeps that wait; ends at once if another job is at it."""
+    if not _sweeping.acquire(blocking=False):
+        return 0
+    try:
+        return run_waiting_sweeps(bound_desk(), _ending["worker"])
+    finally:
+        _sweeping.release()
+
+
 # --- the worker ----------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +182,7 @@ class Dispatcher(threading.Thread):
         super().__init__(name="dispatcher", daemon=True)
         self.desk, self.parent, self.ended = desk, parent, threading.Event()
         self.orphaned = threading.Event()
+        self._asked = 0
 
     def run(self) -> None:
         """Look until told to end; if the process that started this worker is gone, say so."""
@@ -181,6 +198,7 @@ class Dispatcher(threading.Thread):
             if version == rung and (not wake or now < wake):
                 continue
             rung = version
+            self._look_for_sweeps(now)
             for found in due_sessions(self.desk):
                 # The same turn is sent again only after a while, in case its worker was lost.
                 turn, at = sent.get(found.session, (-1, 0))
@@ -189,6 +207,16 @@ class Dispatcher(threading.Thread):
                     if found.session not in _busy:
                         advance(found.session, found.turn)
             wake = max(next_due(self.desk) or 0, now + 20) if next_due(self.desk) else 0
+
+    def _look_for_sweeps(self, now: int) -> None:
+        """Put the job that runs sweeps in the queue where one waits; again only after a while, in case it was lost."""
+        if _sweeping.locked() or now - self._asked < 1_000:
+            return
+        with self.desk.store.read() as connection:
+            waiting = next_sweep_run(connection)
+        if waiting is not None:
+            self._asked = now
+            run_sweeps()
 
 
 def work(desk: Desk, parent: int | None = None) -> None:
@@ -201,6 +229,7 @@ def work(desk: Desk, parent: int | None = None) -> None:
     consumer = Consumer(
         queue, workers=WORKERS, initial_delay=0.005, max_delay=0.02, backoff=1.0, check_worker_health=True, shutdown_timeout=5
     )
+    _ending["worker"] = consumer.stop_flag
     dispatcher = Dispatcher(desk, parent)
 
     def end_with_parent() -> None:

@@ -3,18 +3,22 @@
 import time
 
 import pytest
+from msgspec.structs import replace
 
 import workbench as wb
 from tests.actions.test_sessions import COSTS, QUICK
 from tests.journeys.conftest import until
 from tests.make import wandering
 from tests.research.test_backtest import GOLDEN
+from workbench.actions.request_sweep import request_sweep
 from workbench.actions.start_session import start_session
 from workbench.actions.verify_session import verify_session
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.sessions import ProgramRequest, SessionRequest
+from workbench.domain.sweeps import SweepRequest
 from workbench.store import reads
+from workbench.store.sweep_runs import find_sweep_run
 
 POOL = PoolCosts(fee_bps=30, max_depth_pct="0.05", spike_chance_pct=5, block_ms=12_000, tolerance_pct=2)
 
@@ -124,3 +128,21 @@ def test_a_live_session_is_stopped_within_two_seconds_whatever_its_timeframe(hom
         wb.stop_session(desk, row.account, "enough")
         until(lambda: progress(desk, row.id).status == "STOPPED", seconds=10)
         print(f"stopped after {time.monotonic() - asked:.2f} s")
+
+
+def test_a_worker_runs_the_sweeps_that_wait_and_goes_on_with_the_one_that_was_lost_with_it(home, start):
+    wide = SweepRequest("sma_cross", {"fast": tuple(range(5, 25)), "slow": tuple(range(30, 221, 10))}, count=20_000)
+    with wb.open_desk(home) as desk:
+        runs = [request_sweep(desk, request).id for request in (wide, replace(wide, trials=32))]
+
+        def status(run):
+            with desk.store.read() as connection:
+                return find_sweep_run(connection, run)
+
+        worker = start("worker")
+        until(lambda: status(runs[0]).status != "WAITING")
+        worker.kill()
+        start("worker")
+        until(lambda: status(runs[1]).status == "FINISHED", 120)
+        assert [status(run).status for run in runs] == ["FINISHED", "FINISHED"]
+        assert [status(run).done for run in runs] == [400, 32]

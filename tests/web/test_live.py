@@ -7,8 +7,10 @@ import pytest
 from tests.web.conftest import begin, go_on
 from workbench.actions.open_account import default_account, open_account
 from workbench.actions.refresh_prices import refresh_prices
+from workbench.actions.request_sweep import request_sweep
 from workbench.actions.start_session import start_session
 from workbench.domain.sessions import SessionRequest
+from workbench.domain.sweeps import SweepRequest
 from workbench.store import reads
 from workbench.web import live as feeds
 from workbench.web.live import Live, Ring, beat, message
@@ -262,3 +264,13 @@ def test_the_header_wins_over_the_address(client, monkeypatch):
     assert asked == [("trades", 5, 9), ("trades", 8, 0)]
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_what_happens_to_sweeps_is_told_to_every_account(desk):
+    with desk.store.read() as connection:
+        before = reads.last_id(connection)
+    request_sweep(desk, SweepRequest("sma_cross", {"fast": (5, 10)}, count=900))
+    with desk.store.read() as connection:
+        ring = Live(desk).ring_since(connection, before, 0)
+    assert "SweepRequested" in ring.for_all
+    assert ring.by_account == {}

@@ -24,6 +24,7 @@ from workbench.domain.money import CASH_DECIMALS, EXACT, NO_CASH, text, units
 from workbench.domain.orders import Order, Reason, Side
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Carried, Plan, SessionRequest
+from workbench.domain.sweeps import SweepOutcome, SweepRequest
 from workbench.domain.thoughts import Thought
 
 
@@ -419,7 +420,63 @@ class EquityMarked(Event, frozen=True):
     absent: tuple[int, ...] = ()
 
 
+class SweepRequested(Event, frozen=True):
+    """A sweep was asked for; its stream is its own."""
+
+    run: str
+    request: SweepRequest
+
+
+class SweepStarted(Event, frozen=True):
+    """A worker took a sweep up, for the first time or again."""
+
+    total: int
+
+
+class SweepAdvanced(Event, frozen=True):
+    """So many trials of a sweep are done."""
+
+    done: int
+    total: int
+
+
+class SweepCancelRequested(Event, frozen=True):
+    """A sweep is to end before it is done."""
+
+
+class SweepFinished(Event, frozen=True):
+    """Every trial of a sweep is done.
+
+    Parameters
+    ----------
+    sweep
+        The id under which its trials are kept.
+    read
+        How many of them were run before.
+    """
+
+    sweep: str
+    done: int
+    read: int
+    outcome: SweepOutcome
+
+
+class SweepCancelled(Event, frozen=True):
+    """A sweep ended before it was done; its trials are kept."""
+
+    done: int
+
+
+class SweepFailed(Event, frozen=True):
+    """A sweep could not be run."""
+
+    problem: str
+
+
 KINDS: Final[dict[str, type[Event]]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+SWEEP_KINDS: Final = frozenset(name for name in KINDS if name.startswith("Sweep"))
+"""What happens to sweeps belongs to no account: everybody sees it."""
 
 _encoder: Final = msgspec.json.Encoder()
 

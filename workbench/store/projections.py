@@ -26,6 +26,7 @@ from workbench.domain.money import EXACT, NO_CASH, share
 from workbench.domain.orders import Order, Side
 from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import SessionRequest, Status
+from workbench.domain.sweeps import SweepOutcome, SweepRequest, SweepStatus
 from workbench.domain.trips import Trip, grown
 from workbench.store import tables as t
 from workbench.store.log import LogRow, every_event
@@ -143,6 +144,24 @@ class Run(msgspec.Struct):
     body: ProgramRun
 
 
+class SweepRun(msgspec.Struct):
+    """A row in the making of a sweep that was asked for."""
+
+    id: str
+    number: int
+    status: str
+    request: SweepRequest
+    requested: datetime
+    done: int = 0
+    total: int = 0
+    sweep: str = ""
+    read: int = 0
+    outcome: SweepOutcome | None = None
+    problem: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
 class OpenPosition(msgspec.Struct):
     """A position's row in the making."""
 
@@ -173,6 +192,7 @@ class Projector:
         self._orders: dict[tuple[str, int], PlacedOrder] = {}
         self._breakers: dict[tuple[str, str], TrippedBreaker] = {}
         self._runs: dict[tuple[str, int], Run] = {}
+        self._sweeps: dict[str, SweepRun] = {}
 
     def take(self, rows: Iterable[LogRow]) -> None:
         """Grow the projections by these events."""
@@ -215,12 +235,14 @@ class Projector:
         self._replace(t.orders, self._orders.values())
         self._replace(t.breakers, self._breakers.values())
         self._replace(t.program_runs, self._runs.values())
+        self._replace(t.sweep_runs, self._sweeps.values())
         for table, rows in self._rows.items():
             self.connection.execute(table.insert(), rows)
         self._changed_positions.clear()
         self._orders.clear()
         self._breakers.clear()
         self._runs.clear()
+        self._sweeps.clear()
         self._rows.clear()
 
     def _replace(self, table: Table, rows: Iterable[msgspec.Struct]) -> None:
@@ -628,6 +650,52 @@ class Projector:
     @_take.register
     def _(self, event: e.PositionsRevalued, row: LogRow) -> None:
         self._mark(self.account(row.stream), event.equity, event.ts, event.marks)
+
+    @_take.register
+    def _(self, event: e.SweepRequested, row: LogRow) -> None:
+        self._sweeps[event.run] = SweepRun(event.run, row.id, SweepStatus.WAITING, event.request, as_datetime(row.at))
+
+    @_take.register
+    def _(self, event: e.SweepStarted, row: LogRow) -> None:
+        run = self._sweep(row.stream)
+        run.started = run.started or as_datetime(row.at)
+        run.total = event.total
+        if run.status == SweepStatus.WAITING:
+            run.status = SweepStatus.RUNNING
+
+    @_take.register
+    def _(self, event: e.SweepAdvanced, row: LogRow) -> None:
+        run = self._sweep(row.stream)
+        run.done, run.total = event.done, event.total
+
+    @_take.register
+    def _(self, event: e.SweepCancelRequested, row: LogRow) -> None:
+        self._sweep(row.stream).status = SweepStatus.CANCELLING
+
+    @_take.register
+    def _(self, event: e.SweepFinished, row: LogRow) -> None:
+        run = self._end_sweep(row, SweepStatus.FINISHED)
+        run.done = run.total = event.done
+        run.sweep, run.read, run.outcome = event.sweep, event.read, event.outcome
+
+    @_take.register
+    def _(self, event: e.SweepCancelled, row: LogRow) -> None:
+        self._end_sweep(row, SweepStatus.CANCELLED).done = event.done
+
+    @_take.register
+    def _(self, event: e.SweepFailed, row: LogRow) -> None:
+        self._end_sweep(row, SweepStatus.FAILED).problem = event.problem
+
+    def _end_sweep(self, row: LogRow, status: SweepStatus) -> SweepRun:
+        run = self._sweep(row.stream)
+        run.status, run.ended = status, as_datetime(row.at)
+        return run
+
+    def _sweep(self, id_: str) -> SweepRun:
+        if id_ not in self._sweeps:
+            found = self.connection.execute(select(t.sweep_runs).where(t.sweep_runs.c.id == id_)).one()
+            self._sweeps[id_] = SweepRun(**found._mapping)
+        return self._sweeps[id_]
 
     def _mark(self, account: Account, equity: Decimal, ts: int, marks: dict[str, Decimal]) -> None:
         account.equity, account.last_ts = equity, ts

@@ -14,6 +14,7 @@ from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Status
+from workbench.domain.sweeps import GOING, SweepOutcome, SweepRequest
 from workbench.domain.thoughts import Gate
 
 
@@ -308,6 +309,29 @@ class SweepRow(msgspec.Struct, frozen=True):
     status: str
     began: int
     touched: int
+
+
+class SweepRunRow(msgspec.Struct, frozen=True):
+    """A sweep that was asked for: what of, how far it is, and what came of it; times in milliseconds UTC."""
+
+    id: str
+    number: int
+    status: str
+    request: SweepRequest
+    done: int
+    total: int
+    sweep: str
+    read: int
+    outcome: SweepOutcome | None
+    problem: str
+    requested: int
+    started: int | None
+    ended: int | None
+
+    @property
+    def is_going(self) -> bool:
+        """Whether a worker has still to do something about it."""
+        return self.status in GOING
 
 
 class TrialRow(msgspec.Struct, frozen=True):

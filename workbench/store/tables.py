@@ -30,6 +30,7 @@ from workbench.domain.instruments import Instrument
 from workbench.domain.orders import Order
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import ACTIVE, SessionRequest
+from workbench.domain.sweeps import SweepOutcome, SweepRequest
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import Trip
 from workbench.store.types import AwareTime, Exact, Frozen
@@ -411,8 +412,27 @@ paper_trading_configs = Table(
     ),
 )  # fmt: skip
 
+# Sweeps that were asked for; their trials are in `trials`.
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("status", String(12), nullable=False, index=True),
+    Column("request", Frozen(SweepRequest), nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("sweep", String(64), nullable=False),
+    Column("read", Integer, nullable=False),
+    Column("outcome", Frozen(SweepOutcome)),
+    Column("problem", Text, nullable=False),
+    Column("requested", AwareTime, nullable=False),
+    Column("started", AwareTime),
+    Column("ended", AwareTime),
+)
+
 PROJECTIONS: Final = (
     accounts, epochs, configurations, paper_trading_configs, trading_sessions, orders, breakers, program_runs, trades, positions,
-    thoughts, equity_points,
+    thoughts, equity_points, sweep_runs,
 )  # fmt: skip
 """Those that the log alone decides."""

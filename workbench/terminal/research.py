@@ -1,6 +1,9 @@
 """The words of research: many trials with what luck makes of them, whether it would have lasted, and whether one looks ahead."""
 
 import json
+import os
+import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +15,8 @@ from workbench.errors import Invalid, NotFound
 from workbench.terminal.options import bars_of, given_rules, home_option, read_settings, rule_options, strategy_options
 
 if TYPE_CHECKING:
+    from workbench.domain.sweeps import SweepRequest
+    from workbench.engine.series import BarSeries
     from workbench.engine.strategy import SignalStrategy
 
 _SINGLE = ("cash", "seed", "symbol", "timeframe")
@@ -32,6 +37,7 @@ _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_o
 @click.option("--search", "trials", type=click.IntRange(1), help="So many trials, drawn by what earlier ones gave, instead of all.")
 @click.option("--sampler", type=click.Choice(["tpe", "cma-es", "nsga-ii"]), help="By which a search draws.")
 @click.option("--executor", metavar="TCP://…", help="A Dask scheduler whose workers run the trials.")
+@click.option("--background", is_flag=True, help="Let the worker run it: `workbench sweeps` tells how far it is.")
 @click.option("--by", default="sharpe", show_default=True, help="The column by which rows are sorted.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many rows are printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print every row as JSON.")
@@ -46,6 +52,7 @@ def sweep(
     trials: int | None,
     sampler: str | None,
     executor: str | None,
+    background: bool,
     by: str,
     top: int,
     as_json: bool,
@@ -70,6 +77,11 @@ def sweep(
 
     chosen, fixed, given_axes = _asked(strategy, settings, tried, options)
     bars = bars_of(path, symbol, timeframe, count)
+    if background:
+        own = {name: fixed[name] for name in read_settings(settings) if name in fixed} if trials is not None else fixed
+        request = _request(strategy or "sma_cross", {**own, **given_axes}, symbol, timeframe, count, trials, sampler, cash, seed)
+        _ask_worker(home, request, bars if path else None, as_json)
+        return
     common: dict[str, Any] = {"progress": not as_json, "cash": cash, "seed": seed, "executor": executor, **given_axes}
     with open_desk(home) as desk:
         if trials is not None:
@@ -93,6 +105,104 @@ def sweep(
         click.echo(f"\n{str(swept.overfitting).capitalize()}; {swept.luck.trials:,} trials were ever run of this strategy here.")
     for sentence in swept.findings:
         click.echo(f"! {sentence}")
+
+
+def _request(
+    strategy: str, values: dict[str, Any], symbol: str | None, timeframe: str | None, count: int, trials: int | None,
+    sampler: str | None, cash: str, seed: int,
+) -> "SweepRequest":  # fmt: skip
+    """Return what is asked of the worker, in plain values."""
+    from workbench.domain.sweeps import SweepRequest
+
+    listed = {name: tuple(given) if isinstance(given, list | range) else (given,) for name, given in values.items()}
+    plain = {
+        name: tuple(value if isinstance(value, str | int | float) else str(value) for value in given)
+        for name, given in listed.items()
+    }
+    return SweepRequest(strategy, plain, "", symbol or "WETH", timeframe or "1h", count, trials, sampler, cash, seed)
+
+
+def _ask_worker(home: str | None, request: "SweepRequest", bars: "BarSeries | None", as_json: bool) -> None:
+    """Write the request down, with the bars of a file as a dataset, and say where to look."""
+    import msgspec
+    from msgspec.structs import replace
+
+    from workbench.actions.import_dataset import import_dataset
+    from workbench.actions.request_sweep import request_sweep
+    from workbench.desk import open_desk
+
+    with open_desk(home) as desk:
+        if bars is not None:
+            request = replace(request, dataset=import_dataset(desk, bars).id)
+        row = request_sweep(desk, request)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(row), indent=2).decode())
+        return
+    click.echo(f"Sweep {row.id[:8]} waits for the worker of `workbench up`. How far it is: workbench sweeps")
+
+
+@click.command()
+@click.option("--cancel", metavar="ID", help="Let this one end; its trials stay.")
+@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@home_option
+def sweeps(cancel: str | None, as_json: bool, home: str | None) -> None:
+    """List the sweeps that a worker was asked for, and how far they are."""
+    import msgspec
+
+    from workbench.actions.request_sweep import cancel_sweep
+    from workbench.desk import open_desk
+    from workbench.store.sweep_runs import list_sweep_runs
+
+    with open_desk(home) as desk:
+        if cancel is not None:
+            row = cancel_sweep(desk, cancel)
+            click.echo(f"Sweep {row.id[:8]} is {row.status}.")
+            return
+        with desk.store.read() as connection:
+            rows = list_sweep_runs(connection)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        return
+    if not rows:
+        click.echo("No sweep was asked for. `workbench sweep --background` asks for one.")
+    for row in rows:
+        axes = ", ".join(f"{name} {len(values)}" for name, values in row.request.values.items() if len(values) > 1)
+        told = row.problem or (f"{row.done:,} of {row.total:,} trials" if row.total else "")
+        if row.outcome is not None:
+            best = ", ".join(f"{name}={value}" for name, value in row.outcome.values.items())
+            judged = f"return {row.outcome.return_pct:.2f} %, deflated Sharpe {_number(row.outcome.dsr)}"
+            told = f"{row.done:,} trials, best {best}: {judged}"
+        what = f"{row.request.strategy} on {row.request.symbol} {row.request.timeframe}"
+        click.echo(f"{row.id[:8]}  {row.status.lower():<10}  {what:<32}  {axes or 'its own bounds':<24}  {told}")
+
+
+@click.command(name="run-sweep", hidden=True)
+@click.argument("run")
+@home_option
+@click.option("--parent", type=int, help="End when this process does.")
+def run_requested(run: str, home: str | None, parent: int | None) -> None:
+    """Run a sweep that was asked for; the worker does it for you."""
+    from workbench.actions.run_requested_sweep import ELSEWHERE, NICENESS, run_requested_sweep
+    from workbench.desk import open_desk
+    from workbench.errors import Conflict
+
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    with open_desk(home) as desk:
+        try:
+            run_requested_sweep(desk, run)
+        except Conflict as problem:
+            click.echo(f"workbench: {problem}", err=True)
+            raise click.exceptions.Exit(ELSEWHERE) from problem
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone; what is stored by then stays."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
 
 def _asked(

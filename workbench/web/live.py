@@ -18,6 +18,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench.desk import Desk
+from workbench.domain.events import SWEEP_KINDS
 from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block, owner_of
@@ -209,6 +210,9 @@ class Live:
             return Ring(newest, fresh, None)
         kinds: dict[str, set[str]] = {}
         for row in reads.events_after(connection, cursor, limit=BURST):
+            if row.kind in SWEEP_KINDS:
+                for_all |= {row.kind}
+                continue
             kinds.setdefault(self._account_of(connection, row.stream), set()).add(row.kind)
         return Ring(newest, fresh, {account: frozenset(found) for account, found in kinds.items()}, for_all)
 

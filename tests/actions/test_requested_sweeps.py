@@ -1,0 +1,216 @@
+"""Sweeps that a worker runs: asked for, run in a process of their own, cancelled, taken up again, told to everybody."""
+
+import sqlite3
+import threading
+
+import pytest
+from msgspec.structs import replace
+from sqlalchemy import select
+
+from workbench import jobs
+from workbench.actions import run_requested_sweep as running
+from workbench.actions.rebuild_projections import rebuild_projections
+from workbench.actions.request_sweep import bars_asked_for, cancel_sweep, request_sweep, tell_of_sweep
+from workbench.actions.run_requested_sweep import run_requested_sweep, run_waiting_sweeps
+from workbench.actions.run_sweep import run_sweep
+from workbench.domain.events import SweepCancelRequested, SweepStarted
+from workbench.domain.sweeps import SweepOutcome, SweepRequest
+from workbench.errors import Conflict, Invalid, NotFound, Refused
+from workbench.store.log import stream_events
+from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs, next_sweep_run
+from workbench.store.tables import sweep_runs, trials
+
+SMALL = SweepRequest("sma_cross", {"fast": (5, 10), "slow": (30, 40, 50), "fee_bps": ("7",)}, count=900)
+
+
+def _kinds(desk, run):
+    with desk.store.read() as connection:
+        return [row.kind for row in stream_events(connection, run)]
+
+
+def test_a_requested_sweep_ends_with_the_trials_of_a_sweep_run_here(desk):
+    row = run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    assert (row.status, row.done, row.total, row.read) == ("FINISHED", 6, 6, 0)
+    again = run_sweep(
+        "sma_cross", bars_asked_for(desk, SMALL), fast=[5, 10], slow=[30, 40, 50], fee_bps=7, desk=desk, progress=False
+    )
+    assert again.stored == 6
+    assert again.study.id == row.sweep
+    best = again.best()
+    assert row.outcome == SweepOutcome(
+        {name: str(best[name]) for name in ("fast", "slow")}, best["return_pct"], best["sharpe"], best["dsr"],
+        None if again.overfitting is None else again.overfitting.probability,
+    )  # fmt: skip
+
+
+def test_a_requested_search_draws_the_trials_that_were_asked_for(desk):
+    asked = SweepRequest("sma_cross", {"fast": tuple(range(5, 25)), "slow": tuple(range(30, 100, 5))}, count=900, trials=20)
+    row = run_requested_sweep(desk, request_sweep(desk, asked).id)
+    assert (row.status, row.done) == ("FINISHED", 20)
+
+
+def test_what_happened_to_it_is_in_the_log_and_its_row_grows_from_there(desk):
+    asked = request_sweep(desk, SMALL)
+    row = run_requested_sweep(desk, asked.id)
+    assert _kinds(desk, asked.id) == ["SweepRequested", "SweepStarted", "SweepFinished"]
+    with desk.store.read() as connection:
+        before = connection.execute(select(sweep_runs)).all()
+    rebuild_projections(desk)
+    with desk.store.read() as connection:
+        assert connection.execute(select(sweep_runs)).all() == before
+        assert list_sweep_runs(connection) == [row]
+
+
+def test_how_far_it_is_is_told_now_and_then(desk, clock, monkeypatch):
+    monkeypatch.setattr(running, "run_sweep", _telling(clock, steps=5, by=200))
+    run = request_sweep(desk, SMALL).id
+    with pytest.raises(ZeroDivisionError):
+        run_requested_sweep(desk, run)
+    # A fifth of a second a step: the third and no other is half a second after the last that was told.
+    assert _kinds(desk, run) == ["SweepRequested", "SweepStarted", "SweepAdvanced"]
+    with desk.store.read() as connection:
+        assert (find_sweep_run(connection, run).done, find_sweep_run(connection, run).status) == (3, "RUNNING")
+
+
+def _telling(clock, steps, by):
+    def run_nothing(*_, progress, **__):
+        for done in range(steps):
+            progress(done, 6)
+            clock.move(by)
+        raise ZeroDivisionError
+
+    return run_nothing
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem", "words"),
+    [
+        (replace(SMALL, strategy="sma_crss"), NotFound, "Did you mean 'sma_cross'"),
+        (replace(SMALL, values={"fats": (5, 10)}), NotFound, "fast"),
+        (replace(SMALL, values={"fast": (5, -10)}), Invalid, "fast"),
+        (replace(SMALL, values={"fast": (5,)}), Refused, "nothing to try"),
+        (replace(SMALL, dataset="feedbeef"), NotFound, "dataset"),
+        (replace(SMALL, count=20), Refused, "bars"),
+    ],
+)
+def test_a_request_that_cannot_be_run_is_refused_before_it_is_written_down(desk, request_, problem, words):
+    with pytest.raises(problem, match=words):
+        request_sweep(desk, request_)
+    with desk.store.read() as connection:
+        assert list_sweep_runs(connection) == []
+
+
+def test_a_sweep_that_waits_is_cancelled_at_once(desk):
+    run = request_sweep(desk, SMALL).id
+    assert cancel_sweep(desk, run[:8]).status == "CANCELLED"
+    assert run_requested_sweep(desk, run).status == "CANCELLED"
+    with pytest.raises(Conflict, match="it is CANCELLED"):
+        cancel_sweep(desk, run)
+
+
+def test_a_sweep_that_runs_ends_where_it_is_cancelled_and_another_one_goes_on_from_there(desk, monkeypatch):
+    run = request_sweep(desk, SMALL).id
+    whole = running.run_sweep
+
+    def cancelled_on_the_way(*given, progress, **options):
+        def tell(done, total):
+            if done:
+                cancel_sweep(desk, run)
+            progress(done, total)
+
+        return whole(*given, progress=tell, **options)
+
+    monkeypatch.setattr(running, "run_sweep", cancelled_on_the_way)
+    row = run_requested_sweep(desk, run)
+    assert row.status == "CANCELLED"
+    assert row.done > 0
+    with desk.store.read() as connection:
+        assert len(connection.execute(select(trials)).all()) == row.done
+    monkeypatch.setattr(running, "run_sweep", whole)
+    assert run_requested_sweep(desk, request_sweep(desk, SMALL).id).read == row.done
+
+
+def test_a_sweep_whose_process_was_lost_is_found_again(desk):
+    run = request_sweep(desk, SMALL).id
+    tell_of_sweep(desk, run, SweepStarted(6))
+    with desk.store.read() as connection:
+        assert next_sweep_run(connection) == run
+    assert run_requested_sweep(desk, run).status == "FINISHED"
+
+
+def test_a_sweep_that_was_to_end_when_its_process_was_lost_ends(desk):
+    run = request_sweep(desk, SMALL).id
+    tell_of_sweep(desk, run, SweepStarted(6))
+    tell_of_sweep(desk, run, SweepCancelRequested())
+    assert run_requested_sweep(desk, run).status == "CANCELLED"
+
+
+def test_one_is_run_at_a_time(desk):
+    run = request_sweep(desk, SMALL).id
+    held = sqlite3.connect(desk.settings.home / "research.lock", isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Conflict, match="One sweep is run at a time, but another process runs one"):
+        run_requested_sweep(desk, run)
+    assert run_waiting_sweeps(desk, threading.Event()) == 0
+    held.close()
+    with desk.store.read() as connection:
+        assert find_sweep_run(connection, run).status == "WAITING"
+
+
+def test_the_job_runs_what_waits_in_processes_of_their_own(desk):
+    runs = [request_sweep(desk, SMALL).id, request_sweep(desk, replace(SMALL, symbol="AERO")).id]
+    jobs.bind(desk)
+    jobs.queue.immediate = True
+    try:
+        jobs.run_sweeps()
+    finally:
+        jobs.queue.immediate = False
+        jobs._bound.clear()
+    with desk.store.read() as connection:
+        assert [find_sweep_run(connection, run).status for run in runs] == ["FINISHED", "FINISHED"]
+
+
+def test_a_process_that_dies_is_told_as_a_failure_and_does_not_hold_up_the_next(desk, monkeypatch):
+    run = request_sweep(desk, SMALL).id
+    monkeypatch.setattr(running, "_run_in_process", lambda *_: -9)
+    assert run_waiting_sweeps(desk, threading.Event()) == 1
+    with desk.store.read() as connection:
+        row = find_sweep_run(connection, run)
+    assert row.status == "FAILED"
+    assert "found that it ended with code -9" in row.problem
+
+
+PEEKING = """
+from typing import Annotated
+
+import numpy as np
+
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy
+
+
+class Peeking(SignalStrategy, frozen=True):
+    wait: Annotated[int, Param(1, 9, 1, "Wait", "Bars.", "bars")] = 1
+
+    @property
+    def lookback(self) -> int:
+        return self.wait + 1
+
+    def signals(self, bars: Candles) -> Signals:
+        ahead = np.append(bars.close[1:], bars.close[-1])
+        rises = ahead > bars.close
+        return Signals(rises, ~rises, np.full(len(rises), 50.0), np.zeros(len(rises)), {"ahead": ahead})
+
+    def because(self, factors):
+        return "the next close is higher"
+"""
+
+
+def test_a_strategy_of_ones_own_that_looks_ahead_fails_with_its_sentence_and_stores_no_trial(desk):
+    folder = desk.settings.strategies_path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "peeking.py").write_text(PEEKING)
+    row = run_requested_sweep(desk, request_sweep(desk, SweepRequest("peeking", {"wait": (1, 2, 3)}, count=900)).id)
+    assert row.status == "FAILED"
+    assert "looks ahead" in row.problem
+    with desk.store.read() as connection:
+        assert connection.execute(select(trials)).all() == []

@@ -1,0 +1,99 @@
+"""Ask for a sweep that a worker runs, and ask for it to end: a request becomes a row, and a worker finds it."""
+
+from typing import Any
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from workbench.desk import Desk
+from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested, SweepRequested
+from workbench.domain.sweeps import SweepRequest, SweepStatus
+from workbench.engine.series import BarSeries
+from workbench.errors import Conflict
+from workbench.research.study import check_lengths, grid, study_of
+from workbench.sources.simulated import simulate_bars
+from workbench.store.datasets import dataset_bars, find_dataset
+from workbench.store.log import append
+from workbench.store.projections import Projector
+from workbench.store.rows import SweepRunRow
+from workbench.store.sweep_runs import find_sweep_run
+from workbench.strategies import shelf
+
+
+def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
+    """Ask for a sweep or a search and return it; it is WAITING until a worker takes it up.
+
+    Parameters
+    ----------
+    request
+        What is asked for.
+
+    Raises
+    ------
+    NotFound
+        If the strategy, a parameter, an option or the dataset is unknown.
+    Invalid
+        If a value is out of bounds, or the bars are too few.
+    Refused
+        If nothing is left to try, or the strategy lives in a notebook's cell, where no worker can find it.
+
+    Examples
+    --------
+    >>> from workbench.desk import open_desk
+    >>> with open_desk(":memory:") as desk:
+    ...     asked = request_sweep(desk, SweepRequest("sma_cross", {"fast": (5, 10), "slow": (30, 40)}, count=600))
+    >>> asked.status, asked.total
+    ('WAITING', 0)
+    """
+    shelf.require_importable(request.strategy)
+    if request.dataset:
+        with desk.store.read() as connection:
+            found = find_dataset(connection, request.dataset)
+        request = replace(request, dataset=found.id, symbol=found.instrument.symbol, timeframe=found.timeframe, count=found.bars)
+    study = study_of(request.strategy, bars_asked_for(desk, request), **options_asked_for(request))
+    if request.trials is None:
+        check_lengths(study, grid(study))
+    run = str(uuid4())
+    return tell_of_sweep(desk, run, SweepRequested(run, request))
+
+
+def cancel_sweep(desk: Desk, id_: str) -> SweepRunRow:
+    """Ask for a sweep to end and return it; the trials that are done stay.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that id.
+    Conflict
+        If it has ended.
+    """
+    with desk.store.read() as connection:
+        row = find_sweep_run(connection, id_)
+    if not row.is_going:
+        raise Conflict("a sweep that has not ended can be cancelled", f"it is {row.status}")
+    if row.status == SweepStatus.WAITING:
+        return tell_of_sweep(desk, row.id, SweepCancelled(row.done))
+    return row if row.status == SweepStatus.CANCELLING else tell_of_sweep(desk, row.id, SweepCancelRequested())
+
+
+def tell_of_sweep(desk: Desk, run: str, event: Event) -> SweepRunRow:
+    """Write down what happened to a sweep that was asked for, and return it as it is then."""
+    with desk.store.write() as connection:
+        projector = Projector(connection)
+        projector.take(append(connection, run, [event], desk.at))
+        projector.flush()
+        return find_sweep_run(connection, run)
+
+
+def bars_asked_for(desk: Desk, request: SweepRequest) -> BarSeries:
+    """Return the bars that a request names."""
+    if not request.dataset:
+        return simulate_bars(request.symbol, request.timeframe, request.count)
+    with desk.store.read() as connection:
+        return dataset_bars(connection, request.dataset)
+
+
+def options_asked_for(request: SweepRequest) -> dict[str, Any]:
+    """Return what a request hands to `sweep`: lists are tried, single values are fixed."""
+    given = {name: list(values) if len(values) > 1 else values[0] for name, values in request.values.items()}
+    return {"cash": request.cash, "seed": request.seed, **given}

@@ -1,0 +1,146 @@
+"""Run a sweep that was asked for: a process of its own, so that it takes no time from the bots, and one at a time."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event as Flag
+from typing import Final
+
+from workbench.actions.request_sweep import bars_asked_for, options_asked_for, tell_of_sweep
+from workbench.actions.run_search import run_search
+from workbench.actions.run_sweep import run_sweep
+from workbench.desk import Desk
+from workbench.domain.events import SweepAdvanced, SweepCancelled, SweepFailed, SweepFinished, SweepStarted
+from workbench.domain.sweeps import SweepOutcome, SweepStatus
+from workbench.errors import Conflict, WorkbenchError
+from workbench.store.rows import SweepRunRow
+from workbench.store.sweep_runs import find_sweep_run, next_sweep_run
+
+ELSEWHERE: Final = 75
+"""Exit code of a process that found another one at work."""
+TELL_MS: Final = 500
+"""How often the log hears how far a sweep is, at most."""
+NICENESS: Final = 10
+"""How much a sweep steps back behind the bots, as the system counts it."""
+
+
+class _CancelledSweep(Exception):
+    """It was asked to end."""
+
+
+def run_requested_sweep(desk: Desk, id_: str) -> SweepRunRow:
+    """Run a sweep that was asked for and return it as it ended; one that was interrupted goes on with what is stored.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that id.
+    Conflict
+        If another process runs one.
+    """
+    with _alone(desk.settings.home / "research.lock"):
+        with desk.store.read() as connection:
+            row = find_sweep_run(connection, id_)
+        if not row.is_going:
+            return row
+        done = row.done
+
+        told = desk.now()
+
+        def tell(now_done: int, total: int) -> None:
+            nonlocal done, told
+            done = now_done
+            with desk.store.read() as connection:
+                if find_sweep_run(connection, row.id).status == SweepStatus.CANCELLING:
+                    raise _CancelledSweep
+            if desk.now() - told >= TELL_MS:
+                told = desk.now()
+                tell_of_sweep(desk, row.id, SweepAdvanced(done, total))
+
+        try:
+            return tell_of_sweep(desk, row.id, _run(desk, row, tell))
+        except _CancelledSweep:
+            return tell_of_sweep(desk, row.id, SweepCancelled(done))
+        except WorkbenchError as problem:
+            return tell_of_sweep(desk, row.id, SweepFailed(str(problem)))
+
+
+def _run(desk: Desk, row: SweepRunRow, tell: Callable[[int, int], None]) -> SweepFinished:
+    request, begun = row.request, False
+
+    def began(done: int, total: int) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            tell_of_sweep(desk, row.id, SweepStarted(total))
+        tell(done, total)
+
+    bars, options = bars_asked_for(desk, request), options_asked_for(request)
+    if request.trials is None:
+        swept = run_sweep(request.strategy, bars, desk=desk, progress=began, **options)
+    else:
+        swept = run_search(
+            request.strategy, bars, desk=desk, progress=began, trials=request.trials, sampler=request.sampler, **options
+        )
+    best, chance = swept.best(), swept.overfitting
+    outcome = SweepOutcome(
+        {name: str(best[name]) for name in swept.study.axes}, best["return_pct"], best["sharpe"], best["dsr"],
+        None if chance is None else chance.probability,
+    )  # fmt: skip
+    return SweepFinished(swept.study.id, swept.frame.height, swept.stored, outcome)
+
+
+def run_waiting_sweeps(desk: Desk, ending: Flag) -> int:
+    """Run every sweep that waits, one after the other, each in a process of its own; return how many have ended.
+
+    A process that dies leaves a sweep that is told as failed; one that is ended because we end leaves it to the next worker.
+
+    Parameters
+    ----------
+    ending
+        Set when this worker ends.
+    """
+    count = 0
+    while not ending.is_set():
+        with desk.store.read() as connection:
+            run = next_sweep_run(connection)
+        if run is None:
+            break
+        code = _run_in_process(desk, run, ending)
+        if code == ELSEWHERE or ending.is_set():
+            break
+        with desk.store.read() as connection:
+            row = find_sweep_run(connection, run)
+        if row.is_going:
+            tell_of_sweep(
+                desk, run, SweepFailed(f"Expected a process that runs the sweep to its end, found that it ended with code {code}.")
+            )
+        count += 1
+    return count
+
+
+def _run_in_process(desk: Desk, run: str, ending: Flag) -> int:
+    home = str(desk.settings.home)
+    command = [sys.executable, "-m", "workbench", "run-sweep", run, "--home", home, "--parent", str(os.getpid())]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        while True:
+            try:
+                return process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                if ending.is_set():
+                    process.terminate()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock between processes that the system lets go of when its holder dies, on every platform."""
+    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as problem:
+            raise Conflict("one sweep is run at a time", "another process runs one") from problem
+        yield
