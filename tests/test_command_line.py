@@ -169,7 +169,11 @@ def test_a_wrong_word_about_accounts_configurations_or_programs_gets_one_clear_s
 
 def test_a_sweep_is_left_to_the_worker_listed_and_cancelled(call, candles):
     assert "No sweep was asked for" in call("sweeps").output
-    asked = json.loads(call("sweep", "--try", "fast=3:7:2", "--set", "slow=20", "--bars", candles, "--background", "--json").output)
+    asked = json.loads(
+        call(
+            "sweep", "--try", "fast=3:7:2", "--set", "slow=20", "--bars", candles, "--symbol", "BTC/USDT", "--background", "--json"
+        ).output
+    )
     assert asked["status"] == "WAITING"
     assert asked["request"]["values"]["fast"] == [3, 5]
     assert asked["request"]["count"] == 900, "the file is a dataset now"

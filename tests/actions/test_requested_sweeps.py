@@ -151,10 +151,28 @@ def test_one_is_run_at_a_time(desk):
     held.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Conflict, match="One sweep is run at a time, but another process runs one"):
         run_requested_sweep(desk, run)
-    assert run_waiting_sweeps(desk, threading.Event()) == 0
-    held.close()
+
+    class EndsWhenItIsWaitedFor(threading.Event):
+        def wait(self, timeout=None):
+            held.close()
+            return False
+
+    assert run_waiting_sweeps(desk, EndsWhenItIsWaitedFor()) == 1
     with desk.store.read() as connection:
-        assert find_sweep_run(connection, run).status == "WAITING"
+        assert find_sweep_run(connection, run).status == "FINISHED"
+
+
+def test_a_worker_that_ends_leaves_what_runs_to_the_next_one(desk):
+    run = request_sweep(desk, replace(SMALL, count=20_000)).id
+    ending = threading.Event()
+
+    class EndsOnceItRuns(threading.Event):
+        def is_set(self):
+            with desk.store.read() as connection:
+                return ending.is_set() or find_sweep_run(connection, run).status != "WAITING"
+
+    assert run_waiting_sweeps(desk, EndsOnceItRuns()) == 0
+    assert run_requested_sweep(desk, run).status == "FINISHED"
 
 
 def test_the_job_runs_what_waits_in_processes_of_their_own(desk):

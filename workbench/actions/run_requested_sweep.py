@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from threading import Event as Flag
 from typing import Final
 
@@ -24,6 +23,8 @@ ELSEWHERE: Final = 75
 """Exit code of a process that found another one at work."""
 TELL_MS: Final = 500
 """How often the log hears how far a sweep is, at most."""
+LOOK_SECONDS: Final = 0.5
+"""How often a worker looks whether another one's sweep has ended."""
 NICENESS: Final = 10
 """How much a sweep steps back behind the bots, as the system counts it."""
 
@@ -42,7 +43,7 @@ def run_requested_sweep(desk: Desk, id_: str) -> SweepRunRow:
     Conflict
         If another process runs one.
     """
-    with _alone(desk.settings.home / "research.lock"):
+    with _alone(desk):
         with desk.store.read() as connection:
             row = find_sweep_run(connection, id_)
         if not row.is_going:
@@ -110,9 +111,12 @@ def run_waiting_sweeps(desk: Desk, ending: Flag) -> int:
             run = next_sweep_run(connection)
         if run is None:
             break
+        if not _is_free(desk):
+            ending.wait(LOOK_SECONDS)
+            continue
         code = _run_in_process(desk, run, ending)
         if code == ELSEWHERE or ending.is_set():
-            break
+            continue
         with desk.store.read() as connection:
             row = find_sweep_run(connection, run)
         if row.is_going:
@@ -136,11 +140,19 @@ def _run_in_process(desk: Desk, run: str, ending: Flag) -> int:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _alone(desk: Desk) -> Iterator[None]:
     """Hold a lock between processes that the system lets go of when its holder dies, on every platform."""
-    with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as lock:
+    with closing(sqlite3.connect(desk.settings.home / "research.lock", timeout=0, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as problem:
             raise Conflict("one sweep is run at a time", "another process runs one") from problem
         yield
+
+
+def _is_free(desk: Desk) -> bool:
+    try:
+        with _alone(desk):
+            return True
+    except Conflict:
+        return False
