@@ -14,6 +14,7 @@ from workbench.actions.advance_session import advance_session
 from workbench.actions.import_dataset import import_dataset
 from workbench.actions.open_account import default_account
 from workbench.actions.rebuild_projections import rebuild_projections
+from workbench.actions.request_sweep import request_sweep
 from workbench.actions.revive_sessions import due_sessions
 from workbench.actions.run_session import run_session
 from workbench.actions.send_command import send_command
@@ -27,6 +28,7 @@ from workbench.domain.config import DEFAULT_CONFIGURATION, DEFAULT_COSTS, Strate
 from workbench.domain.costs import ExchangeCosts
 from workbench.domain.orders import OrderType, Side
 from workbench.domain.sessions import SessionRequest
+from workbench.domain.sweeps import SweepRequest
 from workbench.engine.step import step
 from workbench.errors import Conflict, Invalid, LogBroken, NotFound, SourceUnavailable
 from workbench.sources.simulated import Simulated
@@ -322,6 +324,7 @@ def test_projections_dropped_and_rebuilt_from_the_log_are_the_same(desk, clock):
     row = live(desk)
     advance_session(desk, row.id)
     go(desk, clock, row.id, 30)
+    request_sweep(desk, SweepRequest("sma_cross", {"fast": (5, 10)}, count=900))
     before = tables(desk)
     assert all(rows for name, rows in before.items() if name not in ("breakers", "program_runs", "paper_trading_configs"))
     rebuild_projections(desk)
