@@ -186,6 +186,13 @@ def test_a_sweep_is_left_to_the_worker_listed_and_cancelled(call, candles):
     late = call("sweeps", "--cancel", asked["id"][:8])
     assert late.exit_code == 2
     assert "it is FINISHED" in late.output
+    for words, said in (
+        (["--background", "--executor", "tcp://a:1"], "without --executor"),
+        (["--sampler", "tpe"], "--search beside"),
+    ):
+        refused = call("sweep", "--try", "fast=3:7:2", *words)
+        assert refused.exit_code == 2
+        assert said in refused.output
     other = call("sweep", "--search", 20, "--background")
     assert "waits for the worker" in other.output
     assert "is CANCELLED" in call("sweeps", "--cancel", other.output.split()[1]).output

@@ -64,7 +64,7 @@ def test_what_happened_to_it_is_in_the_log_and_its_row_grows_from_there(desk):
 def test_how_far_it_is_is_told_now_and_then(desk, clock, monkeypatch):
     monkeypatch.setattr(running, "run_sweep", _telling(clock, steps=5, by=200))
     run = request_sweep(desk, SMALL).id
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(KeyboardInterrupt):
         run_requested_sweep(desk, run)
     # A fifth of a second a step: the third and no other is half a second after the last that was told.
     assert _kinds(desk, run) == ["SweepRequested", "SweepStarted", "SweepAdvanced"]
@@ -77,7 +77,7 @@ def _telling(clock, steps, by):
         for done in range(steps):
             progress(done, 6)
             clock.move(by)
-        raise ZeroDivisionError
+        raise KeyboardInterrupt
 
     return run_nothing
 
@@ -89,6 +89,7 @@ def _telling(clock, steps, by):
         (replace(SMALL, values={"fats": (5, 10)}), NotFound, "fast"),
         (replace(SMALL, values={"fast": (5, -10)}), Invalid, "fast"),
         (replace(SMALL, values={"fast": (5,)}), Refused, "nothing to try"),
+        (replace(SMALL, values={"fast": ()}), Invalid, "at least one value"),
         (replace(SMALL, dataset="feedbeef"), NotFound, "dataset"),
         (replace(SMALL, count=20), Refused, "bars"),
     ],
@@ -186,6 +187,48 @@ def test_the_job_runs_what_waits_in_processes_of_their_own(desk):
         jobs._bound.clear()
     with desk.store.read() as connection:
         assert [find_sweep_run(connection, run).status for run in runs] == ["FINISHED", "FINISHED"]
+
+
+def test_a_strategy_that_breaks_is_told_with_what_it_raised(desk, monkeypatch):
+    def breaks(*_, **__):
+        raise ZeroDivisionError("by a volume of nothing")
+
+    monkeypatch.setattr(running, "run_sweep", breaks)
+    run = request_sweep(desk, SMALL).id
+    with pytest.raises(ZeroDivisionError):
+        run_requested_sweep(desk, run)
+    with desk.store.read() as connection:
+        assert find_sweep_run(connection, run).problem == "ZeroDivisionError: by a volume of nothing"
+
+
+def test_a_sweep_that_is_cancelled_just_as_a_worker_takes_it_up_stays_cancelled(desk, monkeypatch):
+    run, whole = request_sweep(desk, SMALL).id, running.run_sweep
+
+    def cancelled_before_it_begins(*given, **options):
+        cancel_sweep(desk, run)
+        return whole(*given, **options)
+
+    monkeypatch.setattr(running, "run_sweep", cancelled_before_it_begins)
+    assert run_requested_sweep(desk, run).status == "CANCELLED"
+    assert _kinds(desk, run) == ["SweepRequested", "SweepCancelled"]
+    with desk.store.read() as connection:
+        assert connection.execute(select(trials)).all() == []
+
+
+def test_a_sweep_that_is_cancelled_once_its_last_trial_is_done_ends_once(desk, monkeypatch):
+    run, whole = request_sweep(desk, SMALL).id, running.run_sweep
+
+    def cancelled_at_the_end(*given, **options):
+        swept = whole(*given, **options)
+        cancel_sweep(desk, run)
+        return swept
+
+    monkeypatch.setattr(running, "run_sweep", cancelled_at_the_end)
+    assert run_requested_sweep(desk, run).status == "FINISHED"
+    with pytest.raises(Conflict, match="it is FINISHED"):
+        cancel_sweep(desk, run)
+    with desk.store.read() as connection:
+        assert next_sweep_run(connection) is None
 
 
 def test_a_process_that_dies_is_told_as_a_failure_and_does_not_hold_up_the_next(desk, monkeypatch):

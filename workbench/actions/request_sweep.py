@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from msgspec.structs import replace
+from sqlalchemy import Connection
 
 from workbench.desk import Desk
 from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested, SweepRequested
@@ -67,22 +68,35 @@ def cancel_sweep(desk: Desk, id_: str) -> SweepRunRow:
     Conflict
         If it has ended.
     """
-    with desk.store.read() as connection:
+    # One transaction: between a look and the word a worker could take it up, or end it.
+    with desk.store.write() as connection:
         row = find_sweep_run(connection, id_)
-    if not row.is_going:
-        raise Conflict("a sweep that has not ended can be cancelled", f"it is {row.status}")
-    if row.status == SweepStatus.WAITING:
-        return tell_of_sweep(desk, row.id, SweepCancelled(row.done))
-    return row if row.status == SweepStatus.CANCELLING else tell_of_sweep(desk, row.id, SweepCancelRequested())
+        if not row.is_going:
+            raise Conflict("a sweep that has not ended can be cancelled", f"it is {row.status}")
+        if row.status == SweepStatus.CANCELLING:
+            return row
+        is_waiting = row.status == SweepStatus.WAITING
+        return _add(desk, connection, row.id, SweepCancelled(row.done) if is_waiting else SweepCancelRequested())
 
 
 def tell_of_sweep(desk: Desk, run: str, event: Event) -> SweepRunRow:
     """Write down what happened to a sweep that was asked for, and return it as it is then."""
     with desk.store.write() as connection:
-        projector = Projector(connection)
-        projector.take(append(connection, run, [event], desk.at))
-        projector.flush()
-        return find_sweep_run(connection, run)
+        return _add(desk, connection, run, event)
+
+
+def end_sweep(desk: Desk, run: str, event: Event) -> SweepRunRow:
+    """Write down how a sweep ended and return it; one that has ended already stays as it is."""
+    with desk.store.write() as connection:
+        row = find_sweep_run(connection, run)
+        return _add(desk, connection, run, event) if row.is_going else row
+
+
+def _add(desk: Desk, connection: Connection, run: str, event: Event) -> SweepRunRow:
+    projector = Projector(connection)
+    projector.take(append(connection, run, [event], desk.at))
+    projector.flush()
+    return find_sweep_run(connection, run)
 
 
 def bars_asked_for(desk: Desk, request: SweepRequest) -> BarSeries:
@@ -95,5 +109,5 @@ def bars_asked_for(desk: Desk, request: SweepRequest) -> BarSeries:
 
 def options_asked_for(request: SweepRequest) -> dict[str, Any]:
     """Return what a request hands to `sweep`: lists are tried, single values are fixed."""
-    given = {name: list(values) if len(values) > 1 else values[0] for name, values in request.values.items()}
+    given = {name: values[0] if len(values) == 1 else list(values) for name, values in request.values.items()}
     return {"cash": request.cash, "seed": request.seed, **given}

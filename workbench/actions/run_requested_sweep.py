@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 from threading import Event as Flag
 from typing import Final
 
-from workbench.actions.request_sweep import bars_asked_for, options_asked_for, tell_of_sweep
+from workbench.actions.request_sweep import bars_asked_for, end_sweep, options_asked_for, tell_of_sweep
 from workbench.actions.run_search import run_search
 from workbench.actions.run_sweep import run_sweep
 from workbench.desk import Desk
 from workbench.domain.events import SweepAdvanced, SweepCancelled, SweepFailed, SweepFinished, SweepStarted
-from workbench.domain.sweeps import SweepOutcome, SweepStatus
+from workbench.domain.sweeps import SweepOutcome, SweepRequest, SweepStatus
 from workbench.errors import Conflict, WorkbenchError
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, next_sweep_run
@@ -48,44 +48,39 @@ def run_requested_sweep(desk: Desk, id_: str) -> SweepRunRow:
             row = find_sweep_run(connection, id_)
         if not row.is_going:
             return row
-        done = row.done
-
-        told = desk.now()
+        done, told = row.done, 0
 
         def tell(now_done: int, total: int) -> None:
             nonlocal done, told
             done = now_done
             with desk.store.read() as connection:
-                if find_sweep_run(connection, row.id).status == SweepStatus.CANCELLING:
+                if find_sweep_run(connection, row.id).status not in (SweepStatus.WAITING, SweepStatus.RUNNING):
                     raise _CancelledSweep
-            if desk.now() - told >= TELL_MS:
+            if not told:
+                told = desk.now()
+                tell_of_sweep(desk, row.id, SweepStarted(total))
+            elif desk.now() - told >= TELL_MS:
                 told = desk.now()
                 tell_of_sweep(desk, row.id, SweepAdvanced(done, total))
 
         try:
-            return tell_of_sweep(desk, row.id, _run(desk, row, tell))
+            return end_sweep(desk, row.id, _run(desk, row.request, tell))
         except _CancelledSweep:
-            return tell_of_sweep(desk, row.id, SweepCancelled(done))
+            return end_sweep(desk, row.id, SweepCancelled(done))
         except WorkbenchError as problem:
-            return tell_of_sweep(desk, row.id, SweepFailed(str(problem)))
+            return end_sweep(desk, row.id, SweepFailed(str(problem)))
+        except Exception as problem:  # a strategy of one's own may raise anything, and the reason belongs beside the sweep
+            end_sweep(desk, row.id, SweepFailed(f"{type(problem).__name__}: {problem}"))
+            raise
 
 
-def _run(desk: Desk, row: SweepRunRow, tell: Callable[[int, int], None]) -> SweepFinished:
-    request, begun = row.request, False
-
-    def began(done: int, total: int) -> None:
-        nonlocal begun
-        if not begun:
-            begun = True
-            tell_of_sweep(desk, row.id, SweepStarted(total))
-        tell(done, total)
-
+def _run(desk: Desk, request: SweepRequest, tell: Callable[[int, int], None]) -> SweepFinished:
     bars, options = bars_asked_for(desk, request), options_asked_for(request)
     if request.trials is None:
-        swept = run_sweep(request.strategy, bars, desk=desk, progress=began, **options)
+        swept = run_sweep(request.strategy, bars, desk=desk, progress=tell, **options)
     else:
         swept = run_search(
-            request.strategy, bars, desk=desk, progress=began, trials=request.trials, sampler=request.sampler, **options
+            request.strategy, bars, desk=desk, progress=tell, trials=request.trials, sampler=request.sampler, **options
         )
     best, chance = swept.best(), swept.overfitting
     outcome = SweepOutcome(
@@ -117,12 +112,8 @@ def run_waiting_sweeps(desk: Desk, ending: Flag) -> int:
         code = _run_in_process(desk, run, ending)
         if code == ELSEWHERE or ending.is_set():
             continue
-        with desk.store.read() as connection:
-            row = find_sweep_run(connection, run)
-        if row.is_going:
-            tell_of_sweep(
-                desk, run, SweepFailed(f"Expected a process that runs the sweep to its end, found that it ended with code {code}.")
-            )
+        problem = f"Expected a process that runs the sweep to its end, found that it ended with code {code}."
+        end_sweep(desk, run, SweepFailed(problem))
         count += 1
     return count
 

@@ -75,8 +75,12 @@ def sweep(
     from workbench.desk import open_desk
     from workbench.research.sweep import Sweep
 
+    if sampler is not None and trials is None:
+        raise Invalid("--sampler", "--search beside it, for nothing is drawn without", sampler)
     chosen, fixed, given_axes = _asked(strategy, settings, tried, options)
     bars = bars_of(path, symbol, timeframe, count)
+    if background and executor is not None:
+        raise Invalid("--background", "the worker's own processor, without --executor", executor)
     if background:
         own = {name: fixed[name] for name in read_settings(settings) if name in fixed} if trials is not None else fixed
         request = _request(strategy or "sma_cross", {**own, **given_axes}, symbol, timeframe, count, trials, sampler, cash, seed)
