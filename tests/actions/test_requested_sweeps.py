@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 
+import polars as pl
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import select
@@ -14,8 +15,9 @@ from workbench.actions.request_sweep import bars_asked_for, cancel_sweep, reques
 from workbench.actions.run_requested_sweep import run_requested_sweep, run_waiting_sweeps
 from workbench.actions.run_sweep import run_sweep
 from workbench.domain.events import SweepCancelRequested, SweepStarted
-from workbench.domain.sweeps import SweepOutcome, SweepRequest
+from workbench.domain.sweeps import SweepRequest
 from workbench.errors import Conflict, Invalid, NotFound, Refused
+from workbench.research.outcome import outcome_of
 from workbench.store.log import stream_events
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs, next_sweep_run
 from workbench.store.tables import sweep_runs, trials
@@ -36,11 +38,22 @@ def test_a_requested_sweep_ends_with_the_trials_of_a_sweep_run_here(desk):
     )
     assert again.stored == 6
     assert again.study.id == row.sweep
-    best = again.best()
-    assert row.outcome == SweepOutcome(
-        {name: str(best[name]) for name in ("fast", "slow")}, best["return_pct"], best["sharpe"], best["dsr"],
-        None if again.overfitting is None else again.overfitting.probability,
-    )  # fmt: skip
+    assert row.outcome == outcome_of(again)
+
+
+def test_what_came_of_it_is_kept_with_it_so_that_a_page_needs_no_bars(desk):
+    row = run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    again = run_sweep(
+        "sma_cross", bars_asked_for(desk, SMALL), fast=[5, 10], slow=[30, 40, 50], fee_bps=7, desk=desk, progress=False
+    )
+    best, out = again.best(), row.outcome
+    assert out.values == {"fast": str(best["fast"]), "slow": str(best["slow"])}
+    assert (out.return_pct, out.sharpe, out.dsr) == (best["return_pct"], best["sharpe"], best["dsr"])
+    assert (out.trials_ever, out.findings) == (6, tuple(again.findings))
+    assert out.overfitting == (None if again.overfitting is None else again.overfitting.probability)
+    assert [line.sharpe for line in out.top] == again.frame["sharpe"].sort(descending=True).to_list()
+    assert (out.surface.down, out.surface.across, out.surface.columns) == ("fast", "slow", ("30", "40", "50"))
+    assert out.surface.cells[0] == tuple(round(v, 4) for v in again.frame.filter(pl.col("fast") == 5)["sharpe"])
 
 
 def test_a_requested_search_draws_the_trials_that_were_asked_for(desk):

@@ -14,8 +14,9 @@ from workbench.actions.run_search import run_search
 from workbench.actions.run_sweep import run_sweep
 from workbench.desk import Desk
 from workbench.domain.events import SweepAdvanced, SweepCancelled, SweepFailed, SweepFinished, SweepStarted
-from workbench.domain.sweeps import SweepOutcome, SweepRequest, SweepStatus
+from workbench.domain.sweeps import SweepRequest, SweepStatus
 from workbench.errors import Conflict, WorkbenchError
+from workbench.research.outcome import outcome_of
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, next_sweep_run
 
@@ -82,12 +83,7 @@ def _run(desk: Desk, request: SweepRequest, tell: Callable[[int, int], None]) ->
         swept = run_search(
             request.strategy, bars, desk=desk, progress=tell, trials=request.trials, sampler=request.sampler, **options
         )
-    best, chance = swept.best(), swept.overfitting
-    outcome = SweepOutcome(
-        {name: str(best[name]) for name in swept.study.axes}, best["return_pct"], best["sharpe"], best["dsr"],
-        None if chance is None else chance.probability,
-    )  # fmt: skip
-    return SweepFinished(swept.study.id, swept.frame.height, swept.stored, outcome)
+    return SweepFinished(swept.study.id, swept.frame.height, swept.stored, outcome_of(swept))
 
 
 def run_waiting_sweeps(desk: Desk, ending: Flag) -> int:

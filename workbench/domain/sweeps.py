@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from workbench.errors import Invalid
+
 Scalar = str | int | float | bool
 
 
@@ -23,6 +25,51 @@ GOING: Final = (SweepStatus.WAITING, SweepStatus.RUNNING, SweepStatus.CANCELLING
 """The statuses of a sweep that a worker has still to do something about."""
 
 
+class TrialLine(msgspec.Struct, frozen=True):
+    """One of the best trials of a sweep, as a page shows it.
+
+    Parameters
+    ----------
+    values
+        Of what was tried, as text.
+    sharpe_out
+        On the days that were held out.
+    plateau
+        How its neighbours on the grid do, as a share of its own Sharpe ratio.
+    """
+
+    values: dict[str, str]
+    return_pct: float
+    sharpe: float | None
+    sharpe_out: float | None
+    dsr: float | None
+    max_drawdown_pct: float
+    trades: int
+    plateau: float | None
+    at_edge: bool
+
+
+class Surface(msgspec.Struct, frozen=True):
+    """A figure over one or two axes of a sweep, the best of whatever else was tried in each cell.
+
+    Parameters
+    ----------
+    down, across
+        The axes; `down` is empty where there is but one.
+    rows, columns
+        Their values in order, as text; neighbours stand together where there are many.
+    cells
+        One tuple a row; None where nothing was tried, or where it never traded enough to have a figure.
+    """
+
+    by: str
+    down: str
+    across: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[float | None, ...], ...]
+
+
 class SweepOutcome(msgspec.Struct, frozen=True):
     """What came of a sweep: its best trial by the Sharpe ratio, and what luck makes of it.
 
@@ -34,6 +81,14 @@ class SweepOutcome(msgspec.Struct, frozen=True):
         Of the best trial; None where it has none.
     overfitting
         Probability that the best of these is overfitted; None where there are too few trials or days to tell.
+    trials_ever, effective
+        How many trials of the strategy were ever run on these bars, and how many independent ones they amount to.
+    findings
+        What to know before it is believed.
+    top
+        The best trials, the best of them first.
+    surface
+        How the Sharpe ratio lies over the grid.
     """
 
     values: dict[str, str]
@@ -41,6 +96,11 @@ class SweepOutcome(msgspec.Struct, frozen=True):
     sharpe: float | None
     dsr: float | None
     overfitting: float | None
+    trials_ever: int = 0
+    effective: int = 0
+    findings: tuple[str, ...] = ()
+    top: tuple[TrialLine, ...] = ()
+    surface: Surface | None = None
 
 
 class SweepRequest(msgspec.Struct, frozen=True):
@@ -72,3 +132,24 @@ class SweepRequest(msgspec.Struct, frozen=True):
     sampler: str | None = None
     cash: str = "10000"
     seed: int = 1
+
+
+def read_values(name: str, text: str) -> list[str] | range:
+    """Return the values that somebody wrote down for a parameter: a list, or a range as Python has it.
+
+    Raises
+    ------
+    Invalid
+        If it is neither.
+
+    Examples
+    --------
+    >>> read_values("slow", "30:51:10"), read_values("width", "1.5, 2")
+    (range(30, 51, 10), ['1.5', '2'])
+    """
+    if ":" in text:
+        try:
+            return range(*(int(part) for part in text.split(":")))
+        except (ValueError, TypeError):
+            raise Invalid(name, "a range of whole numbers such as 5:25 or 30:221:10", text) from None
+    return [value.strip() for value in text.split(",") if value.strip()]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from workbench.domain.bars import as_ts
 from workbench.domain.sweeps import GOING
@@ -25,9 +25,30 @@ def find_sweep_run(connection: Connection, id_: str) -> SweepRunRow:
     return _row(found[0])
 
 
-def list_sweep_runs(connection: Connection, limit: int = 50) -> list[SweepRunRow]:
-    """Return the sweeps that were asked for, the newest first."""
-    return [_row(row) for row in connection.execute(select(table).order_by(table.c.number.desc()).limit(limit))]
+def list_sweep_runs(
+    connection: Connection, limit: int = 50, *, is_going: bool | None = None, before: int | None = None
+) -> list[SweepRunRow]:
+    """Return the sweeps that were asked for, the newest first.
+
+    Parameters
+    ----------
+    is_going
+        Only those that have not ended, or only those that have; all where None.
+    before
+        Only those with a lower number.
+    """
+    query = select(table).order_by(table.c.number.desc()).limit(limit)
+    if is_going is not None:
+        query = query.where(table.c.status.in_(GOING) if is_going else table.c.status.not_in(GOING))
+    if before is not None:
+        query = query.where(table.c.number < before)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def count_sweep_runs(connection: Connection) -> dict[str, int]:
+    """Return how many sweeps were asked for, by where they are."""
+    counted = connection.execute(select(table.c.status, func.count()).group_by(table.c.status))
+    return {row[0]: row[1] for row in counted}
 
 
 def next_sweep_run(connection: Connection) -> str | None:

@@ -60,6 +60,12 @@ def ledger(connection: Connection, family: str, market: str) -> list[bytes]:
     return list(connection.execute(select(trials.c.figures).where(here).order_by(trials.c.id)).scalars())
 
 
+def count_trials(connection: Connection) -> tuple[int, int]:
+    """Return how many trials were ever run, and of how many strategies."""
+    counted = connection.execute(select(func.count(), func.count(func.distinct(trials.c.family))).select_from(trials)).one()
+    return int(counted[0]), int(counted[1])
+
+
 def list_sweeps(connection: Connection, limit: int = 100) -> list[SweepRow]:
     """Return sweeps, the newest first."""
     return [_sweep(row) for row in connection.execute(select(sweeps).order_by(sweeps.c.touched.desc()).limit(limit))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workbench.domain.params import param_fields
+from workbench.domain.sweeps import read_values
 from workbench.domain.terms import OPTIONS
 from workbench.errors import Invalid, NotFound
 from workbench.terminal.options import bars_of, given_rules, home_option, read_settings, rule_options, strategy_options
@@ -392,13 +393,7 @@ def read_axis(given: str) -> tuple[str, list[str] | range]:
     name, equals, values = given.partition("=")
     if not (name.strip() and equals and values.strip()):
         raise Invalid("try", "a name and values, such as 'fast=5:25' or 'stop_loss_pct=1,2,4'", given)
-    if ":" in values:
-        try:
-            parts = [int(part) for part in values.split(":")]
-            return name.strip(), range(*parts)
-        except (ValueError, TypeError):
-            raise Invalid(name.strip(), "a range of whole numbers such as 5:25 or 30:221:10", values) from None
-    return name.strip(), [value.strip() for value in values.split(",") if value.strip()]
+    return name.strip(), read_values(name.strip(), values)
 
 
 def _number(value: Any) -> str:
