@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from workbench.actions.import_dataset import import_dataset
     from workbench.actions.move_cash import deposit, withdraw
     from workbench.actions.open_account import open_account
+    from workbench.actions.open_dataset import open_dataset
     from workbench.actions.reset_account import reset_account
     from workbench.actions.run_cross_validation import run_cross_validation as cross_validate
     from workbench.actions.run_monte_carlo import run_monte_carlo as monte_carlo
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from workbench.actions.start_program import start_program
     from workbench.actions.start_session import start_session
     from workbench.actions.stop_session import stop_session
+    from workbench.actions.sweep_in_background import sweep_in_background
     from workbench.actions.verify_session import verify_session
     from workbench.desk import open_desk
     from workbench.domain import commands
@@ -75,6 +77,7 @@ _HOMES = {
     "check": "workbench.research.causality",
     "from_signals": "workbench.research.from_signals",
     "import_dataset": "workbench.actions.import_dataset",
+    "open_dataset": "workbench.actions.open_dataset",
     "open_desk": "workbench.desk",
     "parity": "workbench.actions.check_parity:check_parity",
     "search": "workbench.actions.run_search:run_search",
@@ -87,6 +90,7 @@ _HOMES = {
     "start_session": "workbench.actions.start_session",
     "stop_session": "workbench.actions.stop_session",
     "sweep": "workbench.actions.run_sweep:run_sweep",
+    "sweep_in_background": "workbench.actions.sweep_in_background",
     "tune": "workbench.notebook.tune",
     "tune_like": "workbench.notebook.tune",
     "verify_session": "workbench.actions.verify_session",
@@ -95,12 +99,12 @@ _HOMES = {
 }
 _MODULES = {"commands": "workbench.domain.commands", "programs": "workbench.engine.programs", "strategies": "workbench.strategies"}
 __all__ = [
-    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "backtest_like", "bands",
-    "changes_between", "check", "commands", "cross_validate", "delete_configuration", "deposit", "from_signals",
-    "import_dataset", "monte_carlo", "open_account", "open_desk", "parity", "programs", "read_bars", "reset_account",
-    "run_session", "save_configuration", "save_paper_trading_config", "search", "send_command", "significance",
-    "simulate_bars", "start_program", "start_session", "stop_session", "strategies", "sweep", "tune", "tune_like",
-    "verify_session", "volume_curve", "walk_forward", "withdraw",
+    "BarSeries", "PaperTradingConfig", "StrategyConfiguration", "activate_configuration", "backtest", "backtest_like",
+    "bands", "changes_between", "check", "commands", "cross_validate", "delete_configuration", "deposit", "from_signals",
+    "import_dataset", "monte_carlo", "open_account", "open_dataset", "open_desk", "parity", "programs", "read_bars",
+    "reset_account", "run_session", "save_configuration", "save_paper_trading_config", "search", "send_command",
+    "significance", "simulate_bars", "start_program", "start_session", "stop_session", "strategies", "sweep",
+    "sweep_in_background", "tune", "tune_like", "verify_session", "volume_curve", "walk_forward", "withdraw",
 ]  # fmt: skip
 
 

@@ -69,6 +69,7 @@ def test_a_block_with_a_wrong_name_says_which_was_meant(client):
         "/paper-trading/trades/?before=x",
         "/paper-trading/trades/?sort=colour",
         "/paper-trading/strategies/?before=x",
+        "/paper-trading/research/?before=x",
     ],
 )
 def test_a_wrong_answer_to_a_pages_question_is_refused_in_a_sentence(client, address):

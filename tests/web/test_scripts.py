@@ -9,6 +9,10 @@ from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.web.conftest import begin, go_on
+from workbench.actions.request_sweep import request_sweep
+from workbench.actions.run_requested_sweep import run_requested_sweep
+from workbench.domain.sweeps import SweepRequest
+from workbench.store.sweep_runs import list_sweep_runs
 from workbench.web.app import create_app
 from workbench.web.serve import Server
 
@@ -178,7 +182,7 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
     page.wait_for_url("**/trades/?token=WETH")
 
 
-@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "strategies/", "nothing/here"])
+@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "strategies/", "research/", "nothing/here"])
 def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     session = begin(desk)
     go_on(desk, clock, session, 3)
@@ -238,3 +242,31 @@ def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, cloc
     assert page.evaluate("window.neverReloaded") is True
     # A refusal that comes back as 422 is a resource that the browser's console tells of.
     assert [text for text in page.said if "422" not in text] == []
+
+
+def test_a_sweep_is_asked_for_and_its_news_arrive_without_a_reload(page, site, desk):
+    page.goto(f"{site.address}research/")
+    live(page)
+    page.evaluate("window.neverReloaded = true")
+    page.select_option("#sweep-strategy", "rsi_reversion")
+    expect(page.locator("[name='p.fast']")).to_have_count(0)
+    page.select_option("#sweep-strategy", "sma_cross")
+    page.fill("[name='p.fast']", "5:x")
+    page.fill("[name='count']", "900")
+    page.click("#sweep-start")
+    expect(page.locator("#form .said.bad")).to_contain_text("Fast: expected a range")
+    page.fill("[name='p.fast']", "5, 10")
+    page.fill("[name='p.slow']", "30, 40")
+    page.click("#sweep-start")
+    expect(page.locator("#form .said")).to_contain_text("The worker takes the sweep up")
+    expect(page.locator("#going .chip")).to_have_text("waiting")
+    with desk.store.read() as connection:
+        (row,) = list_sweep_runs(connection)
+    run_requested_sweep(desk, row.id)
+    expect(page.locator("#result .heat")).to_be_visible()
+    expect(page.locator(f"#ended-{row.id}")).to_be_visible()
+    expect(page.locator("#going")).to_contain_text("No sweep runs")
+    second = request_sweep(desk, SweepRequest("sma_cross", {"fast": (3, 4)}, count=900))
+    page.click(f"#sweep-{second.id} button")
+    expect(page.locator("#going")).to_contain_text("The sweep is cancelled")
+    assert page.evaluate("window.neverReloaded") is True

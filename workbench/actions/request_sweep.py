@@ -1,6 +1,6 @@
 """Ask for a sweep that a worker runs, and ask for it to end: a request becomes a row, and a worker finds it."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from msgspec.structs import replace
@@ -8,10 +8,12 @@ from sqlalchemy import Connection
 
 from workbench.desk import Desk
 from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested, SweepRequested
+from workbench.domain.params import counted
 from workbench.domain.sweeps import SweepRequest, SweepStatus
 from workbench.engine.series import BarSeries
-from workbench.errors import Conflict
-from workbench.research.study import check_lengths, grid, study_of
+from workbench.errors import Conflict, Invalid
+from workbench.research.search import AIM, check_aims
+from workbench.research.study import Study, check_lengths, grid, study_of
 from workbench.sources.simulated import simulate_bars
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.log import append
@@ -19,6 +21,9 @@ from workbench.store.projections import Projector
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run
 from workbench.strategies import shelf
+
+ENOUGH: Final = 2_000
+"""Simulated bars with which a request is checked first: more are made only where the parameters ask for more."""
 
 
 def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
@@ -51,11 +56,33 @@ def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
         with desk.store.read() as connection:
             found = find_dataset(connection, request.dataset)
         request = replace(request, dataset=found.id, symbol=found.instrument.symbol, timeframe=found.timeframe, count=found.bars)
-    study = study_of(request.strategy, bars_asked_for(desk, request), **options_asked_for(request))
-    if request.trials is None:
-        check_lengths(study, grid(study))
+    _check(desk, request)
     run = str(uuid4())
     return tell_of_sweep(desk, run, SweepRequested(run, request))
+
+
+def _check(desk: Desk, request: SweepRequest) -> None:
+    """Refuse what could not be run; a simulated market is made as long as the parameters need it and no longer."""
+    if request.trials is not None:
+        counted("trials", request.trials, 1)
+        check_aims([AIM], request.sampler)
+    elif request.sampler is not None:
+        raise Invalid("sampler", "trials beside it, for nothing is drawn without", request.sampler)
+    first = min(request.count, ENOUGH)
+    study = _study(desk, replace(request, count=first))
+    if request.trials is not None:
+        return
+    try:
+        check_lengths(study, grid(study))
+    except Invalid:
+        if request.dataset or first == request.count:
+            raise
+        study = _study(desk, request)
+        check_lengths(study, grid(study))
+
+
+def _study(desk: Desk, request: SweepRequest) -> Study:
+    return study_of(request.strategy, bars_asked_for(desk, request), **options_asked_for(request))
 
 
 def cancel_sweep(desk: Desk, id_: str) -> SweepRunRow:

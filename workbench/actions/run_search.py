@@ -11,7 +11,7 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
-from workbench.research.search import MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
+from workbench.research.search import AIM, MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
 from workbench.research.study import Values, meets, named_by, study_of, values_text
 from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
 
@@ -21,7 +21,7 @@ def run_search(
     bars: Any,
     *,
     trials: int = 200,
-    aim: str | Sequence[str] = "sharpe_in",
+    aim: str | Sequence[str] = AIM,
     sampler: str | None = None,
     draw_seed: int = 1,
     where: Callable[..., bool] | None = None,

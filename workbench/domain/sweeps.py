@@ -23,6 +23,8 @@ class SweepStatus(StrEnum):
 
 GOING: Final = (SweepStatus.WAITING, SweepStatus.RUNNING, SweepStatus.CANCELLING)
 """The statuses of a sweep that a worker has still to do something about."""
+MOST_VALUES: Final = 100_000
+"""Of one range that somebody writes down."""
 
 
 class TrialLine(msgspec.Struct, frozen=True):
@@ -149,7 +151,10 @@ def read_values(name: str, text: str) -> list[str] | range:
     """
     if ":" in text:
         try:
-            return range(*(int(part) for part in text.split(":")))
+            found = range(*(int(part) for part in text.split(":")))
         except (ValueError, TypeError):
             raise Invalid(name, "a range of whole numbers such as 5:25 or 30:221:10", text) from None
+        if found[MOST_VALUES:]:
+            raise Invalid(name, f"at most {MOST_VALUES:,} values", text)
+        return found
     return [value.strip() for value in text.split(",") if value.strip()]

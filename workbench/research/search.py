@@ -58,6 +58,10 @@ def _typed_values(field: Field) -> tuple[Value, ...]:
     return tuple(round(value, 8) for value in values.tolist())
 
 
+AIM: Final = "sharpe_in"
+"""What is searched for where nothing else is said."""
+
+
 def check_aims(aims: Sequence[str], sampler: str | None) -> str:
     """Return the sampler for these aims.
 

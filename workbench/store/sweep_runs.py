@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from workbench.domain.bars import as_ts
-from workbench.domain.sweeps import GOING
+from workbench.domain.sweeps import GOING, SweepStatus
 from workbench.errors import NotFound
 from workbench.store.rows import SweepRunRow
 from workbench.store.tables import sweep_runs as table
@@ -49,6 +49,13 @@ def count_sweep_runs(connection: Connection) -> dict[str, int]:
     """Return how many sweeps were asked for, by where they are."""
     counted = connection.execute(select(table.c.status, func.count()).group_by(table.c.status))
     return {row[0]: row[1] for row in counted}
+
+
+def newest_finished(connection: Connection) -> SweepRunRow | None:
+    """Return the newest sweep that has a result, or None."""
+    query = select(table).where(table.c.status == SweepStatus.FINISHED).order_by(table.c.number.desc()).limit(1)
+    found = connection.execute(query).first()
+    return None if found is None else _row(found)
 
 
 def next_sweep_run(connection: Connection) -> str | None:

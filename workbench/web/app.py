@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
-from workbench.web import api, control, pages, programs
+from workbench.web import api, control, pages, programs, sweeps
 from workbench.web.errors import answer_error
 from workbench.web.live import Live, live_feed
 from workbench.web.page import ROOT
@@ -57,7 +57,17 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK) -> Litestar:
         STATIC_URL, [STATIC], name="static", cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True)
     )
     return Litestar(
-        route_handlers=[root, favicon, static, live_feed, *pages.handlers, *control.handlers, *programs.handlers, *api.handlers],
+        route_handlers=[
+            root,
+            favicon,
+            static,
+            live_feed,
+            *pages.handlers,
+            *control.handlers,
+            *programs.handlers,
+            *sweeps.handlers,
+            *api.handlers,
+        ],
         state=State({"desk": desk, "live": live}),
         lifespan=[watching],
         middleware=[Gatekeeper(hosts)],

@@ -14,7 +14,7 @@ from workbench.errors import Invalid, NotFound, Refused
 from workbench.sources.simulated import Simulated
 from workbench.store.datasets import list_datasets
 from workbench.strategies import shelf
-from workbench.web.bot import PREFIX, Offer, Said, beside
+from workbench.web.bot import PREFIX, Input, Offer, Said, beside
 from workbench.web.filters import plain_number
 from workbench.web.page import Asking, Block
 
@@ -23,25 +23,8 @@ TIMEFRAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
 RULES: Final = ("stop_loss_pct", "take_profit_pct", "max_hold_bars")
 """Rules that can be tried beside a strategy's parameters; the notebook and the command line try any."""
 MOST_BARS: Final = 100_000
+MOST_TRIALS: Final = 100_000
 _DATASET: Final = "dataset:"
-
-
-class Tried(msgspec.Struct, frozen=True):
-    """A field for the values of a parameter or a rule.
-
-    Parameters
-    ----------
-    bounds
-        Which values it may have, in words.
-    """
-
-    name: str
-    label: str
-    help: str
-    unit: str
-    bounds: str
-    value: str
-    problem: str = ""
 
 
 class Market(msgspec.Struct, frozen=True):
@@ -59,10 +42,11 @@ class SweepForm(msgspec.Struct, frozen=True):
     markets: tuple[Market, ...]
     market: str
     timeframe: str
-    count: str
-    trials: str
-    tried: tuple[Tried, ...]
-    rules: tuple[Tried, ...]
+    timeframes: tuple[str, ...]
+    count: Input
+    trials: Input
+    tried: tuple[Input, ...]
+    rules: tuple[Input, ...]
     problems: dict[str, str]
 
 
@@ -71,6 +55,7 @@ class FormView(msgspec.Struct, frozen=True):
 
     form: SweepForm
     said: Said | None = None
+    whose: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
@@ -78,11 +63,11 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
     wanted = asking.query.strategy
     if wanted:
         shelf.get(wanted, "strategy")
-    return form_view(connection, {"strategy": wanted}, said=ASKED if asking.query.said == "asked" else None)
+    return form_view(connection, asking, {"strategy": wanted}, said=ASKED if asking.query.said == "asked" else None)
 
 
 def form_view(
-    connection: Connection, values: Mapping[str, str], problem: Refused | None = None, said: Said | None = None
+    connection: Connection, asking: Asking, values: Mapping[str, str], problem: Refused | None = None, said: Said | None = None
 ) -> FormView:
     """Return the form with what somebody put into it and what was wrong with that."""
     names = [name for name in shelf.names() if param_fields(shelf.get(name))]
@@ -90,35 +75,35 @@ def form_view(
     wanted = values.get("strategy", "")
     chosen = next(offer for offer in offers if offer.name == (wanted if wanted in names else "sma_cross"))
     wrong, sentence = (problem.field or "", beside(problem)) if problem is not None else ("", "")
-    kind = shelf.get(chosen.name)
-    tried = tuple(_tried(field, values, wrong, sentence, _suggested(field)) for field in param_fields(kind))
-    rules = tuple(_tried(field, values, wrong, sentence, "") for field in param_fields(StrategyConfiguration) if field.name in RULES)
+
+    def own(field: Field, suggested: str) -> Input:
+        key, p = PREFIX + field.name, field.param
+        low, high = plain_number(p.low), plain_number(p.high)
+        text, told = values.get(key, suggested), sentence if field.name == wrong else ""
+        return Input(key, field.label, f"{p.help} From {low} to {high}.".strip(), p.unit, low, high, "", text, told)
+
+    def whole(name: str, label: str, help_: str, high: int, text: str) -> Input:
+        return Input(name, label, help_, "", "1", str(high), "1", values.get(name, text), sentence if name == wrong else "")
+
+    tried = tuple(own(field, _suggested(field)) for field in param_fields(shelf.get(chosen.name)))
+    rules = tuple(own(field, "") for field in param_fields(StrategyConfiguration) if field.name in RULES)
+    count = whole("count", "Number of bars", f"At most {MOST_BARS:,}.", MOST_BARS, "5000")
+    trials = whole("trials", "Trials of a search", "So many, drawn by what earlier ones gave.", MOST_TRIALS, "")
     markets = _markets(connection)
-    market = values.get("market", markets[0].value)
     form = SweepForm(
-        offers, chosen, markets, market, values.get("timeframe", "1h"), values.get("count", "5000"), values.get("trials", ""),
+        offers, chosen, markets, values.get("market", markets[0].value), values.get("timeframe", "1h"), TIMEFRAMES, count, trials,
         tried, rules, {wrong: sentence} if wrong else {},
     )  # fmt: skip
     if problem is not None:
-        label = next((field.label for field in (*tried, *rules) if field.problem), "")
+        label = next((field.label for field in (*tried, *rules, count, trials) if field.problem), "")
         said = Said(f"{label}: {sentence[:1].lower()}{sentence[1:]}" if label else str(problem), is_bad=True)
-    return FormView(form, said)
+    return FormView(form, said, asking.query.whose)
 
 
 def _markets(connection: Connection) -> tuple[Market, ...]:
     simulated = [Market(i.symbol, f"{i.symbol}, simulated") for i in Simulated().instruments()]
-    kept = [
-        Market(_DATASET + row.id, f"{row.name}, {row.bars:,} bars from a file") for row in list_datasets(connection)
-    ]
-    return (*kept, *simulated)
-
-
-def _tried(field: Field, values: Mapping[str, str], wrong: str, sentence: str, suggested: str) -> Tried:
-    key, p = PREFIX + field.name, field.param
-    bounds = f"{plain_number(p.low)} to {plain_number(p.high)}"
-    return Tried(
-        key, field.label, p.help, p.unit, bounds, values.get(key, suggested), sentence if wrong == field.name else ""
-    )
+    kept = [Market(_DATASET + row.id, f"{row.name}, {row.bars:,} bars from a file") for row in list_datasets(connection)]
+    return (*simulated, *kept)
 
 
 def _suggested(field: Field) -> str:
@@ -143,22 +128,19 @@ def read_form(values: Mapping[str, str]) -> SweepRequest:
     """
     name = values.get("strategy") or "sma_cross"
     kind: type[SignalStrategy] = shelf.get(name, "strategy")
-    known = {*(field.name for field in param_fields(kind)), *RULES}
-    tried: dict[str, tuple[Scalar, ...]] = {}
-    for key, text in values.items():
-        if not key.startswith(PREFIX):
-            continue
-        found = key.removeprefix(PREFIX)
-        if found not in known:
-            raise NotFound(f"parameter of {name}", found, sorted(known))
-        if text.strip():
-            tried[found] = tuple(read_values(found, text))
+    known = [*(field.name for field in param_fields(kind)), *RULES]
+    for key in values:
+        if key.startswith(PREFIX) and key.removeprefix(PREFIX) not in known:
+            raise NotFound(f"parameter of {name}", key.removeprefix(PREFIX), known)
+    # In the order of the fields, which is the order of the axes: a posted form has none of its own.
+    given = {found: values.get(PREFIX + found, "").strip() for found in known}
+    tried: dict[str, tuple[Scalar, ...]] = {found: tuple(read_values(found, text)) for found, text in given.items() if text}
     market = values.get("market", "WETH")
     dataset = market.removeprefix(_DATASET) if market.startswith(_DATASET) else ""
     trials = values.get("trials", "").strip()
     return SweepRequest(
         name, tried, dataset, "WETH" if dataset else market, values.get("timeframe") or "1h",
-        _whole("count", values.get("count") or "5000", MOST_BARS), _whole("trials", trials, 100_000) if trials else None,
+        _whole("count", values.get("count") or "5000", MOST_BARS), _whole("trials", trials, MOST_TRIALS) if trials else None,
     )  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from workbench.web.api import account, bot, configuration, data, strategies
+from workbench.web.api import account, bot, configuration, data, strategies, sweeps
 
 handlers: list[HTTPRouteHandler] = [
     *bot.handlers, *data.handlers, *configuration.handlers, *account.handlers, *strategies.handlers,
+    *sweeps.handlers,
 ]  # fmt: skip

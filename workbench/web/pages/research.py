@@ -1,33 +1,39 @@
 """Research: sweeps that the worker runs, the form that asks for one, and what came of those that ended."""
 
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from workbench.domain.events import SWEEP_KINDS
+from workbench.domain.sweeps import Scalar, Surface, SweepRequest, SweepStatus
+from workbench.research.sweep import CONVINCING
 from workbench.store.rows import SweepRunRow
-from workbench.store.sweep_runs import count_sweep_runs, list_sweep_runs
+from workbench.store.sweep_runs import count_sweep_runs, find_sweep_run, list_sweep_runs, newest_finished
 from workbench.store.trials import count_trials
 from workbench.strategies import shelf
 from workbench.web.asking import FORM, FormView, look_at_form
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
+from workbench.web.filters import money
 from workbench.web.page import ROOT, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/research/"
 ROWS: Final = 25
-CONFIDENT: Final = 0.95
-"""A deflated Sharpe ratio from which on the best of a sweep is more than luck, as its authors take it."""
+TONES: Final = 7
+WRITTEN: Final = 12
+"""With more columns than this, a cell of the map is too narrow to have its number written in it."""
+LABELS: Final = 8
 SAID: Final = {"cancelled": Said("The sweep ends after the trials that are on their way; those that are done stay.")}
 
 
 class ResearchQuery(Query, frozen=True):
-    """What an address asks of research: ended sweeps older than one of them, and what the form shows."""
+    """What an address asks of research: which sweep's result, ended ones older than which, and what the form shows."""
 
     passing: ClassVar[frozenset[str]] = frozenset({"strategy", "said"})
 
+    sweep: Annotated[str, msgspec.Meta(max_length=40)] = ""
     before: RowId | None = None
     strategy: str = ""
     said: Literal["", "asked", "cancelled"] = ""
@@ -42,12 +48,16 @@ class SweepLine(msgspec.Struct, frozen=True):
         What is tried, each with the number of its values.
     best
         The values of the best trial.
+    address
+        Of the page with its result.
     """
 
     row: SweepRunRow
     title: str
     axes: str
     best: str
+    address: str
+    is_shown: bool
 
     @property
     def word(self) -> str:
@@ -61,14 +71,14 @@ class SweepLine(msgspec.Struct, frozen=True):
         return None if row.started is None or row.ended is None else row.ended - row.started
 
     @property
-    def is_confident(self) -> bool:
+    def is_convincing(self) -> bool:
         """Whether its best is more than luck."""
         outcome = self.row.outcome
-        return outcome is not None and outcome.dsr is not None and outcome.dsr >= CONFIDENT
+        return outcome is not None and outcome.dsr is not None and outcome.dsr >= CONVINCING
 
 
 class FiguresView(msgspec.Struct, frozen=True):
-    """How many sweeps there are of each kind, and how many trials were ever run."""
+    """How many sweeps there are of each kind, how many trials were ever run, and the newest result."""
 
     running: int
     waiting: int
@@ -77,7 +87,7 @@ class FiguresView(msgspec.Struct, frozen=True):
     failed: int
     trials: int
     families: int
-    confident: int
+    newest: SweepLine | None
 
 
 class GoingView(msgspec.Struct, frozen=True):
@@ -86,6 +96,47 @@ class GoingView(msgspec.Struct, frozen=True):
     lines: tuple[SweepLine, ...]
     now: int
     said: Said | None = None
+    whose: str = ""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A cell of the map: how high it lies from 0 to 6, its number, and the whole of it in words."""
+
+    tone: int
+    text: str
+    words: str
+
+
+class Heat(msgspec.Struct, frozen=True):
+    """A figure over one or two axes, as a table of tones.
+
+    Parameters
+    ----------
+    columns
+        Labels; empty where there is no room for one.
+    rows
+        Each with its label.
+    low, high
+        The least and the greatest figure, as they are written.
+    is_written
+        Whether cells are wide enough for their numbers.
+    """
+
+    surface: Surface
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
+    low: str
+    high: str
+    is_written: bool
+
+
+class ResultView(msgspec.Struct, frozen=True):
+    """What came of a sweep; no line where none has finished yet."""
+
+    line: SweepLine | None
+    heat: Heat | None
+    code: str
+    now: int
 
 
 class EndedView(msgspec.Struct, frozen=True):
@@ -103,6 +154,7 @@ class ResearchView(View, frozen=True, kw_only=True):
     figures: FiguresView | UnsetType = UNSET
     going: GoingView | UnsetType = UNSET
     form: FormView | UnsetType = UNSET
+    result: ResultView | UnsetType = UNSET
     ended: EndedView | UnsetType = UNSET
 
 
@@ -110,24 +162,42 @@ def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:
     """Return how many sweeps and trials there are."""
     counts = count_sweep_runs(connection)
     trials, families = count_trials(connection)
-    confident = sum(_line(row).is_confident for row in list_sweep_runs(connection, is_going=False, limit=1000))
+    newest = newest_finished(connection)
     return FiguresView(
-        counts.get("RUNNING", 0) + counts.get("CANCELLING", 0), counts.get("WAITING", 0), counts.get("FINISHED", 0),
-        counts.get("CANCELLED", 0), counts.get("FAILED", 0), trials, families, confident,
+        counts.get(SweepStatus.RUNNING, 0) + counts.get(SweepStatus.CANCELLING, 0), counts.get(SweepStatus.WAITING, 0),
+        counts.get(SweepStatus.FINISHED, 0), counts.get(SweepStatus.CANCELLED, 0), counts.get(SweepStatus.FAILED, 0), trials,
+        families, None if newest is None else _line(newest, asking.query),
     )  # fmt: skip
 
 
 def look_at_going(connection: Connection, asking: Asking) -> GoingView:
     """Return the sweeps that run or wait, the one that runs first."""
     view = going_view(connection, asking)
-    is_coming = any(line.word == "cancelling" for line in view.lines)
+    # What was said on the way here holds as long as it has not happened.
+    is_coming = any(line.row.status == SweepStatus.CANCELLING for line in view.lines)
     return msgspec.structs.replace(view, said=SAID.get(asking.query.said) if is_coming else None)
 
 
 def going_view(connection: Connection, asking: Asking, said: Said | None = None) -> GoingView:
     """Return the sweeps that run or wait, with a sentence for whoever has pressed a button."""
     rows = list_sweep_runs(connection, is_going=True)[::-1]
-    return GoingView(tuple(_line(row) for row in rows), asking.now, said)
+    return GoingView(tuple(_line(row, asking.query) for row in rows), asking.now, said, asking.query.whose)
+
+
+def look_at_result(connection: Connection, asking: Asking) -> ResultView:
+    """Return what came of the sweep that an address names, or of the newest that finished.
+
+    Raises
+    ------
+    NotFound
+        If it names one that there is not.
+    """
+    wanted = asking.query.sweep
+    row = find_sweep_run(connection, wanted) if wanted else newest_finished(connection)
+    if row is None:
+        return ResultView(None, None, "", asking.now)
+    surface = row.outcome.surface if row.outcome is not None else None
+    return ResultView(_line(row, asking.query, row.id), heat_of(surface), code_of(row.request), asking.now)
 
 
 def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
@@ -137,16 +207,84 @@ def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
     shown = rows[:ROWS]
     older = query.address(PATH, before=shown[-1].number) if len(rows) > ROWS else ""
     newest = query.address(PATH, before=None) if query.before is not None else ""
-    return EndedView(tuple(_line(row) for row in shown), older, newest, asking.now)
+    return EndedView(tuple(_line(row, query) for row in shown), older, newest, asking.now)
 
 
-def _line(row: SweepRunRow) -> SweepLine:
+def heat_of(surface: Surface | None) -> Heat | None:
+    """Return a sweep's surface as tones from the least to the greatest; None where it has no figure at all.
+
+    Examples
+    --------
+    >>> heat_of(Surface("sharpe", "", "fast", ("",), ("5", "9"), ((0.5, 2.0),))).rows[0][1][1].words
+    'fast 9: sharpe 2.00'
+    """
+    found = [value for row in surface.cells for value in row if value is not None] if surface is not None else []
+    if surface is None or not found:
+        return None
+    low, high = min(found), max(found)
+
+    def cell(row: str, column: str, value: float | None) -> Cell | None:
+        if value is None:
+            return None
+        tone = min(int((value - low) / (high - low) * TONES), TONES - 1) if high > low else TONES - 1
+        where = f"{surface.down} {row}, " if surface.down else ""
+        words = f"{where}{surface.across} {column}: {surface.by} {money(value)}"
+        return Cell(tone, money(value, 1), words)
+
+    rows = tuple(
+        (label, tuple(cell(label, column, value) for column, value in zip(surface.columns, line, strict=True)))
+        for label, line in zip(surface.rows, surface.cells, strict=True)
+    )
+    every = -(-len(surface.columns) // LABELS) if len(surface.columns) > WRITTEN else 1
+    columns = tuple(label if place % every == 0 else "" for place, label in enumerate(surface.columns))
+    return Heat(surface, columns, rows, money(low), money(high), len(surface.columns) <= WRITTEN)
+
+
+def code_of(request: SweepRequest) -> str:
+    """Return the call that gives the same rows in a notebook, at once where they are stored.
+
+    Examples
+    --------
+    >>> print(code_of(SweepRequest("sma_cross", {"fast": (5, 6, 7), "slow": ("30", "50"), "fee_bps": ("7",)})))
+    wb.sweep("sma_cross", wb.simulate_bars("WETH", "1h", 5000), fast=range(5, 8), slow=[30, 50], fee_bps=7)
+    """
+    bars = f'wb.simulate_bars("{request.symbol}", "{request.timeframe}", {request.count})'
+    if request.dataset:
+        bars = f'wb.open_dataset("{request.dataset[:12]}")'
+    given = [f"{name}={_literal(values)}" for name, values in request.values.items()]
+    more = [f"trials={request.trials}"] if request.trials is not None else []
+    more += [f'sampler="{request.sampler}"'] if request.sampler is not None else []
+    more += [f"cash={request.cash}"] if request.cash != "10000" else []
+    more += [f"seed={request.seed}"] if request.seed != 1 else []
+    call = "sweep" if request.trials is None else "search"
+    return f'wb.{call}("{request.strategy}", {bars}, {", ".join([*given, *more])})'
+
+
+def _literal(values: tuple[Scalar, ...]) -> str:
+    if all(isinstance(value, int) and not isinstance(value, bool) for value in values) and len(values) > 2:
+        whole = [int(value) for value in values]
+        step = whole[1] - whole[0]
+        if step > 0 and whole == list(range(whole[0], whole[-1] + 1, step)):
+            return f"range({whole[0]}, {whole[-1] + step if step == 1 else whole[-1] + 1}{'' if step == 1 else f', {step}'})"
+    written = [_plain(value) for value in values]
+    return written[0] if len(written) == 1 else "[" + ", ".join(written) + "]"
+
+
+def _plain(value: Scalar) -> str:
+    """Return a value as code has it; a number that came as text is a number."""
+    if not isinstance(value, str):
+        return repr(value)
+    bare = value.removeprefix("-").replace(".", "", 1)
+    return value if bare.isascii() and bare.isdigit() and not value.endswith(".") else repr(value)
+
+
+def _line(row: SweepRunRow, query: ResearchQuery, shown: str = "") -> SweepLine:
     request, outcome = row.request, row.outcome
     title = shelf.get(request.strategy).title if request.strategy in shelf.names() else request.strategy
     tried = [f"{name} {len(values)}" for name, values in request.values.items() if len(values) > 1]
     axes = " × ".join(tried) or "within its own bounds"
     best = ", ".join(f"{name} {value}" for name, value in outcome.values.items()) if outcome is not None else ""
-    return SweepLine(row, title, axes, best)
+    return SweepLine(row, title, axes, best, f"{query.address(PATH, sweep=row.id[:8])}#result", row.id == shown)
 
 
 GOING: Final = Block("going", SWEEP_KINDS, look_at_going)
@@ -162,6 +300,7 @@ PAGE: Final = Page(
         Block("figures", SWEEP_KINDS, look_at_figures),
         GOING,
         FORM,
+        Block("result", SWEEP_KINDS, look_at_result),
         Block("ended", SWEEP_KINDS, look_at_ended),
     ),
     inner=(Block("tried", frozenset(), look_at_form, field="form"),),

@@ -1,0 +1,209 @@
+"""The page of research: sweeps are asked for, watched, cancelled and read on it, with script and without."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from workbench.actions.import_dataset import import_dataset
+from workbench.actions.request_sweep import cancel_sweep, request_sweep, tell_of_sweep
+from workbench.actions.run_requested_sweep import run_requested_sweep
+from workbench.domain.events import SweepAdvanced, SweepFailed, SweepStarted
+from workbench.domain.sweeps import Surface, SweepRequest
+from workbench.errors import Invalid, NotFound
+from workbench.sources.simulated import simulate_bars
+from workbench.store.sweep_runs import list_sweep_runs
+from workbench.web.asking import read_form
+from workbench.web.pages.research import ROWS, code_of, heat_of
+
+PAGE = "/paper-trading/research"
+FORM = {
+    "strategy": "sma_cross", "market": "WETH", "timeframe": "1h", "count": "900", "trials": "", "p.fast": "5, 10",
+    "p.slow": "30:51:10", "p.stop_loss_pct": "", "p.take_profit_pct": "", "p.max_hold_bars": "",
+}  # fmt: skip
+SMALL = SweepRequest("sma_cross", {"fast": (5, 10), "slow": (30, 40, 50)}, count=900)
+
+
+def _rows(desk, **wanted):
+    with desk.store.read() as connection:
+        return list_sweep_runs(connection, **wanted)
+
+
+def test_a_sweep_is_asked_for_watched_and_read_on_the_page(client, desk):
+    assert "No sweep runs." in client.get(f"{PAGE}/").text
+    answer = client.post(f"{PAGE}/start", data=FORM, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}/?said=asked")
+    text = client.get(answer.headers["location"]).text
+    assert "The worker takes the sweep up at once" in text
+    assert "fast 2 × slow 3" in text
+    assert '<span class="chip waiting">waiting</span>' in text
+    (row,) = _rows(desk)
+    assert row.request.values == {"fast": ("5", "10"), "slow": (30, 40, 50)}
+    tell_of_sweep(desk, row.id, SweepStarted(6))
+    tell_of_sweep(desk, row.id, SweepAdvanced(2, 6))
+    going = client.get(f"{PAGE}/going").text
+    assert '<meter min="0" max="6" value="2"' in going
+    assert "2 of 6 trials" in going
+    done = run_requested_sweep(desk, row.id)
+    assert "No sweep runs." in client.get(f"{PAGE}/going").text
+    result = client.get(f"{PAGE}/result").text
+    assert "Sharpe ratio by fast (down) and slow (across)" in result
+    assert len(re.findall(r'class="heat-\d', result)) == 7 + 6
+    for sentence in done.outcome.findings:
+        assert sentence.replace("'", "&#39;") in result
+    assert "wb.sweep(&#34;sma_cross&#34;, wb.simulate_bars(&#34;WETH&#34;, &#34;1h&#34;, 900)" in result
+    ended = client.get(f"{PAGE}/ended").text
+    assert f'id="ended-{row.id}"' in ended
+    figures = client.get(f"{PAGE}/figures").text
+    assert re.search(r"Trials ever run</dt><dd[^>]*>6<", figures)
+    assert re.search(r"Finished</dt><dd[^>]*>1<", figures)
+
+
+def test_the_block_alone_is_answered_where_it_is_asked_for(client, desk):
+    answer = client.post(f"{PAGE}/start?answer=block", data=FORM)
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    assert "The worker takes the sweep up" in answer.text
+    assert 'value="5, 10"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"p.fast": "5:x"}, 422, "Fast: expected a range of whole numbers"),
+        ({"p.fast": "-5, 10"}, 422, "Fast: expected"),
+        ({"p.fast": "5", "p.slow": "30"}, 422, "nothing to try"),
+        ({"p.fast": "5:9999999999999999999999"}, 422, "Fast"),
+        ({"p.unknown": "5"}, 404, "no parameter of sma_cross"),
+        ({"strategy": "sma_crss"}, 404, "Did you mean &#39;sma_cross&#39;"),
+        ({"count": "0"}, 422, "Number of bars: expected a whole number from 1 to 100,000"),
+        ({"count": "20"}, 422, "bars"),
+        ({"count": "many"}, 422, "Number of bars"),
+        ({"trials": "x"}, 422, "Trials of a search"),
+        ({"market": "NOTHING"}, 404, "NOTHING"),
+        ({"market": "dataset:feed"}, 404, "no dataset"),
+        ({"timeframe": "7q"}, 422, "7q"),
+        ({"p.stop_loss_pct": "<b>"}, 422, "&lt;b&gt;"),
+    ],
+)
+def test_what_cannot_be_run_is_one_sentence_and_nothing_is_written_down(client, desk, change, status, words):
+    for answer, way in (("block", "answer=block"), ("page", "answer=page")):
+        got = client.post(f"{PAGE}/start?{way}", data={**FORM, **change})
+        assert got.status_code == status, (answer, got.text[:400])
+        assert words in got.text
+        assert "<b>" not in re.sub(r"<b>(5, 10, 20|5:25:5)</b>", "", got.text.split('id="tried"')[-1].split("</form>")[0])
+    assert _rows(desk) == []
+
+
+def test_what_was_typed_stays_in_the_form_when_it_is_refused(client):
+    text = client.post(f"{PAGE}/start?answer=block", data={**FORM, "p.fast": "5:x", "count": "800"}).text
+    assert 'value="5:x"' in text
+    assert 'value="800"' in text
+    assert 'aria-invalid="true"' in text
+
+
+def test_a_dataset_can_be_chosen(client, desk):
+    kept = import_dataset(desk, simulate_bars("AERO", "15m", 600), "my candles")
+    assert "my candles, 600 bars from a file" in client.get(f"{PAGE}/form").text
+    client.post(f"{PAGE}/start?answer=block", data={**FORM, "market": f"dataset:{kept.id}"})
+    (row,) = _rows(desk)
+    assert (row.request.dataset, row.request.symbol, row.request.count) == (kept.id, "AERO", 600)
+
+
+def test_a_search_is_asked_for_by_its_number_of_trials(client, desk):
+    client.post(f"{PAGE}/start?answer=block", data={**FORM, "trials": "20", "p.fast": "5:25", "p.slow": "30:100"})
+    (row,) = _rows(desk)
+    assert row.request.trials == 20
+    assert "a search of 20 trials" in client.get(f"{PAGE}/going").text
+
+
+def test_the_parameters_of_another_strategy_are_fetched_alone(client):
+    text = client.get(f"{PAGE}/tried?strategy=rsi_reversion").text
+    assert "p.fast" not in text
+    assert client.get(f"{PAGE}/tried?strategy=nothing").status_code == 404
+
+
+def test_a_waiting_sweep_is_cancelled_by_its_button_and_a_running_one_is_asked_to_end(client, desk):
+    waiting, running = request_sweep(desk, SMALL), request_sweep(desk, SMALL)
+    answer = client.post(f"{PAGE}/{waiting.id}/cancel?answer=block")
+    assert answer.status_code == 200
+    assert "The sweep is cancelled; it had not begun." in answer.text
+    tell_of_sweep(desk, running.id, SweepStarted(6))
+    answer = client.post(f"{PAGE}/{running.id}/cancel", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}/?said=cancelled")
+    text = client.get(answer.headers["location"]).text
+    assert "The sweep ends after the trials" in text
+    assert '<span class="chip cancelling">' in text
+    assert "disabled>Cancel<" in text
+    run_requested_sweep(desk, running.id)
+    assert "The sweep ends after the trials" not in client.get(answer.headers["location"]).text
+
+
+def test_one_that_has_ended_or_was_never_there_cannot_be_cancelled(client, desk):
+    row = request_sweep(desk, SMALL)
+    cancel_sweep(desk, row.id)
+    again = client.post(f"{PAGE}/{row.id}/cancel?answer=block")
+    assert (again.status_code, "it is CANCELLED" in again.text) == (409, True)
+    assert client.post(f"{PAGE}/nothing/cancel?answer=block").status_code == 404
+
+
+def test_a_result_is_shown_of_the_sweep_that_an_address_names(client, desk):
+    first = run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    run_requested_sweep(desk, request_sweep(desk, SweepRequest("sma_cross", {"fast": (3, 4)}, symbol="AERO", count=900)).id)
+    assert "AERO 1h" in client.get(f"{PAGE}/result").text
+    assert "WETH 1h" in client.get(f"{PAGE}/result?sweep={first.id[:8]}").text
+    assert client.get(f"{PAGE}/?sweep=nothing").status_code == 404
+    assert client.get(f"{PAGE}/?sweep={'x' * 41}").status_code == 422
+
+
+def test_one_that_failed_says_why(client, desk):
+    row = request_sweep(desk, SMALL)
+    tell_of_sweep(desk, row.id, SweepFailed("The <bars> are gone."))
+    assert "The &lt;bars&gt; are gone." in client.get(f"{PAGE}/result?sweep={row.id}").text
+    assert "The &lt;bars&gt; are gone." in client.get(f"{PAGE}/ended").text
+
+
+def test_ended_sweeps_come_page_by_page(client, desk):
+    for _ in range(ROWS + 2):
+        cancel_sweep(desk, request_sweep(desk, SMALL).id)
+    text = client.get(f"{PAGE}/ended").text
+    assert text.count("data-row") == ROWS
+    older = re.search(r'href="([^"]*)" rel="next"', text)[1].replace("&amp;", "&")
+    whole = client.get(older).text
+    assert whole.split('id="ended"')[1].count("data-row") == 2
+    assert 'rel="prev"' in whole
+
+
+def test_the_call_that_gives_the_rows_again_is_code_that_runs(desk):
+    asked = SweepRequest(
+        "sma_cross", {"fast": (5, 10), "slow": (30, 40, 50), "stop_loss_pct": ("2.5",)}, count=900, cash="5000", seed=3, trials=4
+    )
+    assert code_of(asked) == (
+        'wb.search("sma_cross", wb.simulate_bars("WETH", "1h", 900), fast=[5, 10], slow=range(30, 51, 10), stop_loss_pct=2.5, '
+        "trials=4, cash=5000, seed=3)"
+    )
+    assert code_of(SweepRequest("sma_cross", {"fast": ("5", "x y")}, dataset="abcdef1234567890")) == (
+        """wb.sweep("sma_cross", wb.open_dataset("abcdef123456"), fast=[5, 'x y'])"""
+    )
+
+
+def test_a_map_goes_from_its_least_to_its_greatest_tone_and_leaves_out_what_was_not_tried():
+    cells = ((0.0, None, 0.5), (1.0, -1.0, 0.99))
+    heat = heat_of(Surface("sharpe", "fast", "slow", ("5", "9"), ("30", "40", "50"), cells))
+    assert [[cell and cell.tone for cell in row] for _, row in heat.rows] == [[3, None, 5], [6, 0, 6]]
+    assert (heat.low, heat.high, heat.is_written) == ("\u22121.00", "1.00", True)
+    assert heat_of(Surface("sharpe", "", "fast", ("",), ("5",), ((None,),))) is None
+    wide = heat_of(Surface("sharpe", "", "fast", ("",), tuple(map(str, range(32))), (tuple(range(32)),)))
+    assert sum(bool(label) for label in wide.columns) == 8
+    assert not wide.is_written
+
+
+def test_the_form_reads_in_the_order_of_its_fields():
+    values = dict(reversed({**FORM, "p.max_hold_bars": "10"}.items()))
+    assert list(read_form(values).values) == ["fast", "slow", "max_hold_bars"]
+    with pytest.raises(Invalid, match="count"):
+        read_form({**FORM, "count": "100001"})
+    with pytest.raises(NotFound, match="fats"):
+        read_form({**FORM, "p.fats": "1"})
+    assert read_form({}).values == {}
+    assert Decimal(read_form(FORM).cash) == 10_000

@@ -1,0 +1,126 @@
+"""Sweeps that the worker runs: which there are, how far they have come and what came of them; ask for one, cancel one."""
+
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
+
+from workbench.actions.request_sweep import cancel_sweep, request_sweep
+from workbench.desk import Desk
+from workbench.domain.sweeps import SweepRequest
+from workbench.errors import Invalid
+from workbench.store.rows import SweepRunRow
+from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
+from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+
+FIELDS: Final = tuple(SweepRequest.__struct_fields__)
+MOST: Final = 100
+
+
+def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> Json:
+    """Return a sweep; with its best trials, their map and the findings where it is asked for by itself."""
+    outcome = row.outcome
+    best = None
+    if outcome is not None:
+        best = {
+            "values": outcome.values, "return_percent": outcome.return_pct, "sharpe_ratio": outcome.sharpe,
+            "deflated_sharpe_ratio": outcome.dsr, "overfitting_probability": outcome.overfitting,
+            "trials_ever": outcome.trials_ever, "effective_trials": outcome.effective,
+        }  # fmt: skip
+        if is_whole:
+            best |= {"findings": outcome.findings, "top": outcome.top, "surface": outcome.surface}
+    return {
+        "sweep_id": row.id,
+        "status": row.status,
+        "request": row.request,
+        "trials_done": row.done,
+        "trials_total": row.total,
+        "trials_read": row.read,
+        "study_id": row.sweep or None,
+        "result": best,
+        "error": row.problem or None,
+        "requested_at": iso(row.requested),
+        "started_at": iso(row.started),
+        "ended_at": iso(row.ended),
+    }
+
+
+@get("/paper-trading/api/sweeps/")
+async def every(state: State, limit: FromQuery[int] = 50, before: FromQuery[int | None] = None) -> Response[bytes]:
+    """List the sweeps that were asked for, the newest first."""
+    return await sync_to_thread(_every, state.desk, limit, before)
+
+
+def _every(desk: Desk, limit: int, before: int | None) -> Response[bytes]:
+    if not 1 <= limit <= MOST:
+        raise Invalid("limit", f"a whole number from 1 to {MOST}", limit)
+    if before is not None and not 0 <= before < 2**63:
+        raise Invalid("before", "the cursor of an earlier answer", before)
+    with desk.store.read() as connection:
+        rows = list_sweep_runs(connection, limit + 1, before=before)
+    following = rows[limit - 1].number if len(rows) > limit else None
+    return answer(listed([sweep_shape(row) for row in rows[:limit]], following))
+
+
+@get("/paper-trading/api/sweeps/{sweep:str}/", sync_to_thread=True)
+def one(state: State, sweep: FromPath[str]) -> Response[bytes]:
+    """Tell how far a sweep has come, and what came of it."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        return answer(sweep_shape(find_sweep_run(connection, sweep), is_whole=True))
+
+
+@post("/paper-trading/api/sweeps/", status_code=200)
+async def start(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+    """Ask for a sweep of a `strategy` over `values`: a list is tried, a single value stays."""
+    return await sync_to_thread(_start, state.desk, await read_body(request))
+
+
+def _start(desk: Desk, body: Json) -> Response[bytes]:
+    row = request_sweep(desk, read_request(body))
+    return answer({**sweep_shape(row), "message": "The worker takes the sweep up at once, or when the one before it has ended."})
+
+
+def read_request(body: Json) -> SweepRequest:
+    """Return the sweep that a body asks for.
+
+    Raises
+    ------
+    NotFound
+        If it has a field that is not known.
+    Invalid
+        If a field is of another kind.
+
+    Examples
+    --------
+    >>> read_request({"strategy": "sma_cross", "values": {"fast": [5, 10], "fee_bps": 7}}).values
+    {'fast': (5, 10), 'fee_bps': (7,)}
+    """
+    know_fields(body, FIELDS)
+    given = body.get("values", {})
+    if not isinstance(given, dict):
+        raise Invalid("values", "an object with a list or a value for each name", given)
+    tried = {name: values if isinstance(values, list) else [values] for name, values in given.items()}
+    try:
+        return msgspec.convert({**body, "values": tried}, SweepRequest)
+    except msgspec.ValidationError as problem:
+        what, _, where = str(problem).partition(" - at ")
+        name = where.strip("`$.").partition("[")[0] or "strategy"
+        raise Invalid(name, what[:1].lower() + what[1:], body.get(name, "nothing")) from problem
+
+
+@post("/paper-trading/api/sweeps/{sweep:str}/cancel/", status_code=200)
+async def cancel(request: Request[Any, Any, State], state: State, sweep: FromPath[str]) -> Response[bytes]:
+    """Let a sweep end; the trials that are done stay."""
+    know_fields(await read_body(request), ())
+    row = await sync_to_thread(cancel_sweep, state.desk, sweep)
+    message = (
+        "The sweep ends after the trials that are on their way." if row.is_going else "The sweep is cancelled; it had not begun."
+    )
+    return answer({**sweep_shape(row), "message": message})
+
+
+handlers = [every, one, start, cancel]
