@@ -236,7 +236,8 @@ def heat_of(surface: Surface | None) -> Heat | None:
         for label, line in zip(surface.rows, surface.cells, strict=True)
     )
     every = -(-len(surface.columns) // LABELS) if len(surface.columns) > WRITTEN else 1
-    columns = tuple(label if place % every == 0 else "" for place, label in enumerate(surface.columns))
+    # Of values that stand together there is room for the first.
+    columns = tuple(label.partition(" – ")[0] if place % every == 0 else "" for place, label in enumerate(surface.columns))
     return Heat(surface, columns, rows, money(low), money(high), len(surface.columns) <= WRITTEN)
 
 
