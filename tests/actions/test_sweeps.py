@@ -6,13 +6,15 @@ from typing import Annotated
 import numpy as np
 import polars as pl
 import pytest
+import talib
 
 import workbench as wb
 from tests.make import HOUR, START, series, wandering
 from workbench.actions.run_sweep import run_sweep
 from workbench.domain.instruments import pair
 from workbench.domain.params import Param
-from workbench.engine.strategy import Signals, SignalStrategy
+from workbench.engine.strategy import Signals, SignalStrategy, candles
+from workbench.engine.windows import read_last
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
 from workbench.store.trials import ledger, list_sweeps, stored_trials
@@ -358,6 +360,83 @@ def test_a_strategy_cannot_write_into_the_bars_that_it_is_given(desk, bars):
         with pytest.raises(Invalid, match=r"Scribbler.signals: expected arrays of its own to write into"):
             ask(Scribbler, bars)
     assert np.array_equal(bars.volume, before)
+
+
+class Widening(Shifted, frozen=True):
+    """Writes into an indicator, which other trials are given too; `how` says where."""
+
+    how: Annotated[int, Param(0, 4, 1)] = 0
+
+    def signals(self, bars):
+        said = super().signals(bars)
+        if self.how == 0:
+            upper = bars.indicator(talib.SMA, bars.close, 3)
+            upper *= 1.01
+        elif self.how == 1:
+            bars.indicator(talib.BBANDS, bars.close, 5)[1].sort()
+        elif self.how == 2:
+            slow = bars.every(4)
+            slow.close[:] = 1.0
+        elif self.how == 3:
+            bars.every(4).indicator(talib.SMA, bars.every(4).close, 3)[0] = 1.0
+        else:
+            upper = bars.indicator(talib.SMA, bars.close, 3)
+            return Signals(said.enter, said.exit, said.confidence, lambda: np.multiply(upper, 2.0, out=upper), {})
+        return said
+
+
+@pytest.mark.parametrize("how", range(5))
+def test_a_strategy_cannot_write_into_an_indicator_that_others_are_given_too(desk, bars, how):
+    refused = pytest.raises(Invalid, match=r"Widening.signals: expected arrays of its own to write into, .* an indicator")
+    made, after = Widening(how=how), bars[:300]
+    with refused:
+        wb.check(made, after)
+    with refused:
+        wb.backtest(made, after, engine="step")
+    with refused:
+        read_last(made, candles(after))
+    if how == 4:
+        return  # a sweep never asks for this column
+    with refused:
+        wb.backtest(made, after)
+    for workers in (1, 2):
+        with refused:
+            run_sweep(made, after, stop_loss_pct=[1, 2, 3], desk=desk, progress=False, workers=workers)
+    with desk.store.read() as connection:
+        assert list_sweeps(connection) == []
+
+
+class WideningAtOnce(Widening, frozen=True):
+    """The same, read at once for a whole series."""
+
+    lag = 0
+
+
+def test_nor_where_a_whole_series_is_read_at_once(desk, bars):
+    for workers in (1, 2):
+        with pytest.raises(Invalid, match=r"WideningAtOnce.signals: expected arrays of its own"):
+            run_sweep(WideningAtOnce(), bars, stop_loss_pct=[1, 2, 3], desk=desk, progress=False, workers=workers)
+
+
+class Remembering(Shifted, frozen=True):
+    """Looks back further than what it is given."""
+
+    back: Annotated[int, Param(1, 5000, 1)] = 10
+
+    @property
+    def lookback(self):
+        return self.back
+
+
+def test_a_strategy_that_looks_back_further_than_its_memory_is_refused(desk, bars):
+    sentence = r"Remembering.lookback: expected at most its memory, which is 2,048 bars: no more are at hand, found 2049"
+    with pytest.raises(Invalid, match=sentence):
+        Remembering(back=2049)
+    # As any combination that a strategy refuses it is left out; where nothing else is left, that is said.
+    assert run_sweep(Remembering, bars, back=[10, 2049], desk=desk, progress=False).frame["back"].to_list() == [10]
+    with pytest.raises(Refused, match="at most its memory"):
+        run_sweep(Remembering, bars, back=[2049, 3000], desk=desk, progress=False)
+    assert Remembering(back=2048).lookback == 2048
 
 
 def test_the_edge_of_an_axis_is_its_least_and_its_greatest_value_in_whatever_order_they_were_given(desk, bars):

@@ -10,11 +10,8 @@ def crossings(a, b):
     """Return where `a` has risen above `b`, and where it has fallen below."""
     count = len(a)
     above, below = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    if count:
-        was_up, was_down = a[0] <= b[0], a[0] >= b[0]
-        for t in range(1, count):
-            one, other = a[t], b[t]
-            above[t] = (one > other) & was_up
-            below[t] = (one < other) & was_down
-            was_up, was_down = one <= other, one >= other
+    # Each bar is asked by itself, so that several are asked at once.
+    for t in range(1, count):
+        above[t] = (a[t] > b[t]) & (a[t - 1] <= b[t - 1])
+        below[t] = (a[t] < b[t]) & (a[t - 1] >= b[t - 1])
     return above, below

@@ -9,7 +9,7 @@ number would not fit, a flag is set and the run belongs to `step()`.
 """
 
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,8 @@ from workbench.engine.columns import (
     WAY,
     WHOLE,
     WHY,
+    Bools,
+    Ints,
     Market,
     Outcome,
     Rules,
@@ -83,9 +85,12 @@ from workbench.engine.exact import (
     wide_quotient,
     wide_times,
 )
+from workbench.engine.strategy import frozen
 
 MOST_ESTIMATED = 2.0**51
 """Up to this a quotient that is estimated in floats is off by one at most."""
+GLANCE = 64
+"""So many bars are glanced at together."""
 
 
 class Spot(NamedTuple):
@@ -450,28 +455,6 @@ def _entry_amount(i, equity, cash, share, spot, pending, held, left, stopped, ma
 
 
 @compiled
-def _next_entry(allowed, t):
-    """Return the first slice from t on at which any instrument may be entered."""
-    many, total = allowed.shape
-    if many == 1:
-        # Eight at a time: most stretches are long.
-        while t + 8 <= total and not (
-            allowed[0, t] | allowed[0, t + 1] | allowed[0, t + 2] | allowed[0, t + 3]
-            | allowed[0, t + 4] | allowed[0, t + 5] | allowed[0, t + 6] | allowed[0, t + 7]
-        ):  # fmt: skip
-            t += 8
-        while t < total and not allowed[0, t]:
-            t += 1
-        return t
-    while t < total:
-        for i in range(many):
-            if allowed[i, t]:
-                return t
-        t += 1
-    return t
-
-
-@compiled
 def _fall(trough, peak):
     return (np.float64(trough) / 1e8) / (np.float64(peak) / 1e8) - 1.0
 
@@ -551,29 +534,62 @@ def _beyond(cash, factor, extremes):
 
 
 @inlined
-def _wait_still(t, cash, held, times, closes, rules, out, divisor, days, day_ends, day, extremes, falls, flags):
-    """Do what `_hold_still` does where no exit has a price and no line is kept: only new highs and lows are valued.
+def _wait_still(
+    t, cash, held, times, closes, highs, lows, ranges, rules, out, divisor, days, day_ends, day, extremes, falls, flags
+):  # fmt: skip
+    """Do what `_hold_still` does where no line is kept: only new highs and lows are valued, and most bars are only glanced at.
 
-    A position is worth no less at a higher close, so only closes beyond those of the last high and low can change them.
+    A position is worth no less at a higher close, so only closes beyond those of the last high and low can change them; and no
+    exit has a price among bars whose highest is below it. Both are asked of many bars at once, which the compiler does in a
+    few instructions.
+
+    Parameters
+    ----------
+    out
+        The first bar from t on at which the strategy wants out.
+    ranges
+        Whether an exit has a price.
     """
-    many_days, quantity, end = days.shape[0], held[0, HELD], times.shape[0] - 1
+    many_days, quantity, end = days.shape[0], held[0, HELD], min(out, times.shape[0] - 1)
     if rules.hold >= 0:
         end = min(end, np.searchsorted(times, held[0, ENTERED] + rules.hold - rules.length))
+    floor = max(held[0, STOP], held[0, TRAIL])
+    ceiling = held[0, TARGET] if held[0, TARGET] >= 0 else -NEVER
+    if held[0, TRAIL] >= 0:
+        ceiling = min(ceiling, held[0, HIGH] + 1)
     factor = np.float64(quantity) / np.float64(divisor)
     # Closes beyond these may bring a new high or a new low; a little nearer than they are, for they are found in floats.
     top, bottom = _beyond(cash, factor, extremes)
-    while t < end and not out[t]:
+    while t < end:
         next_day = days[day] if day < many_days else end
-        stop = min(end, next_day + 1)
-        while t < stop and not out[t]:
-            close = closes[t]
-            if close >= top or close <= bottom or t == next_day:
-                equity = cash + half_even(quantity, close, divisor, flags)
-                _look_down(equity, extremes, falls)
-                top, bottom = _beyond(cash, factor, extremes)
-                if t == next_day:
-                    day_ends[day] = equity
-                    day += 1
+        stop = min(end, next_day, t + GLANCE)
+        if ranges:
+            highest, lowest = highs[t], lows[t]
+            for k in range(t, min(stop + 1, end)):
+                highest, lowest = max(highest, highs[k]), min(lowest, lows[k])
+            if lowest <= floor or highest >= ceiling:
+                # Somewhere here something may happen: up to there it is marked, and no further.
+                k = t
+                while lows[k] > floor and highs[k] < ceiling:
+                    k += 1
+                end = k
+                stop = min(stop, end)
+        if t < stop:
+            highest = lowest = closes[t]
+            for k in range(t, stop):
+                highest, lowest = max(highest, closes[k]), min(lowest, closes[k])
+            if highest >= top or lowest <= bottom:
+                for k in range(t, stop):
+                    if closes[k] >= top or closes[k] <= bottom:
+                        _look_down(cash + half_even(quantity, closes[k], divisor, flags), extremes, falls)
+                        top, bottom = _beyond(cash, factor, extremes)
+            t = stop
+        if t == next_day and t < end:
+            equity = cash + half_even(quantity, closes[t], divisor, flags)
+            _look_down(equity, extremes, falls)
+            top, bottom = _beyond(cash, factor, extremes)
+            day_ends[day] = equity
+            day += 1
             t += 1
     return t, day
 
@@ -615,8 +631,9 @@ def _add_up(records, count, paid_in, sums, flags):
 # --- the run ----------------------------------------------------------------------------------------------------------
 
 
-@compiled
-def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_lines):
+def run_kernel(
+    market: Market, traits: Traits, rules: Rules, allowed: Bools, wants_out: Bools, shares: Ints, days: Ints, wants_lines: bool
+) -> Outcome:
     """Trade every slice, and return what came of it.
 
     Parameters
@@ -634,6 +651,23 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
     wants_lines
         Whether every record and equity at every slice are kept; otherwise the records are only added up.
     """
+    # Where something may happen is found at once by NumPy, so that the kernel goes from one such place to the next.
+    # What a strategy gives may be read-only, for which everything would be compiled anew.
+    wants_out, shares = _writeable(wants_out), _writeable(shares)
+    entries = np.flatnonzero(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))
+    exits = np.flatnonzero(wants_out[0])
+    found: Outcome = _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, entries, exits)
+    return found
+
+
+def _writeable(column: Any) -> Any:
+    return column if column.flags.writeable else column.copy()
+
+
+@compiled
+def _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, entry_places, exit_places):
+    """Do what `run_kernel` does, with the places at which any instrument may be entered and the first one be left."""
+    entries, exits = borrowed(entry_places), borrowed(exit_places)
     times, opens, highs = borrowed(market.ts), borrowed(market.open), borrowed(market.high)
     lows, closes, volumes = borrowed(market.low), borrowed(market.close), borrowed(market.volume)
     reserves, liquidities = borrowed(market.reserve), borrowed(market.liquidity)
@@ -666,11 +700,14 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
     extremes[0] = extremes[1] = cash
     today, trades_today = np.int64(-1), 0
     waiting, holding = 0, 0
+    entry, leaving = 0, 0
     t = 0
     while t < total:
         if holding == 0 and waiting == 0:
             # Nothing can happen before the next slice at which an entry is allowed.
-            ahead = _next_entry(may, t)
+            while entry < entries.shape[0] and entries[entry] < t:
+                entry += 1
+            ahead = entries[entry] if entry < entries.shape[0] else total
             if ahead > t:
                 if many > 1:
                     for i in range(many):
@@ -687,15 +724,20 @@ def run_kernel(market, traits, rules, allowed, wants_out, shares, days, wants_li
                 if t == total:
                     break
         elif many == 1 and waiting == 0:
-            if wants_lines or held[0, STOP] >= 0 or held[0, TRAIL] >= 0 or held[0, TARGET] >= 0:
+            if wants_lines:
                 ahead, day = _hold_still(
                     t, cash, held, times, first_closes, first_highs, first_lows, rules, first_out, divisors[0], line, days,
                     day_ends, day, extremes, depth,
                 )  # fmt: skip
             else:
+                while leaving < exits.shape[0] and exits[leaving] < t:
+                    leaving += 1
+                wanted = exits[leaving] if leaving < exits.shape[0] else total
+                has_prices = held[0, STOP] >= 0 or held[0, TRAIL] >= 0 or held[0, TARGET] >= 0
                 ahead, day = _wait_still(
-                    t, cash, held, times, first_closes, rules, first_out, divisors[0], days, day_ends, day, extremes, depth, flags
-                )
+                    t, cash, held, times, first_closes, first_highs, first_lows, has_prices, rules, wanted, divisors[0], days,
+                    day_ends, day, extremes, depth, flags,
+                )  # fmt: skip
             if ahead > t:
                 held_slices += ahead - t
                 marks[0] = closes[0, ahead - 1]
@@ -828,5 +870,7 @@ def _run_once() -> None:
     traits = Traits(np.ones(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64))
     numbers = {name: 0.0 if name.startswith("cooldown") else 0 for name in Rules._fields}
     run_kernel(market, traits, Rules(**numbers), flags, flags, empty, np.array([1]), True)
+    # As indicators are, and as a strategy's own arrays are.
+    crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
     crossings(np.zeros(2), np.zeros(2))
     _ready.set()

@@ -17,7 +17,7 @@ from workbench.domain.bars import parse_timeframe
 from workbench.engine.measures import Ints
 from workbench.engine.series import BarSeries
 from workbench.engine.slower import slower_bars
-from workbench.engine.strategy import COLUMNS, Candles, SignalStrategy, Slower, candles
+from workbench.engine.strategy import COLUMNS, Candles, SignalStrategy, Slower, candles, frozen
 from workbench.errors import Broken
 
 Rows = list[tuple[int, int]]
@@ -79,7 +79,8 @@ class Remembered:
         return found
 
     def keep(self, key: tuple[Any, ...], value: Any) -> None:
-        """Keep a value, and forget what was not asked for the longest where it gets too much."""
+        """Keep a value that nobody may write into, and forget what was not asked for the longest where it gets too much."""
+        frozen(value)
         with self._own:
             if key not in self._kept:
                 self._bytes += _size(value)
@@ -226,7 +227,7 @@ def _recalled(
             name = next((name for name in COLUMNS if argument is getattr(bars, name)), None)
             if name is None:
                 # An array of the strategy's own has no name to be remembered by.
-                return function(*arguments)
+                return frozen(function(*arguments))
             named.append(_Column(name))
         else:
             named.append(argument)
@@ -285,4 +286,5 @@ def stitch(series: BarSeries, memory: int, lag: int) -> Stitched | None:
 
 def _made(columns: list[Any], whole: Candles, parts: Ints, lag: int, rows: Rows | None, at_hand: Ints) -> Stitched:
     ts, opened, high, low, close, volume = columns
-    return Stitched(ts, opened, high, low, close, volume, whole.step, whole, parts, lag, rows, at_hand, Remembered())
+    made = Stitched(ts, opened, high, low, close, volume, whole.step, whole, parts, lag, rows, at_hand, Remembered())
+    return frozen(made)  # type: ignore[no-any-return]

@@ -47,7 +47,7 @@ class Candles(msgspec.Struct, frozen=True):
         """Return `function(*arguments)`, where the arrays among the arguments are columns of these candles.
 
         Said this way, a sweep computes it once for all trials that ask the same, and a strategy that declares its `lag`
-        is asked once for a whole series.
+        is asked once for a whole series. What it gives cannot be written into, for others may be given the same.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class Candles(msgspec.Struct, frozen=True):
         >>> few.indicator(talib.SMA, few.close, 2).tolist()
         [nan, 1.5, 2.5, 3.5]
         """
-        return function(*arguments)
+        return frozen(function(*arguments))
 
     def every(self, timeframe: str | int) -> "Slower":
         """Return the same market in a slower timeframe, closed bars only.
@@ -91,7 +91,7 @@ class Candles(msgspec.Struct, frozen=True):
         """
         from workbench.engine.slower import slower_bars
 
-        return slower_bars(self, timeframe)
+        return frozen(slower_bars(self, timeframe))  # type: ignore[no-any-return]
 
 
 class Slower(Candles, frozen=True):
@@ -204,6 +204,9 @@ class SignalStrategy(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         check_fields(self)
         self.check()
+        if type(self).lookback is not SignalStrategy.lookback and self.lookback > self.memory:
+            whose = f"{type(self).__name__}.lookback"
+            raise Invalid(whose, f"at most its memory, which is {self.memory:,} bars: no more are at hand", self.lookback)
 
     def check(self) -> None:
         """Refuse parameters that do not go together; a subclass says which.
@@ -228,14 +231,28 @@ class SignalStrategy(msgspec.Struct, frozen=True):
         raise NotImplementedError
 
 
+def frozen(value: Any) -> Any:
+    """Return an array, several, or candles, once nobody can write into them.
+
+    A strategy that wrote into what others are given too would change what they say.
+    """
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, tuple):
+        for each in value:
+            frozen(each)
+    elif isinstance(value, Candles):
+        for name in (*COLUMNS, *(("last",) if isinstance(value, Slower) else ())):
+            frozen(getattr(value, name))
+    return value
+
+
 def candles(series: BarSeries) -> Candles:
     """Return a series as a strategy sees it."""
     o, h, l, c = (series.floats(name) for name in ("open", "high", "low", "close"))
     ts, volume = series.ts.view(), series.volume.view()
-    for column in (ts, o, h, l, c, volume):
-        # A strategy that wrote into them would change what is traded, and what it is told the next time.
-        column.flags.writeable = False
-    return Candles(ts, o, h, l, c, volume, series.step)
+    found: Candles = frozen(Candles(ts, o, h, l, c, volume, series.step))
+    return found
 
 
 def share_of_hundred(values: Floats) -> Floats:

@@ -6,7 +6,8 @@ less. A backtest computes once a block and a live step on the window so far; bec
 (`f(x[:t]) == f(x)[:t]`), the two agree bit for bit, wherever the data begin.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, overload
 
@@ -266,13 +267,8 @@ def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
     Invalid
         Naming the array that is not.
     """
-    try:
+    with _no_writing(strategy):
         said: Any = strategy.signals(bars)
-    except ValueError as problem:
-        if "read-only" not in str(problem):
-            raise
-        whose = f"{type(strategy).__name__}.signals"
-        raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy()", "a column of the candles") from problem
     if not isinstance(said, Signals) or not isinstance(said.factors, dict):
         what = "factors of " + type(said.factors).__name__ if isinstance(said, Signals) else type(said).__name__
         raise Invalid(f"{type(strategy).__name__}.signals", "Signals(enter, exit, confidence, edge, {name: factor})", what)
@@ -303,7 +299,23 @@ def made_column(strategy: SignalStrategy, said: Signals, name: str) -> Any:
         whose = f"{type(strategy).__name__}.signals"
         raise Invalid(whose, "the same factors for whatever bars", f"{', '.join(said.factors) or 'none'} without {factor}")
     column = getattr(said, name) if factor == name else said.factors[factor]
-    return checked_column(strategy, name, column(), len(said.enter)) if callable(column) else column
+    if not callable(column):
+        return column
+    with _no_writing(strategy):
+        made = column()
+    return checked_column(strategy, name, made, len(said.enter))
+
+
+@contextmanager
+def _no_writing(strategy: SignalStrategy) -> Iterator[None]:
+    """Say in a sentence that a strategy writes into what others are given too."""
+    try:
+        yield
+    except ValueError as problem:
+        if "read-only" not in str(problem):
+            raise
+        whose, found = f"{type(strategy).__name__}.signals", "a column or an indicator of the candles, written into"
+        raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy() or 1.01 * upper", found) from problem
 
 
 def checked_column(strategy: SignalStrategy, name: str, column: Any, count: int, bars: Candles | None = None) -> Floats:
