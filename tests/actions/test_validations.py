@@ -14,7 +14,7 @@ from workbench.engine.stitched import lay_out
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.cross_validation import masked_sharpe, split_days
 from workbench.research.monte_carlo import drawn_bars, stationary_places
-from workbench.research.significance import laid_by_chance
+from workbench.research.significance import Held, laid_by_chance
 from workbench.research.walk_forward import run_legs
 from workbench.store.trials import ledger
 
@@ -393,20 +393,62 @@ def test_round_trips_laid_by_chance_never_overlap_and_keep_their_lengths():
     draw, lengths = np.random.default_rng(5), np.array([1, 4, 9, 2])
     first = set()
     for _ in range(300):
-        enter, leave = laid_by_chance(draw, 40, lengths)
+        enter, leave = laid_by_chance(draw, 40, Held(lengths, None))
         begins, ends = np.flatnonzero(enter), np.flatnonzero(leave)
         assert sorted((ends - begins).tolist()) == [1, 2, 4, 9]
         assert (begins[1:] > ends[:-1]).all()
         first.add(int(begins[0]))
     assert len(first) > 10
-    tight = laid_by_chance(draw, 21, lengths)
+    tight = laid_by_chance(draw, 21, Held(lengths, None))
     assert np.flatnonzero(tight[0])[0] == 0, "there is one way only to lay them"
 
 
 def test_random_entries_hold_as_long_as_the_run_itself(result):
     found = wb.significance(result, runs=40)
-    assert found.frame["trades"].unique().to_list() == [result.stats["trades"] + result.run.open_trips]
+    assert found.frame["trades"].unique().to_list() == [result.stats["trades"]]
     assert found.frame["exposure_pct"].mean() == pytest.approx(result.stats["exposure_pct"], rel=0.05)
+
+
+def test_the_round_trip_that_is_open_at_the_end_keeps_its_place_and_the_others_lie_before_it():
+    draw, held = np.random.default_rng(5), Held(np.array([3, 5]), 10)
+    first = set()
+    for _ in range(200):
+        enter, leave = laid_by_chance(draw, 40, held)
+        begins, ends = np.flatnonzero(enter), np.flatnonzero(leave)
+        assert begins[-1] == 40 - 1 - 10 - 1, "it is decided one bar before its fill"
+        assert sorted((ends - begins[:-1]).tolist()) == [3, 5]
+        assert ends[-1] + 1 <= begins[-1], "the last exit is filled no later than the bar that decides on it"
+        first.add(int(begins[0]))
+    assert len(first) > 10
+
+
+def test_holding_to_the_end_is_no_skill():
+    hold = wb.significance(wb.backtest("buy_and_hold", wandering(800, seed=1)), runs=30)
+    assert hold.p_value() == hold.p_value("return_pct") == 1
+    assert hold.findings == ["Its round trips can be laid over the bars in one way only: there is no chance to compare it with."]
+    # Walks on which a rule trades at random and stays in at the end: chance does as well about as often as it should.
+    ps = []
+    for seed in range(60):
+        walk = wandering(400, seed=500 + seed)
+        draw = np.random.default_rng(seed)
+        enter, leave = draw.random(400) < 0.05, draw.random(400) < 0.05
+        leave[300:] = False
+        enter[340] = True
+        made = wb.from_signals(walk, enter, leave)
+        assert made.run.open_trips == 1
+        ps.append(wb.significance(made, runs=60, seed=seed).p_value("return_pct"))
+    assert sum(p <= 0.1 for p in ps) <= 12
+    assert 0.35 < np.mean(ps) < 0.65
+
+
+def test_draws_of_a_stretch_are_sized_by_the_bars_before_it_too(bars):
+    since = int(bars.ts[2000])
+    options = {"parameters": {"fast": 5, "slow": 20}, "sizing": "volatility", "fee_bps": 5}
+    cut = wb.backtest("sma_cross", bars, since=since, **options)
+    assert cut.stats["trades"] > 10
+    found = wb.significance(cut, runs=30)
+    assert found.frame["turnover"].mean() == pytest.approx(cut.stats["turnover"], rel=0.15)
+    assert found.frame["exposure_pct"].mean() == pytest.approx(cut.stats["exposure_pct"], rel=0.05)
 
 
 def test_timing_that_is_there_is_told_from_chance_and_noise_is_not():

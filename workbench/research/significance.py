@@ -15,7 +15,7 @@ import polars as pl
 from workbench.domain.params import counted, with_fields
 from workbench.domain.trips import round_trips
 from workbench.engine.measures import measures_of
-from workbench.engine.series import Ints
+from workbench.engine.series import BarSeries, Ints
 from workbench.engine.strategy import Flags
 from workbench.errors import Invalid, Refused
 from workbench.research.backtest import Backtest
@@ -43,10 +43,12 @@ class Significance:
         The run itself.
     frame
         One row a draw, with its figures.
+    can_vary
+        Whether the round trips can be laid in more than one way; where not, every draw is the run itself, and p is 1.
     """
 
-    def __init__(self, result: Backtest, frame: pl.DataFrame, own: dict[str, float | None]) -> None:
-        self.result, self.frame, self.own = result, frame, own
+    def __init__(self, result: Backtest, frame: pl.DataFrame, own: dict[str, float | None], can_vary: bool = True) -> None:
+        self.result, self.frame, self.own, self.can_vary = result, frame, own, can_vary
 
     def p_value(self, by: str = "sharpe") -> float | None:
         """Return how often chance does as well, the run itself counted; None where the run has no such figure.
@@ -61,12 +63,15 @@ class Significance:
         own = self.own[by]
         if own is None:
             return None
-        as_good = int((self.frame[by].fill_null(-np.inf) >= own).sum())
+        # A draw that is the run itself is as good as it, whatever the last digit of a float.
+        as_good = int((self.frame[by].fill_null(-np.inf) >= own - 1e-9 * max(1.0, abs(own))).sum())
         return (1 + as_good) / (1 + self.frame.height)
 
     @cached_property
     def findings(self) -> list[str]:
         """What to know, in plain sentences."""
+        if not self.can_vary:
+            return ["Its round trips can be laid over the bars in one way only: there is no chance to compare it with."]
         p = self.p_value()
         if p is None:
             return ["The run has no Sharpe ratio to compare."]
@@ -96,7 +101,8 @@ def significance(result: Backtest, runs: int = 1000, seed: int = 1, workers: int
     """Return what random entries make of the same bars with the same exposure.
 
     Each draw has as many round trips in every instrument, held for as many bars, at the same sizes and costs; they leave when
-    their time is over and by no other rule.
+    their time is over and by no other rule. One that is open at the end is open at the end of every draw too, from the same bar
+    on: what chance is asked about is the ones before it.
 
     Parameters
     ----------
@@ -124,55 +130,82 @@ def significance(result: Backtest, runs: int = 1000, seed: int = 1, workers: int
     if result.runs:
         raise Refused("What programs buy is no timing: expected a backtest of a strategy alone, found one with programs.")
     lengths = held_bars(result)
-    if not any(len(each) for each in lengths):
+    if not any(len(each.closed) or each.going is not None for each in lengths):
         raise Refused("There is nothing to compare: expected at least one round trip, found none.")
     plan = result.plan
     plain = with_fields(plan.configuration, {**_OFF, "strategy": "given_signals", "parameters": {}})
     plan = msgspec.structs.replace(plan, configuration=plain)
     wanted = measures_of(plain, plan.timeframe)
 
+    rows = [_place_in(whole, series) for whole, series in zip(result.whole, result.bars, strict=True)]
+
     def one(run: int) -> Tally:
         draw = np.random.default_rng([seed, run])
         readings = []
-        for series, bars in zip(result.bars, lengths, strict=True):
-            enter, leave = laid_by_chance(draw, len(series), bars)
-            readings.append(given_readings(series, enter, leave, np.full(len(series), 100.0), wanted))
+        for whole, (low, high), held in zip(result.whole, rows, lengths, strict=True):
+            enter, leave = (np.zeros(len(whole), np.bool_) for _ in range(2))
+            enter[low:high], leave[low:high] = laid_by_chance(draw, high - low, held)
+            # What sizing asks to know of the market is asked of all bars, as the run itself asked it.
+            said = given_readings(whole, enter, leave, np.full(len(whole), 100.0), wanted)
+            readings.append(said if (low, high) == (0, len(whole)) else said.between(low, high))
         return tally_run(plan, result.cash, result.bars, readings)
 
     frame = figures_frame(list(judged_runs(result.bars, float(result.cash), one, runs, workers)))
     own = {"sharpe": result.stats["sharpe"], "return_pct": result.stats["total_return_pct"]}
-    return Significance(result, frame, own)
+    can_vary = any(_can_vary(len(series), held) for series, held in zip(result.bars, lengths, strict=True))
+    return Significance(result, frame, own, can_vary)
 
 
-def held_bars(result: Backtest) -> list[Ints]:
-    """Return how many bars each round trip was held, instrument by instrument; one that is open is held to the end."""
+class Held(msgspec.Struct, frozen=True):
+    """For how many bars the round trips of an instrument were held.
+
+    Parameters
+    ----------
+    closed
+        Of those that were closed.
+    going
+        Of the one that is open, up to the last bar; None where there is none.
+    """
+
+    closed: Ints
+    going: int | None
+
+
+def held_bars(result: Backtest) -> list[Held]:
+    """Return how many bars each round trip was held, instrument by instrument."""
     closed, going = round_trips(result.filled)
     out = []
     for series in result.bars:
-        mine = [trip for trip in (*closed, *going) if trip.instrument == series.instrument.key]
-        begins = np.searchsorted(series.ts, [trip.opened for trip in mine])
-        ends = np.searchsorted(series.ts, [len(series) and (trip.closed or int(series.ts[-1])) for trip in mine])
-        out.append(np.maximum(ends - begins, 1).astype(np.int64))
+        mine, still = ([trip for trip in trips if trip.instrument == series.instrument.key] for trips in (closed, going))
+        begins = np.searchsorted(series.ts, np.array([trip.opened for trip in mine], np.int64))
+        ends = np.searchsorted(series.ts, np.array([trip.closed for trip in mine], np.int64))
+        last = len(series) - 1 - int(np.searchsorted(series.ts, still[0].opened)) if still else None
+        out.append(Held(np.maximum(ends - begins, 1).astype(np.int64), last))
     return out
 
 
-def laid_by_chance(draw: np.random.Generator, bars: int, lengths: Ints) -> tuple[Flags, Flags]:
+def laid_by_chance(draw: np.random.Generator, bars: int, held: Held) -> tuple[Flags, Flags]:
     """Return entries and exits of round trips of these lengths, in any order and at any place where they do not overlap.
+
+    The one that is open at the end has its place, for it ends there.
 
     Parameters
     ----------
     bars
         How many there are.
-    lengths
+    held
         Bars from the fill of each entry to that of its exit.
     """
     enter, leave = np.zeros(bars, np.bool_), np.zeros(bars, np.bool_)
-    order = draw.permutation(lengths)
+    free = _free(bars, held)
+    if held.going is not None:
+        enter[free - 1] = True
+    order = draw.permutation(held.closed)
     # An entry is decided one bar before its fill, and no earlier than the bar at which the last exit was filled.
-    room = bars - 1 - int((order + 1).sum())
+    room = free - 1 - int((order + 1).sum())
     while len(order) and room < 0:
         order = order[:-1]
-        room = bars - 1 - int((order + 1).sum())
+        room = free - 1 - int((order + 1).sum())
     if not len(order):
         return enter, leave
     gaps = np.sort(draw.integers(0, room + 1, len(order)))
@@ -181,3 +214,18 @@ def laid_by_chance(draw: np.random.Generator, bars: int, lengths: Ints) -> tuple
     out = decided + order
     leave[out[out < bars]] = True
     return enter, leave
+
+
+def _free(bars: int, held: Held) -> int:
+    """Return how many bars there are for the closed round trips; the last of them is where the open one is decided."""
+    return bars if held.going is None else bars - 1 - held.going
+
+
+def _can_vary(bars: int, held: Held) -> bool:
+    room = _free(bars, held) - 1 - int((held.closed + 1).sum())
+    return len(held.closed) > 0 and (room > 0 or len(np.unique(held.closed)) > 1)
+
+
+def _place_in(whole: BarSeries, part: BarSeries) -> tuple[int, int]:
+    low = int(np.searchsorted(whole.ts, part.ts[0]))
+    return low, low + len(part)
