@@ -3,7 +3,8 @@
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -111,3 +112,21 @@ def open_desk(home: str | Path | None = None, *, clock: Callable[[], int] = wall
     True
     """
     return Desk(read_settings(home), clock)
+
+
+@contextmanager
+def desk_or_own(given: Desk | None) -> Iterator[Desk]:
+    """Yield the desk that was given, or that of the platform's own place for data, which is closed afterwards.
+
+    Raises
+    ------
+    Invalid
+        If it is something else.
+    """
+    if given is None:
+        with open_desk() as opened:
+            yield opened
+    elif isinstance(given, Desk):
+        yield given
+    else:
+        raise Invalid("desk", "a desk, as open_desk() returns it", given)

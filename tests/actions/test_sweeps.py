@@ -472,3 +472,52 @@ def test_a_share_of_costs_in_no_profit_is_none(desk):
     for i, row in enumerate(swept.frame.iter_rows(named=True)):
         shown = swept.backtest(i).stats["cost_share_pct"]
         assert row["cost_share"] == (None if shown is None else pytest.approx(shown / 100))
+
+
+def test_the_best_by_what_is_less_the_better_is_the_least(desk, bars):
+    swept = sweep(desk, bars, fee_bps=5)
+    assert swept.best("fees")["fees"] == swept.frame["fees"].min()
+    assert swept.best("max_drawdown_pct")["max_drawdown_pct"] == swept.frame["max_drawdown_pct"].max()
+    with pytest.raises(Invalid, match="none are held out"):
+        sweep(desk, bars, held_out=0).best("return_out_pct")
+    with pytest.raises(Invalid, match="aim: expected a figure of days that were traded"):
+        wb.search("sma_cross", bars, aim="sharpe_out", held_out=0, trials=3, desk=desk, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda s: s.best(3), "no figure '3'"),
+        (lambda s: s.best("sharp"), "Did you mean 'sharpe'"),
+        (lambda s: s.backtest(99), "which: expected a whole number from 0 to 11, found 99"),
+        (lambda s: s.backtest(1.5), "which: expected a whole number"),
+        (lambda s: s.backtest({"fast": 3}), "which: expected a value for each of fast, slow, found none for slow"),
+        (lambda s: s.backtest({"fast": 3, "slow": 15, "nope": 1}), "no axis 'nope'"),
+        (lambda s: s.plot("nope"), "no figure 'nope'"),
+        (lambda s: s.plot("fast"), "no figure 'fast'"),
+    ],
+)
+def test_what_a_finished_sweep_does_not_have_is_named(desk, bars, ask, words):
+    with pytest.raises((NotFound, Invalid), match=words):
+        ask(sweep(desk, bars))
+
+
+def test_a_row_is_named_by_a_number_of_numpys_too(desk, bars):
+    swept = sweep(desk, bars)
+    assert swept.backtest(np.int64(3)).digest == swept.backtest(3).digest == swept.backtest({"fast": 3, "slow": 60}).digest
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"sizing": ["percent", "volatility"], "fast": [3, 5]},
+        {"sizing": ["volatility", "percent"]},
+        {"simulate_mev": [True, False], "fast": [3, 5]},
+        {"simulate_mev": [True, False]},
+    ],
+)
+def test_axes_of_names_and_of_truths_are_drawn_too(desk, bars, axes):
+    figure = run_sweep("sma_cross", bars, desk=desk, progress=False, **axes).plot()
+    (trace,) = figure.data
+    assert len(trace.x) == 2
+    assert all(isinstance(value, str | int) and not isinstance(value, bool) for value in trace.x)

@@ -386,6 +386,68 @@ def test_what_cannot_be_asked_again_is_refused(bars):
         wb.monte_carlo(wb.backtest("buy_and_hold", bars), "trades")
 
 
+def test_what_the_run_itself_gave_is_what_its_backtest_says(desk, bars):
+    options = {"parameters": {"fast": 5, "slow": 20}, "fee_bps": 5, "sizing": "volatility"}
+    whole, cut = wb.backtest("sma_cross", bars, **options), wb.backtest("sma_cross", bars, since=int(bars.ts[1500]), **options)
+    for result in (whole, cut):
+        for kind in ("bars", "parameters"):
+            own = wb.monte_carlo(result, kind, runs=5, desk=desk).own
+            assert own["return_pct"] == pytest.approx(result.stats["total_return_pct"], abs=1e-9), kind
+            assert own["sharpe"] == pytest.approx(result.stats["sharpe"], abs=1e-9)
+            assert own["trades"] == result.stats["trades"]
+    # Beside trials that are judged on days held out, the run itself is judged on the same ones.
+    made = wb.sweep("sma_cross", bars, fast=[5, 6], slow=20, fee_bps=5, sizing="volatility", desk=desk, progress=False)
+    assert wb.monte_carlo(whole, "parameters", runs=5, desk=desk).own["sharpe_out"] == made.frame["sharpe_out"][0]
+
+
+def test_what_did_not_run_with_one_strategy_from_cash_on_is_not_run_again(desk, bars):
+    walked = walk(desk, bars, folds=3)
+    for kind in ("bars", "parameters"):
+        with pytest.raises(Refused, match="begins with cash, found that parameters change on the way"):
+            wb.monte_carlo(walked.result, kind, desk=desk)
+    assert wb.monte_carlo(walked.result, "trades", runs=50).frame.height == 50
+
+
+def test_a_figure_that_is_not_there_is_named(desk, bars, result):
+    shuffled = wb.monte_carlo(result, "trades", runs=50)
+    for ask in (shuffled.below, shuffled.plot, wb.significance(result, runs=5).p_value, wb.significance(result, runs=5).plot):
+        with pytest.raises(NotFound, match="no figure 'nope'"):
+            ask("nope")
+    with pytest.raises(Invalid, match="anchored: expected True or False, found 'no'"):
+        walk(desk, bars, anchored="no")
+    with pytest.raises(Invalid, match=r"progress: expected True, False, or a function .*, found 'x'"):
+        walk(desk, bars, progress="x")
+    with pytest.raises(Invalid, match="desk: expected a desk, as open_desk\\(\\) returns it, found 3"):
+        walk(3, bars)
+
+
+def test_what_is_less_the_better_is_chosen_by_its_least(desk, bars):
+    walked = walk(desk, bars, by="fees", folds=3)
+    for leg in walked.legs:
+        part = wb.sweep("sma_cross", bars.between(*leg.fold.train), fee_bps=10, held_out=0, desk=desk, progress=False, **AXES)
+        assert leg.chosen.figures.fees <= part.frame["fees"].quantile(0.3)
+    for by in ("return_out_pct", "sharpe_out"):
+        with pytest.raises(Invalid, match=rf"by: expected a figure of days that were traded, .*, found '{by}'"):
+            walk(desk, bars, by=by)
+    with desk.store.read() as connection:
+        before = len(ledger(connection, "sma_cross", walked.study.market))
+    assert walk(desk, bars, by="sharpe_out", held_out=0.3, folds=3).by == "sharpe_out"
+    with desk.store.read() as connection:
+        assert len(ledger(connection, "sma_cross", walked.study.market)) > before
+
+
+def test_a_walk_forward_before_it_does_not_make_a_sweep_look_like_luck(desk):
+    waves = wandering(6000, seed=11)
+    grid = {"fast": [3, 5, 8, 13], "slow": [20, 40, 60], "fee_bps": 2}
+    alone = wb.sweep("sma_cross", waves, desk=desk, progress=False, **grid)
+    wb.walk_forward("sma_cross", waves, folds=8, train=1, desk=desk, progress=False, **grid)
+    after = wb.sweep("sma_cross", waves, desk=desk, progress=False, **grid)
+    count = after.trials[0].figures.observations
+    assert after.luck.trials == alone.luck.trials + 8 * 12
+    assert after.luck.variance(count) == pytest.approx(alone.luck.variance(count), rel=3)
+    assert alone.luck.variance(count) == pytest.approx(float(np.var(alone.frame["sharpe"].to_numpy() / 365**0.5, ddof=1)))
+
+
 # --- significance --------------------------------------------------------------------------------------------------------
 
 

@@ -1,14 +1,13 @@
 """Parity: does a session refold to what its log says, and does a backtest trade what the session did; if not, where and why."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from workbench.actions.fingerprint import code_version
 from workbench.actions.verify_session import Seen, seen_by, verify_session
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.book import open_book
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.params import with_fields
@@ -42,7 +41,7 @@ def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | N
     LogBroken
         If the log itself is not what was written.
     """
-    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+    with desk_or_own(desk) as chosen:
         if result is None:
             return verify_session(chosen, session)
         seen = seen_by(chosen, session)
@@ -61,7 +60,7 @@ def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
     Conflict
         If it has taken no bar yet.
     """
-    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+    with desk_or_own(desk) as chosen:
         seen = seen_by(chosen, session)
     return backtest(strategy_of(seen), seen.series, **options_of(seen))
 

@@ -1,8 +1,6 @@
 """Open a dataset that is kept beside the other records."""
 
-from contextlib import nullcontext
-
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.engine.series import BarSeries
 from workbench.store.datasets import dataset_bars
 
@@ -31,5 +29,5 @@ def open_dataset(id_: str, desk: Desk | None = None) -> BarSeries:
     ...     len(open_dataset(kept.id[:8], desk))
     20
     """
-    with nullcontext(desk) if desk is not None else open_desk() as chosen, chosen.store.read() as connection:
+    with desk_or_own(desk) as chosen, chosen.store.read() as connection:
         return dataset_bars(connection, id_)

@@ -1,12 +1,11 @@
 """Cross-validate the choosing of parameters, and keep every trial that was run for it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from math import ceil
 from typing import Any
 
 from workbench.actions.run_sweep import Progress, begin, finish, keep, shown
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.bars import DAY
 from workbench.domain.money import to_decimal
 from workbench.domain.params import counted
@@ -78,7 +77,7 @@ def run_cross_validation(
     held = ceil(float(embargo) * days)
     splits = split_days(days, groups, tested, purge, held)
     refuse_look_ahead(study, wanted)
-    with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, len(wanted)) as tell:
+    with desk_or_own(desk) as chosen, shown(progress, len(wanted)) as tell:
         begin(chosen, study)
         done = 0
         for part, tallies, found in validate(study, wanted, bench_of(study), splits, first, purge, held, workers):

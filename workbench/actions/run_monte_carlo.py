@@ -1,9 +1,7 @@
 """Monte Carlo around a finished backtest; runs with other parameters are trials, and are kept and counted as such."""
 
-from contextlib import nullcontext
-
 from workbench.actions.run_sweep import Progress, finish, kept_trials, shown
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.errors import Invalid, NotFound
 from workbench.research.backtest import Backtest
@@ -14,7 +12,7 @@ from workbench.research.monte_carlo import (
     bootstrap_bars,
     figures_frame,
     jittered,
-    one_tally,
+    own_figures,
     shown_figures,
     shuffle_trades,
 )
@@ -82,9 +80,9 @@ def run_monte_carlo(
         return bootstrap_bars(result, runs, seed, block, workers)
     values = jittered(result, runs, seed, spread)
     study = study_from(result, {name: list(dict.fromkeys(one[name] for one in values)) for name in values[0]})
-    with nullcontext(desk) if desk is not None else open_desk() as chosen, shown(progress, len(values)) as tell:
+    with desk_or_own(desk) as chosen, shown(progress, len(values)) as tell:
         trials, _ = kept_trials(chosen, study, values, tell, workers)
         best = max(trials, key=lambda trial: trial.figures.return_pct)
         finish(chosen, study, best.values)
     frame = figures_frame([trial.figures for trial in trials], values)
-    return MonteCarlo("parameters", result, frame, shown_figures(one_tally(result, result.bars)))
+    return MonteCarlo("parameters", result, frame, shown_figures(own_figures(result, study.held_out)))

@@ -1,11 +1,10 @@
 """Search parameters by what earlier trials gave, and keep every trial: what was tried is counted, and nothing is run twice."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, Refused
@@ -13,6 +12,7 @@ from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
 from workbench.research.search import AIM, MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
 from workbench.research.study import Values, meets, named_by, study_of, values_text
+from workbench.research.sweep import check_figure
 from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
 
 
@@ -69,6 +69,8 @@ def run_search(
     aims = [aim] if isinstance(aim, str) else list(aim) if isinstance(aim, (list, tuple)) else [str(aim)]
     chosen_sampler = check_aims(aims, sampler)
     study = with_typed_axes(study_of(strategy, bars, **options), options)
+    for each in aims:
+        check_figure(each, study.held_out, field="aim")
     wanted, shortest = named_by(where, study.axes), min(len(series) for series in study.many)
     why = ["no combination meets `where`"]
 
@@ -91,7 +93,7 @@ def run_search(
     if looked_at:
         refuse_look_ahead(study, looked_at)
     bench = bench_of(study)
-    whose = nullcontext(desk) if desk is not None else open_desk()
+    whose = desk_or_own(desk)
     with connected(executor) as client, whose as chosen, shown(progress, trials) as tell:
         known = None
         every: list[Trial] = []

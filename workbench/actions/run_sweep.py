@@ -1,14 +1,15 @@
 """Run a sweep and keep every trial: what was tried is counted, and nothing is run twice."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
+from workbench.errors import Invalid
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
@@ -84,7 +85,7 @@ def run_sweep(
     wanted = grid(study, where)
     check_lengths(study, wanted)
     refuse_look_ahead(study, wanted)
-    with connected(executor) as client, nullcontext(desk) if desk is not None else open_desk() as chosen:
+    with connected(executor) as client, desk_or_own(desk) as chosen:
         return sweep_study(chosen, study, wanted, progress, workers, client)
 
 
@@ -184,6 +185,8 @@ def shown(progress: Progress | bool, total: int) -> Iterator[Progress]:
     """Yield what is told of progress: to a bar in a notebook or a terminal, to a function of the caller's, or to nobody."""
     if callable(progress):
         yield progress
+    elif not isinstance(progress, bool):
+        raise Invalid("progress", "True, False, or a function of the trials done and their number", progress)
     elif not progress:
         yield lambda done, total: None
     else:

@@ -1,18 +1,16 @@
 """Walk a strategy forward, and keep every trial that was run to choose."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from workbench.actions.run_sweep import Progress, finish, kept_trials, shown
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.engine.stitched import lay_out
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import NotFound
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.study import check_lengths, grid, on_span, study_of
-from workbench.research.sweep import SHOWN
+from workbench.research.sweep import check_figure
 from workbench.research.walk_forward import Leg, WalkForward, choose, folds_of, refuse_costs, run_legs
 
 
@@ -63,10 +61,9 @@ def run_walk_forward(
     >>> walked.frame.height
     3
     """
-    if by not in SHOWN:
-        raise NotFound("figure", str(by), SHOWN, field="by")
     workers = None if workers is None else counted("workers", workers, 1)
     study = study_of(strategy, bars, **{"held_out": 0.0, **options})
+    check_figure(by, study.held_out)
     refuse_costs(study)
     wanted = grid(study, where)
     check_lengths(study, wanted)
@@ -74,7 +71,7 @@ def run_walk_forward(
     refuse_look_ahead(study, wanted)
     laid = [lay_out(series, study.strategy) for series in study.many]
     total, legs = len(wanted) * len(cut), []
-    with nullcontext(desk) if desk is not None else open_desk() as chosen_desk, shown(progress, total) as tell:
+    with desk_or_own(desk) as chosen_desk, shown(progress, total) as tell:
         for place, fold in enumerate(cut):
             part = on_span(study, fold.train)
             trials, _ = kept_trials(chosen_desk, part, wanted, _after(place * len(wanted), total, tell), workers, laid)

@@ -139,6 +139,8 @@ def sweep_in_background(
     own = parameters_of(chosen) if isinstance(strategy, SignalStrategy) else {}
     _require_on_shelf(type(chosen), name_of(chosen))
     values = {name: _listed(name, given) for name, given in {**own, **options}.items()}
+    if desk is not None and not isinstance(desk, Desk):
+        raise Invalid("desk", "a desk, as open_desk() returns it", desk)
     found = open_desk() if desk is None else desk
     request = SweepRequest(
         name_of(chosen), values, import_dataset(found, many[0]).id, trials=trials, sampler=sampler, cash=str(cash), seed=seed

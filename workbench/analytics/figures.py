@@ -99,20 +99,30 @@ def candle_figure(frame: pl.DataFrame, title: str = "", points: int = 400) -> go
 def sweep_figure(frame: pl.DataFrame, axes: Sequence[str], by: str, title: str) -> go.Figure:
     """Return a heatmap of a sweep's first two axes, each cell the best of the others; a line where there is one axis."""
     figure = go.Figure(layout={"title": {"text": title}, "template": TEMPLATE, "height": 420})
-    if len(axes) == 1:
-        line = frame.group_by(axes[0]).agg(pl.col(by).max()).sort(axes[0])
-        figure.add_trace(go.Scatter(x=line[axes[0]].to_list(), y=line[by].to_list(), mode="lines+markers", name=by))
-        figure.update_layout(xaxis_title=axes[0], yaxis_title=by)
+    ordered = {name: _ordered(frame[name]) for name in axes[:2]}
+    best = {row[:-1]: row[-1] for row in frame.group_by(*ordered).agg(pl.col(by).cast(pl.Float64).max()).iter_rows()}
+    if len(ordered) == 1:
+        ((name, values),) = ordered.items()
+        heights = [best[value,] for value in values]
+        figure.add_trace(go.Scatter(x=_labels(values), y=heights, mode="lines+markers", name=by))
+        figure.update_layout(xaxis_title=name, yaxis_title=by)
         return figure
-    down, across = axes[0], axes[1]
-    table = (
-        frame.group_by(down, across).agg(pl.col(by).max()).pivot(on=across, index=down, values=by, sort_columns=False).sort(down)
-    )
-    columns = sorted((name for name in table.columns if name != down), key=float)
-    rows = [[row[name] for name in columns] for row in table.iter_rows(named=True)]
-    figure.add_trace(go.Heatmap(x=columns, y=table[down].to_list(), z=rows, colorscale="Viridis", colorbar={"title": by}))
+    (down, rows), (across, columns) = ordered.items()
+    cells = [[best.get((row, column)) for column in columns] for row in rows]
+    figure.add_trace(go.Heatmap(x=_labels(columns), y=_labels(rows), z=cells, colorscale="Viridis", colorbar={"title": by}))
     figure.update_layout(xaxis_title=across, yaxis_title=down)
     return figure
+
+
+def _ordered(column: pl.Series) -> list[Any]:
+    """Return the values of an axis in order; names stay as they came."""
+    found = column.unique(maintain_order=True)
+    return found.to_list() if found.dtype == pl.String else found.sort().to_list()
+
+
+def _labels(values: Sequence[Any]) -> list[Any]:
+    """Return values as an axis has them: a truth is a word there."""
+    return [str(value) if isinstance(value, bool) else value for value in values]
 
 
 def fan_figure(times: Any, lines: Any, title: str, own: Any = None) -> go.Figure:

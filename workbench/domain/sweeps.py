@@ -23,7 +23,7 @@ class SweepStatus(StrEnum):
 
 GOING: Final = (SweepStatus.WAITING, SweepStatus.RUNNING, SweepStatus.CANCELLING)
 """The statuses of a sweep that a worker has still to do something about."""
-MOST_VALUES: Final = 100_000
+MOST_VALUES: Final = 1_000_000
 """Of one range that somebody writes down."""
 
 
@@ -154,7 +154,9 @@ def read_values(name: str, text: str) -> list[str] | range:
             found = range(*(int(part) for part in text.split(":")))
         except (ValueError, TypeError):
             raise Invalid(name, "a range of whole numbers such as 5:25 or 30:221:10", text) from None
-        if found[MOST_VALUES:]:
-            raise Invalid(name, f"at most {MOST_VALUES:,} values", text)
+        # Not by its length, which has 64 bits.
+        count = -((found.start - found.stop) // found.step)
+        if count > MOST_VALUES:
+            raise Invalid(name, f"at most {MOST_VALUES:,} values to try", f"{count:,} of them")
         return found
     return [value.strip() for value in text.split(",") if value.strip()]

@@ -1,7 +1,6 @@
 """`tune()`: a panel whose sliders come from a strategy's own parameters, and whose figure redraws as they move."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from workbench.actions.check_parity import options_of, strategy_of
 from workbench.actions.verify_session import seen_by
 from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
-from workbench.desk import Desk, open_desk
+from workbench.desk import Desk, desk_or_own
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts
 from workbench.domain.money import opening_cash
@@ -204,7 +203,7 @@ def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | 
     Conflict
         If it has taken no bar yet.
     """
-    with nullcontext(desk) if desk is not None else open_desk() as chosen:
+    with desk_or_own(desk) as chosen:
         seen = seen_by(chosen, session)
     plan = seen.started.plan
     usual = [name for name in _RULES if name in StrategyConfiguration.__struct_fields__ or name in plan.costs.__struct_fields__]

@@ -37,7 +37,7 @@ from workbench.engine.series import BarSeries
 from workbench.engine.state import State, open_state
 from workbench.engine.step import step
 from workbench.engine.strategy import SignalStrategy
-from workbench.engine.windows import Readings, read_series
+from workbench.engine.windows import Readings, Relay, read_series
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.traces import Engine, FoldTrace, KernelTrace, kernel_trace
 from workbench.shelf import snake_case
@@ -73,6 +73,8 @@ class Backtest:
         Why it ran in `step()` and not in the kernel; empty where the kernel ran it, or `step()` was asked for.
     whole
         The series with the history before its first bar, where it began later than they.
+    beyond
+        What it has beyond one strategy that begins with cash, in clauses, such as `"programs run"`.
     """
 
     def __init__(
@@ -85,9 +87,10 @@ class Backtest:
         refold: Callable[[], FoldTrace],
         because: str = "",
         whole: Sequence[BarSeries] = (),
+        beyond: Sequence[str] = (),
     ) -> None:
         self.strategy, self.bars, self.plan, self.cash, self.because = strategy, tuple(bars), plan, cash, because
-        self.whole = tuple(whole) or self.bars
+        self.whole, self.beyond = tuple(whole) or self.bars, tuple(beyond)
         self._trace, self._refold = trace, refold
         self._instruments = {instrument.key: instrument for instrument in plan.instruments}
 
@@ -398,10 +401,11 @@ def trade(
     beyond = ["programs run"] if programs else []
     beyond += ["it begins with a book of its own"] if opened is not None else []
     beyond += ["commands come between bars"] if changes else []
+    parted = ["parameters change on the way"] if any(isinstance(said, Relay) for said in readings) else []
     trace, because = _choose(engine, plan, opening, many, readings, beyond)
     if trace is None and engine == "kernel":
         raise Refused(f"The kernel cannot run this: {because}. Leave `engine` out and `step()` will.")
-    return Backtest(strategy, many, plan, opening, trace or folded(), folded, because, whole)
+    return Backtest(strategy, many, plan, opening, trace or folded(), folded, because, whole, [*beyond, *parted])
 
 
 def _chosen(

@@ -19,12 +19,12 @@ from workbench.domain.params import param_fields
 from workbench.engine.measures import measures_of
 from workbench.engine.series import PRICES, BarSeries, Ints
 from workbench.engine.windows import read_series
-from workbench.errors import Invalid, Refused
+from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.backtest import Backtest
 from workbench.research.from_signals import GivenSignals
 from workbench.research.study import Value, Values
 from workbench.research.sweep import SHOWN
-from workbench.research.trials import CHUNK, Figures, Tally, judged, tally_run, times_of, workers_for
+from workbench.research.trials import CHUNK, Figures, Tally, judged, tally_from, tally_run, times_of, workers_for
 from workbench.strategies import parameters_of
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class MonteCarlo:
 
     def below(self, name: str) -> float | None:
         """Return the share of the runs in which a figure came out below that of the run itself; ties count half."""
+        if name not in self.own:
+            raise NotFound("figure", str(name), [*self.own], field="name")
         own, found = self.own[name], self.frame[name].drop_nulls()
         if own is None or not len(found):
             return None
@@ -104,7 +106,7 @@ class MonteCarlo:
 
         name = by or ("max_drawdown_pct" if self.kind == "trades" else "sharpe")
         if name not in self.frame.columns:
-            raise Invalid("by", "one of " + ", ".join(self.frame.columns), name)
+            raise NotFound("figure", str(name), self.frame.columns, field="by")
         return spread_figure(self.frame[name].drop_nulls().to_list(), self.own.get(name), repr(self), name)
 
     def __repr__(self) -> str:
@@ -196,9 +198,15 @@ def bootstrap_bars(result: Backtest, runs: int, seed: int, block: float | None =
         wanted = measures_of(result.plan.configuration, result.plan.timeframe)
         return tally_run(result.plan, result.cash, drawn, [read_series(result.strategy, series, wanted) for series in drawn])
 
-    own = one_tally(result, many)
+    # Bars that not all instruments have are left out, so that the run itself may have traded others.
+    own = own_figures(result) if [len(each) for each in many] == [len(each) for each in result.bars] else one_tally(result, many)
     figures = list(judged_runs(many, float(result.cash), one, runs, workers))
     return MonteCarlo("bars", result, figures_frame(figures), shown_figures(own))
+
+
+def own_figures(result: Backtest, held_out: float = 0.0) -> Figures:
+    """Return the figures of a run itself, from what it left behind."""
+    return judged(times_of(result.bars), float(result.cash), held_out, [tally_from(result.run, result.cash)])[0]
 
 
 def one_tally(result: Backtest, many: Sequence[BarSeries]) -> Figures:
@@ -341,6 +349,11 @@ def _askable(result: Backtest) -> None:
         )
     if result.runs:
         raise Refused("Programs are not run again: expected a backtest of a strategy alone, found one with programs.")
+    if result.beyond:
+        raise Refused(
+            f"It cannot be run again as it was: expected a backtest of one strategy that begins with cash, found that "
+            f"{result.beyond[0]}."
+        )
 
 
 def _together(many: Sequence[BarSeries]) -> list[BarSeries]:

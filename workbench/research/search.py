@@ -18,12 +18,11 @@ from workbench.analytics.returns import Floats
 from workbench.domain.params import Field, param_fields
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.study import Study, Value, Values
-from workbench.research.sweep import SHOWN, Luck, Sweep, in_order
+from workbench.research.sweep import LEAST, SHOWN, Luck, Sweep, in_order
 from workbench.research.trials import Figures, Trial
 
 BATCH: Final = 16
 SAMPLERS: Final = ("tpe", "cma-es", "nsga-ii")
-LEAST: Final = ("fees", "cost_share", "turnover", "exposure_pct", "ambiguous_bars")
 """Figures of which less is better."""
 MOST_VALUES: Final = 1_000
 MOST_SEED: Final = 2**32 - 1
@@ -179,10 +178,7 @@ class Search(Sweep):
         NotFound
             If there is no such column.
         """
-        by = by or self.aims[0]
-        if by in LEAST:
-            return self.frame.sort(by, nulls_last=True, maintain_order=True).row(0, named=True)
-        return super().best(by)
+        return super().best(self.aims[0] if by is None else by)
 
     @cached_property
     def front(self) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from workbench.domain.trips import round_trips
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries, Ints
 from workbench.engine.strategy import Flags
-from workbench.errors import Invalid, Refused
+from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.backtest import Backtest
 from workbench.research.from_signals import given_readings
 from workbench.research.monte_carlo import figures_frame, judged_runs
@@ -55,11 +55,11 @@ class Significance:
 
         Raises
         ------
-        Invalid
+        NotFound
             If there is no such figure.
         """
         if by not in self.own:
-            raise Invalid("by", "one of " + ", ".join(self.own), by)
+            raise NotFound("figure", str(by), [*self.own], field="by")
         own = self.own[by]
         if own is None:
             return None
@@ -83,6 +83,8 @@ class Significance:
         """Return a plotly figure: how the draws spread, and where the run itself lies."""
         from workbench.analytics.figures import spread_figure
 
+        if by not in self.frame.columns:
+            raise NotFound("figure", str(by), self.frame.columns, field="by")
         return spread_figure(self.frame[by].drop_nulls().to_list(), self.own.get(by), repr(self), by)
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from workbench.analytics.returns import Floats
+from workbench.domain.params import counted
 from workbench.errors import Invalid, NotFound
 from workbench.research.backtest import Backtest, backtest
 from workbench.research.overfitting import (
@@ -37,6 +38,12 @@ SHOWN: Final = (
     "final_equity",
 )  # fmt: skip
 """The figures of a row, by which one can be chosen too."""
+LUCK: Final = ("psr", "dsr", "min_track_days", "decay", "plateau", "at_edge")
+"""The columns beside the figures of a row, which tell what luck makes of them."""
+LEAST: Final = ("fees", "cost_share", "turnover", "exposure_pct", "ambiguous_bars", "decay", "min_track_days")
+"""Of these less is better."""
+OF_HELD_OUT: Final = ("return_out_pct", "sharpe_out", "decay")
+"""These are of the days held out."""
 
 
 class Luck:
@@ -51,24 +58,33 @@ class Luck:
     ----------
     trials, effective
         How many there were, and how many independent ones they amount to.
-    variance
-        Of their daily Sharpe ratios.
     """
 
     def __init__(self, every: Sequence[Figures]) -> None:
-        ratios = np.array([figures.sharpe_a_day for figures in every if figures.sharpe_a_day is not None], np.float64)
+        known = [(figures.sharpe_a_day, figures.observations) for figures in every if figures.sharpe_a_day is not None]
+        # Each in its own standard errors, which without skill is 1 / sqrt(observations): so a trial over a short window, as a
+        # walk forward runs them, spreads no wider than one over the whole.
+        scores = np.array([ratio * count**0.5 for ratio, count in known], np.float64)
         self.trials = len(every)
-        self.variance = float(np.var(ratios, ddof=1)) if len(ratios) > 1 else 0.0
+        self._spread = float(np.var(scores, ddof=1)) if len(scores) > 1 else 0.0
         by_length: dict[tuple[int, int], list[list[float]]] = {}
         for figures in every:
             by_length.setdefault((figures.observations, len(figures.stretches)), []).append(figures.stretches)
         # Trials over other stretches of time cannot be laid beside these: each stretch counts for itself.
         self.effective = max(sum(_effective(np.array(rows)) for rows in by_length.values()), 1)
 
-    @property
-    def expected_sharpe_a_day(self) -> float:
-        """The daily Sharpe ratio that the best of them shows by luck alone."""
-        return expected_best(self.effective, self.variance)
+    def variance(self, observations: int) -> float:
+        """Return the variance of their daily Sharpe ratios, each as it would spread over so many days.
+
+        Where all trials have so many days it is the plain variance of their ratios, as in Bailey and López de Prado, "The
+        deflated Sharpe ratio" (2014). Others are brought to that length by the standard error of a Sharpe ratio, which is about
+        1 / sqrt(days) (Lo, "The statistics of Sharpe ratios", 2002, equation 9 at a ratio of zero).
+        """
+        return self._spread / observations
+
+    def expected_sharpe_a_day(self, observations: int) -> float:
+        """Return the daily Sharpe ratio that the best of them shows by luck alone over so many days."""
+        return expected_best(self.effective, self.variance(observations))
 
 
 def _effective(stretches: Floats) -> int:
@@ -118,7 +134,7 @@ class Sweep:
             decay = np.where(inside > 0, 1 - outside / inside, np.nan)
         luck = {
             "psr": probabilistic_sharpe(ratio, count, skewness, kurtosis),
-            "dsr": deflated_sharpe(ratio, count, skewness, kurtosis, self.luck.effective, self.luck.variance),
+            "dsr": deflated_sharpe(ratio, count, skewness, kurtosis, self.luck.effective, self.luck.variance(count)),
             "min_track_days": minimum_track_record(ratio, skewness, kurtosis),
             "decay": decay,
             "plateau": self._plateaus(),
@@ -155,16 +171,21 @@ class Sweep:
         return {name: (values[0], values[-1]) for name, values in ordered.items() if not isinstance(values[0], str)}
 
     def best(self, by: str = "sharpe") -> dict[str, Any]:
-        """Return the row of the trial with the highest value of a column.
+        """Return the row of the trial that is best by a column: with the highest value, or the least where less is better.
 
         Raises
         ------
         NotFound
             If there is no such column.
+        Invalid
+            If it is of days held out, and none were.
         """
-        if by not in self.frame.columns:
-            raise NotFound("column", by, self.frame.columns, field="by")
-        return self.frame.sort(by, descending=True, nulls_last=True, maintain_order=True).row(0, named=True)
+        return self.ordered(by).row(0, named=True)
+
+    def ordered(self, by: str = "sharpe") -> pl.DataFrame:
+        """Return the rows from the best by a column to the worst; raises as `best` does."""
+        check_figure(by, self.study.held_out, self.frame.columns)
+        return self.frame.sort(by, descending=by not in LEAST, nulls_last=True, maintain_order=True)
 
     @cached_property
     def overfitting(self) -> Overfitting | None:
@@ -189,9 +210,15 @@ class Sweep:
             A row's number in `frame`, a mapping with the values of the axes, or None for the best Sharpe ratio.
         options
             For `backtest`, such as `engine="step"`.
+
+        Raises
+        ------
+        Invalid
+            If there is no such row, or a value is missing.
+        NotFound
+            If a value is of something that was not tried.
         """
-        row = self.best() if which is None else self.frame.row(which, named=True) if isinstance(which, int) else which
-        values: Values = {name: row[name] for name in self.study.axes}
+        values = self._values_of(which)
         study, plan = self.study, self.study.plan_with(values)
         since, until = study.span or (None, None)
         return backtest(
@@ -199,6 +226,21 @@ class Sweep:
             realism=plan.realism, seed=study.seed,
             since=since, until=until, **options,
         )  # fmt: skip
+
+    def _values_of(self, which: int | Mapping[str, Any] | None) -> Values:
+        if which is None:
+            row = self.best()
+        elif isinstance(which, Mapping):
+            for name in which:
+                if name not in self.study.axes:
+                    raise NotFound("axis", str(name), [*self.study.axes], field="which")
+            for name in self.study.axes:
+                if name not in which:
+                    raise Invalid("which", "a value for each of " + ", ".join(self.study.axes), f"none for {name}")
+            row = dict(which)
+        else:
+            row = self.frame.row(counted("which", which, 0, len(self) - 1), named=True)
+        return {name: row[name] for name in self.study.axes}
 
     @cached_property
     def findings(self) -> list[str]:
@@ -209,7 +251,7 @@ class Sweep:
         if best["sharpe"] is None:
             return ["No trial traded enough to have a Sharpe ratio."]
         if dsr is not None and dsr < CONVINCING:
-            lucky = luck.expected_sharpe_a_day * 365**0.5
+            lucky = luck.expected_sharpe_a_day(self.trials[0].figures.observations) * 365**0.5
             told.append(
                 f"The best Sharpe ratio of {best['sharpe']:.2f} may be luck: after {counted}, the best is expected to show "
                 f"{lucky:.2f} without any skill; the deflated Sharpe ratio is {dsr:.2f} and {CONVINCING:.2f} would convince."
@@ -238,6 +280,7 @@ class Sweep:
         """Return a plotly figure: a heatmap of two axes, or a line of one; of more, the first two, each at its best."""
         from workbench.analytics.figures import sweep_figure
 
+        check_figure(by, self.study.held_out, [name for name in self.frame.columns if name not in self.study.axes])
         return sweep_figure(self.frame, list(self.study.axes), by, repr(self))
 
     def __len__(self) -> int:
@@ -253,8 +296,23 @@ class Sweep:
     def _repr_html_(self) -> str:
         from workbench.analytics.report import told_html
 
-        top = self.frame.sort("sharpe", descending=True, nulls_last=True, maintain_order=True).head(10)
-        return told_html(repr(self), self.findings, top)
+        return told_html(repr(self), self.findings, self.ordered().head(10))
+
+
+def check_figure(by: Any, held_out: float, known: Sequence[str] = SHOWN, field: str = "by") -> None:
+    """Refuse a figure that there is not.
+
+    Raises
+    ------
+    NotFound
+        If there is none of that name.
+    Invalid
+        If it is of days held out, and none are.
+    """
+    if by not in known:
+        raise NotFound("figure", str(by), known, field=field)
+    if by in OF_HELD_OUT and not held_out:
+        raise Invalid(field, "a figure of days that were traded, for none are held out (held_out=0)", by)
 
 
 def in_order(values: Sequence[Value]) -> list[Value]:

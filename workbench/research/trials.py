@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from workbench.analytics.metrics import CASH
+from workbench.analytics.metrics import CASH, Run
 from workbench.analytics.returns import Floats, daily, every_day, growth_a_year, moments, sharpe, sharpe_a_day, sortino
 from workbench.domain.bars import DAY
 from workbench.domain.book import open_book
@@ -218,7 +218,11 @@ def folded_tally(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings:
     """Return one run over readings in sums, as `step()` makes them."""
     opened = open_state(plan, open_book(cash))
     first = min(int(series.ts[0]) for series in many if len(series))
-    trace = FoldTrace(msgspec.structs.replace(opened, ts=first - many[0].step), many, readings, None)
+    return tally_from(FoldTrace(msgspec.structs.replace(opened, ts=first - many[0].step), many, readings, None), cash)
+
+
+def tally_from(trace: FoldTrace | Run, cash: Decimal) -> Tally:
+    """Return a finished run in sums."""
     ends = np.rint(trace.equity * CASH)[day_ends(trace.ts)]
     equity = np.concatenate([[float(cash)], trace.equity])
     peaks = np.maximum.accumulate(equity)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from workbench.analytics.returns import changes, growth_a_year, sharpe, sharpe_a_day
+from workbench.analytics.returns import daily, every_day, growth_a_year, sharpe, sharpe_a_day
 from workbench.domain.bars import DAY, show_time
 from workbench.domain.commands import ChangeConfiguration, Command
 from workbench.domain.money import to_decimal
@@ -26,6 +26,7 @@ from workbench.errors import Invalid
 from workbench.research.backtest import Backtest, trade
 from workbench.research.overfitting import probabilistic_sharpe
 from workbench.research.study import Study, plain
+from workbench.research.sweep import LEAST
 from workbench.research.trials import Laid, Trial, times_of
 from workbench.strategies import parameters_of
 
@@ -68,6 +69,8 @@ def folds_of(study: Study, folds: int, train: float, anchored: bool) -> list[Fol
         If the bars are too few.
     """
     folds = counted("folds", folds, 1)
+    if not isinstance(anchored, bool):
+        raise Invalid("anchored", "True or False", anchored)
     if not to_decimal(train, "train") > 0:
         raise Invalid("train", "a length above zero, in test windows", train)
     train = float(train)
@@ -99,9 +102,10 @@ def refuse_costs(study: Study) -> None:
 
 
 def choose(trials: Sequence[Trial], by: str) -> Trial:
-    """Return the trial with the highest figure; where none has it, the one with the highest return."""
+    """Return the trial with the best figure, the least where less is better; where none has it, that with the highest return."""
     known = [trial for trial in trials if getattr(trial.figures, by) is not None]
-    return max(known, key=lambda trial: getattr(trial.figures, by)) if known else max(trials, key=_return_of)
+    sign = -1 if by in LEAST else 1
+    return max(known, key=lambda trial: sign * getattr(trial.figures, by)) if known else max(trials, key=_return_of)
 
 
 def _return_of(trial: Trial) -> float:
@@ -176,7 +180,8 @@ class WalkForward:
             grown = float(growth_a_year(1.0, 1 + figures.return_pct / 100, trained))
             tested = float(growth_a_year(opened, line[-1], days))
             ends = np.append(np.flatnonzero(np.diff(ts[low:high] // DAY)), high - low - 1)
-            ratio = float(sharpe(changes(np.concatenate([[opened], equity[low:high][ends]])))) if high > low else float("nan")
+            closes = every_day((ts[low:high] // DAY)[ends], equity[low:high][ends]) if high > low else equity[:0]
+            ratio = float(sharpe(daily(opened, closes)))
             closed = self.result.run.trips.closed
             rows.append(
                 {

@@ -74,12 +74,15 @@ def sweep(
     from workbench.actions.run_search import run_search
     from workbench.actions.run_sweep import run_sweep
     from workbench.desk import open_desk
-    from workbench.research.sweep import Sweep
+    from workbench.research.sweep import LUCK, SHOWN, Sweep, check_figure
 
     if sampler is not None and trials is None:
         raise Invalid("--sampler", "--search beside it, for nothing is drawn without", sampler)
     chosen, fixed, given_axes = _asked(strategy, settings, tried, options)
     bars = bars_of(path, symbol, timeframe, count)
+    check_figure(by, 1, (*given_axes, *fixed, *SHOWN, *LUCK))
+    if background and (by != "sharpe" or top != 10):
+        raise Invalid("--background", "neither --by nor --top, for nothing is printed", f"--by {by} --top {top}")
     if background and executor is not None:
         raise Invalid("--background", "the worker's own processor, without --executor", executor)
     if background:
@@ -95,7 +98,7 @@ def sweep(
         else:
             swept = run_sweep(chosen, bars, desk=desk, **fixed, **common)
     best = swept.best(by)
-    rows = swept.frame.sort(by, descending=True, nulls_last=True, maintain_order=True)
+    rows = swept.ordered(by)
     if as_json:
         chance = None if swept.overfitting is None else swept.overfitting.probability
         about = {"trials_ever": swept.luck.trials, "effective_trials": swept.luck.effective, "overfitting": chance}

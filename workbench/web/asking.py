@@ -24,6 +24,8 @@ RULES: Final = ("stop_loss_pct", "take_profit_pct", "max_hold_bars")
 """Rules that can be tried beside a strategy's parameters; the notebook and the command line try any."""
 MOST_BARS: Final = 100_000
 MOST_TRIALS: Final = 100_000
+MOST_TRIED: Final = 10_000
+"""Values of one parameter: a request is a record, and this is as much as one should hold."""
 _DATASET: Final = "dataset:"
 
 
@@ -134,7 +136,11 @@ def read_form(values: Mapping[str, str]) -> SweepRequest:
             raise NotFound(f"parameter of {name}", key.removeprefix(PREFIX), known)
     # In the order of the fields, which is the order of the axes: a posted form has none of its own.
     given = {found: values.get(PREFIX + found, "").strip() for found in known}
-    tried: dict[str, tuple[Scalar, ...]] = {found: tuple(read_values(found, text)) for found, text in given.items() if text}
+    values_of = {found: read_values(found, text) for found, text in given.items() if text}
+    for found, several in values_of.items():
+        if len(several) > MOST_TRIED:
+            raise Invalid(found, f"at most {MOST_TRIED:,} values to try", f"{len(several):,} of them")
+    tried: dict[str, tuple[Scalar, ...]] = {found: tuple(several) for found, several in values_of.items()}
     market = values.get("market", "WETH")
     dataset = market.removeprefix(_DATASET) if market.startswith(_DATASET) else ""
     trials = values.get("trials", "").strip()
