@@ -115,6 +115,53 @@ def test_a_file_cannot_stand_in_for_a_strategy_that_comes_with_the_workbench(des
     write(desk, "sma_cross", RISING.replace("Rising", "SmaCross"))
     assert shelf.get("sma_cross").__module__ == "workbench.strategies.sma_cross"
 
+    (sentence,) = shelf.problems().values()
+    assert sentence.startswith("sma_cross.py: expected a name of its own, found that of a strategy which comes with the workbench")
+
+
+def test_a_class_that_is_called_like_a_shipped_one_is_meant_itself():
+    class SmaCross(wb.strategies.BuyAndHold, frozen=True):
+        """Called like another one."""
+
+        size: int = 3
+
+    bars = wandering(300)
+    made = wb.backtest(SmaCross, bars, parameters={"size": 5})
+    assert type(made.strategy) is SmaCross
+    assert made.strategy.size == 5
+    assert made.digest == wb.backtest("buy_and_hold", bars).digest
+    with pytest.raises(NotFound, match="no parameter of sma_cross 'fast'"):
+        wb.backtest(SmaCross, bars, parameters={"fast": 5})
+
+
+def test_a_file_may_have_a_dataclass_with_annotations_as_text(desk):
+    extra = """from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Band:
+    width: float = 1.0
+
+BAND = Band(2.0)
+"""
+    path = write(desk)
+    path.write_text(extra + path.read_text().replace('"""In after so many rising closes, out after a falling one."""', "", 1))
+    assert shelf.get("rising").__module__ == "workbench_own.rising"
+    assert wb.backtest("rising", wandering(300)).stats["bars"] == 300
+
+
+def test_a_file_that_ends_the_process_is_a_problem_and_the_one_before_it_is_forgotten(desk):
+    path = write(desk)
+    assert shelf.get("rising")
+    path.write_text("raise SystemExit('not today')")
+    with pytest.raises(Refused, match=r"rising\.py cannot be imported: SystemExit: not today"):
+        shelf.get("rising")
+    path.write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        shelf.get("rising")
+    write(desk)
+    assert shelf.get("rising")
+
 
 def test_an_unknown_name_is_told_the_nearest_of_ones_own(desk):
     write(desk)

@@ -19,6 +19,8 @@ from workbench.errors import NotFound, Refused
 T = TypeVar("T")
 OWN = "workbench_own."
 """Files of the user's own are imported under names that begin so."""
+TEXT = "__text__"
+"""Where a module of the user's own keeps the text that was run in it."""
 log = logging.getLogger(__name__)
 
 
@@ -127,7 +129,7 @@ class Shelf(Generic[T]):
         return iter(self.offered().values())
 
     def _sorted_out(self) -> tuple[dict[str, type[T]], dict[str, str]]:
-        found, problems = {}, {}
+        found, problems = {}, self._overshadowed()
         for name in self.names():
             try:
                 found[name] = self.get(name)
@@ -144,6 +146,15 @@ class Shelf(Generic[T]):
                 if path.stem.isidentifier() and not path.stem.startswith("_") and path.stem not in taken:
                     files.setdefault(path.stem, path)
         return files
+
+    def _overshadowed(self) -> dict[str, str]:
+        """Return what is wrong with files of the user's own that have the name of a shipped one, by a name that says where."""
+        taken = set(self.shipped())
+        return {
+            f"{path.stem} ({path})": f"{path.name}: expected a name of its own, found that of a {self.kind} which comes with the "
+            f"workbench; it is not looked at."
+            for folder in self.folders() if folder.is_dir() for path in sorted(folder.glob("*.py")) if path.stem in taken
+        }  # fmt: skip
 
     def _cells(self) -> dict[str, type[T]]:
         """Return the classes that were made in this notebook or script; of two with one name the later one."""
@@ -190,14 +201,23 @@ def run_module(module: ModuleType, text: bytes, path: str) -> ModuleType:
     Refused
         If it cannot be run; the sentence says why.
     """
+    module.__dict__[TEXT] = text
+    before = sys.modules.get(module.__name__)
+    # A dataclass with annotations as text looks for its module while it is made.
+    sys.modules[module.__name__] = module
     try:
         # Not through a loader: compiled code that it keeps by the second would hide an edit within one.
         exec(compile(text, path, "exec"), module.__dict__)  # noqa: S102 - the user's own file
-    except Exception as problem:
+    except BaseException as problem:
+        if before is None:
+            del sys.modules[module.__name__]
+        else:
+            sys.modules[module.__name__] = before
+        if not isinstance(problem, Exception | SystemExit):
+            raise
         # Whatever a user's file raises is the user's to know, in one sentence.
         where = f", line {problem.lineno}" if isinstance(problem, SyntaxError) and problem.lineno else ""
         raise Refused(f"{Path(path).name}{where} cannot be imported: {type(problem).__name__}: {problem}") from problem
-    sys.modules[module.__name__] = module
     return module
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import workbench as wb
 from tests.make import Clock, wandering
+from tests.test_shelf import write
 from workbench.actions.advance_session import advance_session
 from workbench.actions.import_dataset import import_dataset
 from workbench.actions.run_session import run_session
@@ -16,7 +17,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts
 from workbench.domain.sessions import SessionRequest
 from workbench.engine.series import BarSeries
-from workbench.errors import Conflict, NotFound
+from workbench.errors import Conflict, Invalid, NotFound
 from workbench.sources import Source
 from workbench.store import reads
 
@@ -166,6 +167,91 @@ def test_other_prices_are_a_data_revision_and_another_history_a_warm_up(desk, se
     verdict = wb.parity(session, shorter, desk=desk)
     if not verdict.identical:
         assert verdict.cause == "warm-up (the backtest has less history before its first bar)"
+
+
+def test_where_one_of_them_ends_they_agree_so_far(desk, session, bars):
+    fills = like(bars).filled
+    shorter = wb.parity(session, like(bars, until=fills[8].ts), desk=desk)
+    assert not shorter.identical
+    assert shorter.seq == 9
+    assert shorter.cause.startswith("data revision (they agree as far as both go: the backtest ends at 20")
+    # What comes after the session's own bars is nothing that it could have done.
+    longer = BarSeries.from_frame(wandering(1400, seed=2).frame, bars.instrument, "1h")
+    assert longer[:900].close.tolist() == bars.close.tolist()
+    longer = wb.parity(session, like(longer), desk=desk)
+    assert not longer.identical
+    assert longer.cause.startswith("data revision (they agree as far as both go")
+
+
+def test_other_instruments_programs_and_volumes_are_told_as_such(desk, session, bars):
+    other = wandering(900, seed=2, symbol="ETH/USDT")
+    verdict = wb.parity(session, like(other), desk=desk)
+    assert verdict.cause == "parameters (the session traded BTC/USDT, the backtest ETH/USDT)"
+    programs = [wb.programs.Dca(amount=100)]
+    assert (
+        wb.parity(session, like(bars, programs=programs), desk=desk).cause
+        == "parameters (the session had no program, the backtest dca)"
+    )
+    thinner = BarSeries(
+        bars.instrument, bars.timeframe, bars.ts, {name: getattr(bars, name) for name in ("open", "high", "low", "close")},
+        bars.volume / 2,
+    )  # fmt: skip
+    assert wb.parity(session, like(thinner), desk=desk).identical, "nothing here reads the volume"
+
+
+def test_volume_that_costs_read_is_a_data_revision(desk, clock, bars):
+    costs = ExchangeCosts(fee_bps=10, volume_impact_bps=50)
+    session = live_session(desk, clock, bars, 300, costs=costs)
+    prices = {name: getattr(bars, name) for name in ("open", "high", "low", "close")}
+    thinner = BarSeries(bars.instrument, bars.timeframe, bars.ts, prices, bars.volume * 1_000_000)
+    options = {"costs": costs, "since": int(bars.ts[300]), "parameters": {"fast": 5, "slow": 15}, **RULES}
+    assert wb.parity(session, wb.backtest("sma_cross", bars, **options), desk=desk).identical
+    verdict = wb.parity(session, wb.backtest("sma_cross", thinner, **options), desk=desk)
+    assert verdict.cause == "data revision (volume or liquidity of BTC/USDT up to there differs)"
+
+
+def test_a_command_is_a_cause_only_after_it_came(desk, clock, bars):
+    desk._sources["tape"] = Tape(bars, clock)
+    clock.now = int(bars.ts[300])
+    request = SessionRequest(source="tape", symbols=("BTC/USDT",), timeframe="1h", configuration=TRADED, costs=COSTS)
+    row = start_session(desk, None, request)
+    advance_session(desk, row.id)
+
+    def until(place):
+        while clock.now < int(bars.ts[place]) + bars.step + 5_000:
+            clock.move(bars.step * 20)
+            while advance_session(desk, row.id).steps:
+                pass
+
+    until(700)
+    wb.send_command(desk, row.id, wb.commands.Halt())
+    until(890)
+    own = like(bars)
+    halted = wb.parity(row.id, own, desk=desk)
+    assert halted.cause == "parameters (the session was given 1 command up to there that a backtest does not know)"
+    places = np.flatnonzero(np.isin(bars.ts, [fill.ts for fill in own.filled]))
+    for place in range(int(places[0]) - 1, int(places[0]) + 40):
+        verdict = wb.parity(row.id, like(revised(bars, place)), desk=desk)
+        if verdict.seq is not None and verdict.seq < halted.seq:
+            break
+    assert verdict.cause == "data revision (bars of BTC/USDT up to there differ)"
+
+
+def test_an_edited_file_of_ones_own_is_the_cause(desk, clock, bars):
+    path = write(desk)
+    configuration = StrategyConfiguration(strategy="rising", parameters={"count": 1})
+    session = live_session(desk, clock, bars, 300, configuration=configuration)
+    options = {"costs": COSTS, "since": int(bars.ts[300]), "parameters": {"count": 1}}
+    assert wb.parity(session, wb.backtest("rising", bars, **options), desk=desk).identical
+    path.write_text(path.read_text().replace("~up", "up"))
+    verdict = wb.parity(session, wb.backtest("rising", bars, **options), desk=desk)
+    assert verdict.cause == "code (the file of rising is not what it was when the session began)"
+
+
+@pytest.mark.parametrize("given", [(5,), ("x", 3), (None, None)])
+def test_what_is_no_session_or_no_backtest_is_refused(desk, given):
+    with pytest.raises(Invalid, match="expected a"):
+        wb.parity(*given, desk=desk)
 
 
 def test_tuning_like_a_session_begins_with_its_digest_and_moves_on_from_it(desk, session, bars):

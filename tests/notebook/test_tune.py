@@ -1,7 +1,11 @@
+from decimal import Decimal
+
 import pytest
 
 import workbench as wb
 from tests.make import wandering
+from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import PoolCosts
 from workbench.domain.params import param_fields
 from workbench.errors import Invalid, NotFound
 from workbench.notebook.tune import tune
@@ -69,6 +73,38 @@ def test_the_panel_tells_the_call_that_gives_its_result(bars):
     panel = tune(wb.strategies.SmaCross(fast=6, slow=30), bars, fee_bps=10)
     result = eval(panel.code, {"wb": wb, "bars": bars})
     assert result.digest == panel.result.digest
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"costs": "pool", "cash": 5000, "seed": 7, "failure_rate_pct": 20, "simulate_network_issues": True},
+        {"costs": PoolCosts(fee_bps=12, tolerance_pct=Decimal(2))},
+        {"configuration": StrategyConfiguration(size_pct=Decimal("37.5"), stop_loss_pct=Decimal(4), allowed_tokens=("BTC/USDT",))},
+        {"trailing_stop_pct": "2.5", "sizing": "volatility", "rules": ["trailing_stop_pct", "fee_bps"]},
+        {"trading_mode": "conservative"},
+        {"fee_bps": 7, "engine": "step", "since": 1_700_600_000_000},
+    ],
+)
+def test_its_call_gives_its_result_whatever_it_began_with(bars, options):
+    panel = tune("sma_cross", bars, **options)
+    assert panel.result.digest == wb.backtest("sma_cross", bars, **{k: v for k, v in options.items() if k != "rules"}).digest
+    for slider, value in (("fast", 7), (panel.rules[0], panel.sliders[panel.rules[0]].min)):
+        panel.sliders[slider].value = value
+        assert panel.message == ""
+        assert eval(panel.code, {"wb": wb, "bars": bars, "panel": panel}).digest == panel.result.digest
+
+
+def test_its_sliders_stand_at_what_is_paid_and_what_holds(bars):
+    pool = tune("sma_cross", bars, costs="pool")
+    assert pool.sliders["fee_bps"].value == float(PoolCosts().fee_bps) > 0
+    assert "slippage_bps" not in pool.sliders
+    pool.sliders["fee_bps"].value = 0
+    assert pool.result.plan.costs.fee_bps == 0
+    held = tune("sma_cross", bars, configuration=StrategyConfiguration(stop_loss_pct=Decimal(4)))
+    assert held.sliders["stop_loss_pct"].value == 4
+    held.sliders["stop_loss_pct"].value = 0
+    assert held.result.plan.configuration.stop_loss_pct is None
 
 
 def test_a_strategy_is_taken_by_name_class_or_itself(bars):

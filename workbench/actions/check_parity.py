@@ -8,6 +8,7 @@ import numpy as np
 from workbench.actions.fingerprint import code_version
 from workbench.actions.verify_session import Seen, seen_by, verify_session
 from workbench.desk import Desk, desk_or_own
+from workbench.domain.bars import show_time
 from workbench.domain.book import open_book
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.params import with_fields
@@ -15,9 +16,10 @@ from workbench.domain.presets import changes_between
 from workbench.engine.series import PRICES, BarSeries
 from workbench.engine.state import open_state
 from workbench.engine.strategy import SignalStrategy
+from workbench.errors import Invalid
 from workbench.research.backtest import Backtest, Opening, backtest
 from workbench.research.parity import Verdict, compare_fills
-from workbench.strategies import make_strategy, parameters_of
+from workbench.strategies import make_strategy, parameters_of, shelf
 
 
 def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | None = None) -> Verdict:
@@ -40,7 +42,13 @@ def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | N
         If it has not begun.
     LogBroken
         If the log itself is not what was written.
+    Invalid
+        If it is no id, or no backtest.
     """
+    if not isinstance(session, str):
+        raise Invalid("session", "a session's id, or the beginning of it", session)
+    if result is not None and not isinstance(result, Backtest):
+        raise Invalid("result", "a backtest, as wb.backtest returns it", result)
     with desk_or_own(desk) as chosen:
         if result is None:
             return verify_session(chosen, session)
@@ -96,6 +104,9 @@ def opening_of(seen: Seen) -> Opening | None:
 def cause_between(seen: Seen, result: Backtest, when: int) -> str:
     """Return the class of cause why a backtest parts from a session at a bar time."""
     started, plan = seen.started, result.plan
+    symbols = [", ".join(sorted(i.symbol for i in each.instruments)) for each in (started.plan, plan)]
+    if {i.key for i in started.plan.instruments} != {i.key for i in plan.instruments}:
+        return f"parameters (the session traded {symbols[0]}, the backtest {symbols[1]})"
     theirs = started.plan.configuration
     full = parameters_of(make_strategy(theirs.strategy, theirs.parameters))
     ours = plan.configuration
@@ -113,34 +124,52 @@ def cause_between(seen: Seen, result: Backtest, when: int) -> str:
     begun = open_state(started.plan, started.book, started.marks, started.carried).equity
     if begun != result.cash:
         return f"parameters (the session began with {begun:f}, the backtest with {result.cash:f})"
-    if seen.commands:
-        return f"parameters (the session was given {seen.commands} commands that a backtest does not know)"
-    return _data_cause(seen, result, when) or _code_cause(seen)
+    if sorted(seen.programs) != sorted(run.program for run in result.runs):
+        named = [", ".join(names) or "no program" for names in (seen.programs, [run.program for run in result.runs])]
+        return f"parameters (the session had {named[0]}, the backtest {named[1]})"
+    return _span_cause(seen, result, when) or _data_cause(seen, result, when) or _given_cause(seen, when) or _code_cause(seen, when)
+
+
+def _span_cause(seen: Seen, result: Backtest, when: int) -> str:
+    """Return that the two part where one of them ends; up to there they agree."""
+    ours, theirs = int(max(series.ts[-1] for series in result.bars)), seen.marks[-1].ts
+    ends = f"the backtest ends at {show_time(ours)}, the session at {show_time(theirs)}"
+    return f"data revision (they agree as far as both go: {ends})" if when > min(ours, theirs) else ""
 
 
 def _data_cause(seen: Seen, result: Backtest, when: int) -> str:
     begun = span_of(seen)[0]
     for series in seen.series:
-        other = next((each for each in result.whole if each.instrument.key == series.instrument.key), None)
-        if other is None:
-            return f"data revision (the backtest has no bars of {series.instrument.symbol})"
+        symbol = series.instrument.symbol
+        other = next(each for each in result.whole if each.instrument.key == series.instrument.key)
         if not same_bars(series, other, begun, when + 1):
-            return f"data revision (bars of {series.instrument.symbol} up to there differ)"
+            return f"data revision (bars of {symbol} up to there differ)"
+        if not same_market(series, other, begun, when + 1):
+            return f"data revision (volume or liquidity of {symbol} up to there differs)"
         first = next(each for each in result.bars if each.instrument.key == series.instrument.key)
         if int(first.ts[0]) != max(begun, int(series.ts[0])):
             return "warm-up (the backtest trades from another bar on)"
         if int(other.ts[0]) > int(series.ts[0]):
             return "warm-up (the backtest has less history before its first bar)"
-        if not same_bars(series, other, int(series.ts[0]), begun):
-            return f"warm-up (the history of {series.instrument.symbol} before the session differs)"
-    if any(mark.late and mark.ts <= when for mark in seen.marks):
-        return "lateness (some slices came after a missed stretch)"
+        if not (same_bars(series, other, int(series.ts[0]), begun) and same_market(series, other, int(series.ts[0]), begun)):
+            return f"warm-up (the history of {symbol} before the session differs)"
     return ""
 
 
-def _code_cause(seen: Seen) -> str:
+def _given_cause(seen: Seen, when: int) -> str:
+    before = sum(came <= when for came in seen.commands)
+    told = f"{before} command{'' if before == 1 else 's'}"
+    return f"parameters (the session was given {told} up to there that a backtest does not know)" if before else ""
+
+
+def _code_cause(seen: Seen, when: int) -> str:
+    own = seen.started.plan.configuration.strategy
+    if seen.started.fingerprint.get("strategy_source", "") != shelf.source_digest(own):
+        return f"code (the file of {own} is not what it was when the session began)"
     if seen.started.fingerprint.get("code") != code_version():
         return f"code (the session ran on {seen.started.fingerprint.get('code')}, this is {code_version()})"
+    if any(mark.late and mark.ts <= when for mark in seen.marks):
+        return "lateness (some slices came after a missed stretch)"
     return "platform (same code and data, another result: processor or library)"
 
 
@@ -150,6 +179,13 @@ def same_bars(one: BarSeries, other: BarSeries, begin: int, end: int) -> bool:
     scale = 10 ** abs(a.instrument.price_decimals - b.instrument.price_decimals)
     fine, coarse = (a, b) if a.instrument.price_decimals >= b.instrument.price_decimals else (b, a)
     return np.array_equal(a.ts, b.ts) and all(np.array_equal(getattr(fine, name), getattr(coarse, name) * scale) for name in PRICES)
+
+
+def same_market(one: BarSeries, other: BarSeries, begin: int, end: int) -> bool:
+    """Return whether two series have the same volume and liquidity from one open time on and before another."""
+    a, b = one.between(begin, end), other.between(begin, end)
+    pool, pools = (series.liquidity if series.liquidity is not None else np.full(len(series), np.nan) for series in (a, b))
+    return np.array_equal(a.volume, b.volume) and np.array_equal(pool, pools, equal_nan=True)
 
 
 def _costs_between(one: CostModel, other: CostModel, real: PaperTradingConfig, other_real: PaperTradingConfig) -> str:

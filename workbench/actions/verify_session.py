@@ -11,7 +11,15 @@ from workbench.actions.runner import add_input
 from workbench.desk import Desk
 from workbench.domain.bars import Bar, Slice
 from workbench.domain.commands import ChangeConfiguration, Command, Stop
-from workbench.domain.events import ConfigurationChanged, EquityMarked, OrderFilled, SessionCompleted, SessionStarted, decode
+from workbench.domain.events import (
+    ConfigurationChanged,
+    EquityMarked,
+    OrderFilled,
+    ProgramStarted,
+    SessionCompleted,
+    SessionStarted,
+    decode,
+)
 from workbench.domain.instruments import Instrument
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
@@ -91,7 +99,9 @@ class Seen(msgspec.Struct, frozen=True):
     fills
         Those of its log.
     commands
-        How many changed what came of it.
+        For each that it was given, but for the one to stop, the open time of the slice before which it came.
+    programs
+        The names of those that began in it.
     """
 
     row: SessionRow
@@ -99,7 +109,8 @@ class Seen(msgspec.Struct, frozen=True):
     series: list[BarSeries]
     marks: list[EquityMarked]
     fills: list[OrderFilled]
-    commands: int
+    commands: tuple[int, ...]
+    programs: tuple[str, ...]
 
 
 def seen_by(desk: Desk, session: str) -> Seen:
@@ -122,8 +133,11 @@ def seen_by(desk: Desk, session: str) -> Seen:
         memory = max(strategy.memory for strategy, _ in _versions(started, rows))
         series = _series(connection, row, started, marks, memory)
         fills = [event for r in rows if r.kind == "OrderFilled" and isinstance(event := r.event, OrderFilled)]
-        given = [command for each in _commands(connection, row.id).values() for command in each if not isinstance(command, Stop)]
-    return Seen(row, started, series, marks, fills, len(given))
+        begun = [event.run.program for r in rows if r.kind == "ProgramStarted" and isinstance(event := r.event, ProgramStarted)]
+        given = _commands(connection, row.id)
+    # A command after so many slices came before the next of them; after the last one it changed nothing.
+    came = [marks[steps].ts for steps, each in given.items() for one in each if steps < len(marks) and not isinstance(one, Stop)]
+    return Seen(row, started, series, marks, fills, tuple(sorted(came)), tuple(begun))
 
 
 class _Taken:

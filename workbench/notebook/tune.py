@@ -1,6 +1,6 @@
 """`tune()`: a panel whose sliders come from a strategy's own parameters, and whose figure redraws as they move."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import ExchangeCosts
 from workbench.domain.money import opening_cash
 from workbench.domain.params import Field, param_fields, with_fields
+from workbench.domain.terms import COSTS, OPTIONS, REALISM, RULES, Terms, model_name, terms_of
 from workbench.engine.program import ProgramStrategy
 from workbench.engine.programs import shelf as programs
 from workbench.engine.strategy import SignalStrategy
@@ -63,9 +64,11 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
             low, high = _reach(field, values[field.name]) if wide else (field.param.low, field.param.high)
             self.sliders[field.name] = _slider(field, low, high, values[field.name], smooth)
         self.rules = tuple(rules)
+        terms = terms_given(options)
         for name, field in _rule_fields(self.rules).items():
             low, high = _REACH.get(name) or (0.0 if field.optional else field.param.low, _reach(field, field.default)[1])
-            begin = float(options.get(name, field.default or 0) or 0)
+            # What is paid and what holds, whether an option says so, a whole part, or the cost model's own default.
+            begin = float(getattr(terms.costs, name, None) or getattr(terms.configuration, name, None) or 0)
             self.sliders[name] = _slider(field, min(low, begin), max(high, begin), begin, smooth)
         self._message, self._stats = widgets.HTML(), widgets.HTML()
         self.message = ""
@@ -86,10 +89,21 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     @property
     def code(self) -> str:
         """The call that gives this result without the panel."""
-        shelf = "strategies" if isinstance(self.strategy, SignalStrategy) else "programs"
-        chosen = ", ".join(f"{name}={value!r}" for name, value in self._parameters().items())
-        rules = "".join(f", {name}={value!r}" for name, value in self._rules().items())
-        return f"wb.backtest(wb.{shelf}.{type(self.strategy).__name__}({chosen}), bars{rules})"
+        made, plan = with_fields(self.strategy, self._parameters()), self.result.plan
+        model = model_name(plan.costs)
+        plain, now = Terms().changed({"costs": model}), Terms(plan.configuration, plan.costs, plan.realism)
+        given = {name: value for name, value in self._rules().items() if value != _field_of(plain, name)}
+        others = {name: _field_of(now, name) for name in (*RULES, *COSTS, *REALISM) if name not in self.rules}
+        given |= {"costs": model} if model != model_name(Terms().costs) else {}
+        given |= {name: value for name, value in others.items() if value != _field_of(plain, name)}
+        parts = ("configuration", "costs", "realism", "opening", "programs", "progress")
+        given |= {name: value for name, value in self.options.items() if name not in parts and name not in OPTIONS}
+        written = "".join(f", {name}={_literal(value)}" for name, value in given.items())
+        if self.options.get("programs"):
+            written += f", programs=[{', '.join(_made(program) for program in self.options['programs'])}]"
+        if self.options.get("opening") is not None:
+            written += ', opening=panel.options["opening"]'
+        return f"wb.backtest({_made(made)}, bars{written})"
 
     def _parameters(self) -> dict[str, int | float]:
         names = (field.name for field in param_fields(type(self.strategy)) if field.name in self.sliders)
@@ -99,8 +113,8 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
         # A rule at zero means that there is none.
         # The browser's slider counts in floats: 25 comes back as 24.999999999999996.
         given = {name: round(self.sliders[name].value, 4) for name in self.rules}
-        optional = {name for name, field in _rule_fields(self.rules).items() if field.optional or not field.param.low}
-        return {name: value for name, value in given.items() if value or name not in optional}
+        optional = {name for name, field in _rule_fields(self.rules).items() if field.optional}
+        return {name: value if value or name not in optional else None for name, value in given.items()}
 
     def _run(self) -> Backtest:
         made = with_fields(self.strategy, self._parameters())
@@ -177,8 +191,9 @@ def tune(
         strategy = strategy()
     if not isinstance(strategy, (SignalStrategy, ProgramStrategy)):
         raise Invalid("strategy", "a strategy or a program, its class or its name", getattr(strategy, "__name__", strategy))
-    usual = _RULES if isinstance(strategy, SignalStrategy) else _OF_PROGRAMS
-    return Tuner(strategy, bars, options, usual if rules is None else rules)
+    usual, costs = _RULES if isinstance(strategy, SignalStrategy) else _OF_PROGRAMS, terms_given(options).costs
+    fitting = [name for name in usual if name in StrategyConfiguration.__struct_fields__ or name in costs.__struct_fields__]
+    return Tuner(strategy, bars, options, fitting if rules is None else rules)
 
 
 def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | None = None) -> Tuner:
@@ -214,6 +229,34 @@ def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | 
     configuration = with_fields(plan.configuration, {name: None for name in shown if name in optional})
     sliders = {name: value for name, value in own.items() if value is not None}
     return Tuner(strategy_of(seen), seen.series, {**options_of(seen), "configuration": configuration, **sliders}, shown)
+
+
+def terms_given(options: Mapping[str, Any]) -> Terms:
+    """Return the terms that options of a backtest mean."""
+    configuration, costs, realism = (options.get(name) for name in ("configuration", "costs", "realism"))
+    single = {name: value for name, value in options.items() if name in OPTIONS and name != "costs"}
+    return terms_of(configuration, costs, realism, single)
+
+
+def _field_of(terms: Terms, name: str) -> Any:
+    part = next((each for each in (terms.configuration, terms.costs, terms.realism) if name in each.__struct_fields__), None)
+    return None if part is None else getattr(part, name)
+
+
+def _made(thing: SignalStrategy | ProgramStrategy) -> str:
+    """Return the code that makes a strategy or a program."""
+    shelf = "strategies" if isinstance(thing, SignalStrategy) else "programs"
+    named = ((name, getattr(thing, name)) for name in thing.__struct_fields__)
+    return f"wb.{shelf}.{type(thing).__name__}({', '.join(f'{name}={_literal(value)}' for name, value in named)})"
+
+
+def _literal(value: Any) -> str:
+    """Return a value as code has it that imports nothing else: a `Decimal` as the number or the text that it is read from."""
+    if isinstance(value, Decimal):
+        return str(int(value)) if value == int(value) and abs(value) < 10**15 else repr(format(value, "f"))
+    if isinstance(value, (tuple, list, frozenset)) and all(isinstance(each, str) for each in value):
+        return repr(",".join(sorted(value) if isinstance(value, frozenset) else value))
+    return repr(value)
 
 
 def _rule_fields(names: Sequence[str]) -> dict[str, Field]:

@@ -19,7 +19,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.events import CommandRefused, OrderFilled
 from workbench.domain.money import opening_cash
-from workbench.domain.params import counted, with_fields
+from workbench.domain.params import counted, make, with_fields
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Carried, Plan
 from workbench.domain.terms import terms_of
@@ -428,7 +428,11 @@ def _chosen(
     elif not isinstance(strategy, SignalStrategy):
         raise Invalid("strategy", "a strategy or the name of one", strategy)
     elif parameters:
-        strategy = make_strategy(name_of(strategy), {**parameters_of(strategy), **parameters})
+        # A class of the user's own may be called like one of the shelf, and is meant itself.
+        if not isinstance(parameters, Mapping):
+            raise Invalid("parameters", "names and values, such as {'fast': 20}", parameters)
+        values = {**parameters_of(strategy), **parameters}
+        strategy = make(type(strategy), values, f"parameter of {name_of(strategy)}")
     return able(strategy), tuple(programs)
 
 

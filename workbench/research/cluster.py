@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from workbench.engine.kernel import is_ready
 from workbench.errors import Refused
 from workbench.research.study import Study, Values
 from workbench.research.trials import COMPILING_SECONDS, Bench, Figures, Trial, bench_of, figures_of, tally_of
-from workbench.shelf import OWN, run_module
+from workbench.shelf import OWN, TEXT, run_module
 from workbench.strategies import parameters_of
 
 PART: Final = 16
@@ -66,7 +65,7 @@ def run_remotely(client: Any, study: Study, trials: Sequence[Values]) -> Iterato
     Refused
         If a worker cannot run them: most often it lacks the workbench, or has another version of it.
     """
-    sent = client.scatter(packed(study), broadcast=True, hash=False)
+    sent = _scattered(client, study)
     parts = [list(trials[low : low + PART]) for low in range(0, len(trials), PART)]
     asked = [client.submit(figures_there, sent, study.id, part, pure=False) for part in parts]
     try:
@@ -77,6 +76,14 @@ def run_remotely(client: Any, study: Study, trials: Sequence[Values]) -> Iterato
             yield [Trial(dict(values), figures) for values, figures in zip(part, future.result(), strict=True)]
     finally:
         client.cancel(asked)
+
+
+def _scattered(client: Any, study: Study) -> Any:
+    """Return a study as its workers hold it; a search, which asks batch by batch, sends it once."""
+    held = client.__dict__.setdefault("_studies_of_the_workbench", {})
+    if study.id not in held:
+        held[study.id] = client.scatter(packed(study), broadcast=True, hash=False)
+    return held[study.id]
 
 
 class Packed(msgspec.Struct, frozen=True):
@@ -100,7 +107,8 @@ def packed(study: Study) -> Packed:
     kind = type(study.strategy)
     module, text = sys.modules[kind.__module__], b""
     if module.__name__.startswith(OWN):
-        text = Path(str(module.__file__)).read_bytes()
+        # What ran here, and not what the file says by now.
+        text = module.__dict__[TEXT]
     elif module.__name__ == "__main__":
         raise Refused(
             f"{kind.__name__} lives in this notebook only, and no worker of a cluster can import it: write the class to a file of "
@@ -113,9 +121,8 @@ def packed(study: Study) -> Packed:
 def unpacked(sent: Packed) -> Study:
     """Return a study as it was before it travelled."""
     known = sys.modules.get(sent.module)
-    if sent.text and (known is None or getattr(known, "__text__", b"") != sent.text):
+    if sent.text and (known is None or known.__dict__.get(TEXT) != sent.text):
         module = ModuleType(sent.module)
-        module.__dict__["__text__"] = sent.text
         run_module(module, sent.text, f"{sent.module.removeprefix(OWN)}.py")
     kind = getattr(import_module(sent.module), sent.strategy)
     return Study(strategy=kind(**sent.parameters), **sent.study)
@@ -127,7 +134,13 @@ def figures_there(sent: Packed, id_: str, part: Sequence[Values]) -> list[Figure
     with _lock:
         bench = _benches.get(id_)
         if bench is None:
+            study = unpacked(sent)
+            if study.id != id_:
+                raise Refused(
+                    f"A worker makes another study of what it was sent: expected {id_}, found {study.id}. Most often it has "
+                    f"another version of the workbench, of Python, or of a library that the strategy names."
+                )
             _benches.clear()
-            bench = _benches[id_] = bench_of(unpacked(sent))
+            bench = _benches[id_] = bench_of(study)
     study = bench.study
     return figures_of(study, [tally_of(bench, values) for values in part])
