@@ -39,7 +39,7 @@ def test_a_search_that_is_asked_for_again_reads_what_is_stored(desk, bars):
     assert (first.stored, again.stored) == (0, 40)
     assert again.frame.equals(first.frame)
     with desk.store.read() as connection:
-        assert len(ledger(connection, "sma_cross", f"{bars.instrument.key}|1h")) == 40
+        assert len(list(ledger(connection, "sma_cross", f"{bars.instrument.key}|1h"))) == 40
 
 
 def test_a_search_and_a_sweep_share_their_trials(desk, bars):
@@ -129,7 +129,7 @@ def test_a_search_that_cannot_be_is_refused_and_stores_nothing(desk, bars, optio
     with pytest.raises(error, match=sentence):
         search(desk, bars, **options)
     with desk.store.read() as connection:
-        assert ledger(connection, "sma_cross", f"{bars.instrument.key}|1h") == []
+        assert list(ledger(connection, "sma_cross", f"{bars.instrument.key}|1h")) == []
 
 
 def test_bars_that_are_too_short_for_every_draw_are_refused(desk):

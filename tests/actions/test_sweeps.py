@@ -1,5 +1,6 @@
 """Sweeps: rows that equal backtests, trials that are kept and counted, and luck that is told."""
 
+import tracemalloc
 from itertools import count
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from workbench.engine.strategy import Signals, SignalStrategy, candles
 from workbench.engine.windows import read_last
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
-from workbench.store.trials import ledger, list_sweeps, stored_trials
+from workbench.store.trials import count_trials, ledger, list_sweeps, stored_trials
 
 AXES = {"fast": [3, 5, 8], "slow": [15, 25, 40, 60]}
 SHARED = ("return_pct", "sharpe", "sortino", "calmar", "max_drawdown_pct", "trades", "win_rate", "profit_factor", "exposure_pct",
@@ -151,7 +152,7 @@ def test_every_trial_on_a_market_is_counted_whatever_sweep_it_was_in(desk, bars)
     assert elsewhere.luck.trials == 12
     assert run_sweep("rsi_reversion", bars, period=[5, 9], desk=desk, progress=False).luck.trials == 2
     with desk.store.read() as connection:
-        assert len(ledger(connection, "sma_cross", first.study.market)) == 36
+        assert len(list(ledger(connection, "sma_cross", first.study.market))) == 36
 
 
 def test_more_trials_deflate_the_same_result(desk, bars):
@@ -288,7 +289,7 @@ def test_a_grid_of_a_thousand_million_values_is_refused_before_it_is_built(desk,
 
 def test_a_grid_of_too_many_combinations_is_refused_by_their_number(desk, bars):
     share = np.round(np.arange(1, 11, 0.01), 2)
-    with pytest.raises(Refused, match="A grid of 1,000,000,000 trials is too large: expected at most 1,000,000"):
+    with pytest.raises(Refused, match="A grid of 1,000,000,000 trials is too large: expected at most 250,000"):
         run_sweep("sma_cross", bars, size_pct=share, stop_loss_pct=share, take_profit_pct=share, desk=desk, progress=False)
 
 
@@ -472,6 +473,40 @@ def test_a_share_of_costs_in_no_profit_is_none(desk):
     for i, row in enumerate(swept.frame.iter_rows(named=True)):
         shown = swept.backtest(i).stats["cost_share_pct"]
         assert row["cost_share"] == (None if shown is None else pytest.approx(shown / 100))
+
+
+def test_a_trial_is_counted_once_whatever_else_was_tried_or_held_out_beside_it(desk, bars, monkeypatch):
+    def counted():
+        return run_sweep("sma_cross", bars, fast=[3, 5, 8], slow=50, desk=desk, progress=False).luck.trials
+
+    assert counted() == 3
+    run_sweep("sma_cross", bars, fast=[3, 5, 8], slow=[40, 50], desk=desk, progress=False)
+    assert counted() == 6
+    run_sweep("sma_cross", bars, fast=[3, 5], slow=50, held_out=0.5, desk=desk, progress=False)
+    run_sweep("sma_cross", bars, fast=5, slow=[50], size_pct=[10], desk=desk, progress=False)
+    assert counted() == 6, "ten percent is what size_pct is anyway"
+    run_sweep("sma_cross", bars, fast=5, slow=50, size_pct=[20], desk=desk, progress=False)
+    run_sweep("sma_cross", bars[100:], fast=[3], slow=50, desk=desk, progress=False)
+    assert counted() == 8
+    # Another version of the workbench runs them anew, and they are the same trials.
+    monkeypatch.setattr("workbench.research.study.source_version", lambda parts: "another")
+    again = run_sweep("sma_cross", bars, fast=[3, 5, 8], slow=50, desk=desk, progress=False)
+    assert (again.stored, again.luck.trials) == (0, 8)
+    with desk.store.read() as connection:
+        assert count_trials(connection) == (8, 1)
+
+
+def test_a_trial_takes_two_kilobytes_and_not_more(desk):
+    walk = wandering(500, seed=2)
+    run_sweep("sma_cross", walk, fast=[2], slow=[50], desk=desk, progress=False)
+    tracemalloc.start()
+    try:
+        swept = run_sweep("sma_cross", walk, fast=range(2, 52), slow=range(60, 100), desk=desk, progress=False)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(swept) == 2000
+    assert kept / len(swept) < 3_000
 
 
 def test_the_best_by_what_is_less_the_better_is_the_least(desk, bars):

@@ -67,7 +67,7 @@ def test_a_class_of_a_cell_cannot_travel_and_says_so_before_anything_runs(desk, 
     with pytest.raises(Refused, match="InCell lives in this notebook only, and no worker of a cluster can import it"):
         wb.sweep(InCell, bars, **AXES, desk=desk, progress=False, executor=address)
     with desk.store.read() as connection:
-        assert ledger(connection, "in_cell", f"{bars.instrument.key}|1h") == []
+        assert list(ledger(connection, "in_cell", f"{bars.instrument.key}|1h")) == []
 
 
 @pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "tcp://"])
@@ -76,4 +76,4 @@ def test_an_address_that_does_not_answer_is_one_sentence_and_stores_nothing(desk
     with pytest.raises(Refused, match="No Dask scheduler answers at"):
         wb.sweep("sma_cross", bars, **AXES, desk=desk, progress=False, executor=where)
     with desk.store.read() as connection:
-        assert ledger(connection, "sma_cross", f"{bars.instrument.key}|1h") == []
+        assert list(ledger(connection, "sma_cross", f"{bars.instrument.key}|1h")) == []

@@ -139,3 +139,29 @@ def test_moments_are_those_of_the_textbook():
     away = np.array([-3.0, -2.0, -1.0, 6.0])
     assert skewness == pytest.approx((away**3).mean() / (away**2).mean() ** 1.5)
     assert kurtosis == pytest.approx((away**4).mean() / (away**2).mean() ** 2)
+
+
+@pytest.mark.parametrize("cells", [1, 700, 10**6])
+def test_cross_validation_gives_the_same_however_much_is_at_hand_at_a_time(monkeypatch, cells):
+    draw = np.random.default_rng(8)
+    returns = draw.normal(0, 0.01, (40, 200))
+    returns[3] = returns[4]
+    returns[5] = 0.0
+    whole = probability_of_overfitting(returns, 8)
+    monkeypatch.setattr("workbench.research.overfitting._CELLS", cells)
+    found = probability_of_overfitting(returns, 8)
+    assert np.array_equal(found.logits, whole.logits)
+    assert (found.probability, found.loss) == (whole.probability, whole.loss)
+    assert found.slope == pytest.approx(whole.slope)
+    # And as its definition says, split by split.
+    blocks = np.array_split(np.arange(200), 8)
+    for place, half in enumerate(combinations(range(8), 4)):
+        inside = np.concatenate([blocks[i] for i in half])
+        outside = np.setdiff1d(np.arange(200), inside)
+        within, beyond = (
+            np.where(part.std(axis=1) > 0, part.mean(axis=1) / np.maximum(part.std(axis=1, ddof=1), 1e-300), 0.0)
+            for part in (returns[:, inside], returns[:, outside])
+        )
+        own = beyond[np.argmax(within)]
+        rank = ((beyond < own - 1e-12).sum() + ((np.abs(beyond - own) <= 1e-12).sum() + 1) / 2) / 41
+        assert found.logits[place] == pytest.approx(np.log(rank / (1 - rank)))

@@ -1,30 +1,22 @@
 """The fingerprint of a session: everything that decides how it goes, so that two of them can be compared."""
 
-from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 
 import msgspec
 
-import workbench
 from workbench.domain.book import Book
 from workbench.domain.events import canonical, open_ledger_digest
 from workbench.domain.sessions import Carried, Plan, SessionRequest
 from workbench.engine.strategy import SignalStrategy
+from workbench.engine.version import source_version
 from workbench.strategies import shelf
 
 _RULES = ("domain", "engine", "strategies")
 
 
-@cache
 def code_version() -> str:
     """Return the version and a hash over the source of everything that the ledger depends on."""
-    root = Path(workbench.__file__).parent
-    digest = blake2b(digest_size=8)
-    for package in _RULES:
-        for path in sorted((root / package).rglob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
-    return f"{workbench.__version__}+{digest.hexdigest()}"
+    return source_version(_RULES)
 
 
 def fingerprint(

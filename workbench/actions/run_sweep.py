@@ -13,13 +13,14 @@ from workbench.errors import Invalid
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
-from workbench.research.sweep import Luck, Sweep
+from workbench.research.sweep import Drawn, Luck, Sweep
 from workbench.research.trials import Figures, Laid, Trial, run_trials
 from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
 Progress = Callable[[int, int], None]
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Figures)
+_DRAWN = msgspec.msgpack.Decoder(Drawn)
 
 
 def run_sweep(
@@ -149,7 +150,7 @@ def begin(desk: Desk, study: Study) -> dict[str, bytes]:
 def keep(desk: Desk, study: Study, trials: Sequence[Trial]) -> None:
     """Store trials; one that is stored already stays as it is."""
     with desk.store.write() as connection:
-        store.save_trials(connection, study.id, study.family, study.market, [_row(trial) for trial in trials], desk.at)
+        store.save_trials(connection, study.id, study.family, study.market, [_row(study, trial) for trial in trials], desk.at)
 
 
 def finish(desk: Desk, study: Study, best: Values) -> None:
@@ -166,12 +167,13 @@ def read_figures(stored: bytes) -> Figures:
 def luck_of(desk: Desk, study: Study) -> Luck:
     """Return what all trials ever run of a strategy on a market amount to."""
     with desk.store.read() as connection:
-        return Luck([_DECODER.decode(figures) for figures in store.ledger(connection, study.family, study.market)])
+        return Luck(map(_DRAWN.decode, store.ledger(connection, study.family, study.market)))
 
 
-def _row(trial: Trial) -> TrialRow:
+def _row(study: Study, trial: Trial) -> TrialRow:
     figures = trial.figures
-    return TrialRow(values_text(trial.values), figures.sharpe, figures.return_pct, figures.trades, _ENCODER.encode(figures))
+    key = study.trial_key(trial.values)
+    return TrialRow(values_text(trial.values), key, figures.sharpe, figures.return_pct, figures.trades, _ENCODER.encode(figures))
 
 
 def _options_text(study: Study) -> str:

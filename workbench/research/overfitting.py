@@ -30,7 +30,8 @@ BLOCKS: Final = 16
 SAME: Final = 0.95
 """Trials whose returns correlate so much are the same idea."""
 _NORMAL: Final = NormalDist()
-_CHUNK: Final = 1024
+_CELLS: Final = 1_000_000
+"""So many Sharpe ratios are at hand at a time, however many trials there are."""
 
 
 def normal_cdf(values: Any) -> Floats:
@@ -205,22 +206,27 @@ def probability_of_overfitting(returns: Floats | BlockSums, blocks: int = BLOCKS
     if sums.counts.min() < 2:
         raise Invalid("returns", f"at least {2 * blocks} observations, two in each of {blocks} blocks", int(sums.counts.sum()))
     chosen = _halves(blocks)
-    logits, inside, outside = [], [], []
-    for low in range(0, len(chosen), _CHUNK):
-        part = chosen[low : low + _CHUNK]
-        within, beyond = _sharpe_of(part, sums), _sharpe_of(1 - part, sums)
-        best = np.argmax(within, axis=1)
-        rows = np.arange(len(part))
-        found = beyond[rows, best]
-        below, equal = (beyond < found[:, None]).sum(axis=1), (beyond == found[:, None]).sum(axis=1)
-        share = (below + (equal + 1) / 2) / (trials + 1)
-        logits.append(np.log(share / (1 - share)))
-        inside.append(within[rows, best])
-        outside.append(found)
-    every, out, into = np.concatenate(logits), np.concatenate(outside), np.concatenate(inside)
+    every, into, out = (np.empty(len(chosen)) for _ in range(3))
+    step, half = max(1, _CELLS // trials), len(chosen) // 2
+    for low in range(0, half, step):
+        # A half and its complement are two splits, and the ratios of each are asked for twice.
+        rows = np.arange(low, min(low + step, half))
+        mirrored = len(chosen) - 1 - rows
+        one, other = _sharpe_of(chosen[rows], sums), _sharpe_of(chosen[mirrored], sums)
+        for places, within, beyond in ((rows, one, other), (mirrored, other, one)):
+            every[places], into[places], out[places] = _judged(within, beyond)
     spread = float(np.var(into))
     slope = float(np.mean((into - into.mean()) * (out - out.mean())) / spread) if spread > 0 else 0.0
     return Overfitting(float(np.mean(every <= 1e-12)), every, slope, float(np.mean(out < 0)), comb(blocks, blocks // 2), trials)
+
+
+def _judged(within: Floats, beyond: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the logit of the best within each split by its rank beyond, and its Sharpe ratio here and there."""
+    rows, best = np.arange(len(within)), np.argmax(within, axis=1)
+    found = beyond[rows, best]
+    below, equal = (beyond < found[:, None]).sum(axis=1), (beyond == found[:, None]).sum(axis=1)
+    share = (below + (equal + 1) / 2) / (within.shape[1] + 1)
+    return np.log(share / (1 - share)), within[rows, best], found
 
 
 def _halves(blocks: int) -> Floats:

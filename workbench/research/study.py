@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from decimal import Decimal
+from functools import cached_property
 from hashlib import blake2b
 from itertools import islice, product
 from typing import Any, Final
@@ -19,6 +20,7 @@ from workbench.domain.sessions import Plan
 from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
+from workbench.engine.version import source_version
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.backtest import Backtest, able, as_series, check_length, made_of
 from workbench.research.identity import code_digest
@@ -27,14 +29,17 @@ from workbench.strategies import make_strategy, name_of, parameters_of, shelf
 Value = int | float | str | Decimal
 Values = dict[str, Value]
 MOST_TRIALS: Final = 1_000_000
+"""Of one axis."""
+MOST_IN_GRID: Final = 250_000
+"""What is kept of a trial takes about two kilobytes, so that a grid of so many takes half a gigabyte."""
 LISTS: Final = ("allowed_tokens", "blocked_tokens")
 """Options of which a list is one value."""
 _MOST_PAIRED: Final = 1_000
-FIGURES: Final = "figures/2"
-"""What a trial's figures are made by; those that are stored by another way are run anew, never laid beside these."""
+RULES: Final = ("domain", "engine", "analytics/returns.py", "research/trials.py", "research/overfitting.py")
+"""The source that a trial's figures are made by; those that another one has made are run anew, never laid beside these."""
 
 
-class Study(msgspec.Struct, frozen=True):
+class Study(msgspec.Struct, frozen=True, dict=True):
     """What is tried on what.
 
     Parameters
@@ -86,16 +91,47 @@ class Study(msgspec.Struct, frozen=True):
         """What is traded and at which timeframe, whatever the stretch of time."""
         return ",".join(sorted(series.instrument.key for series in self.many)) + f"|{self.many[0].timeframe}"
 
-    @property
+    @cached_property
+    def _given(self) -> str:
+        """What is the same for all its trials, whatever is tried: the code, cash, seed, bars and the stretch that is traded."""
+        return "\n".join(
+            [
+                self.family, code_digest(type(self.strategy)), format(self.cash, "f"), str(self.seed),
+                *(data_digest(series) for series in self.many),
+                *([] if self.span is None else [f"{self.span[0]} to {self.span[1]}"]),
+            ]
+        )  # fmt: skip
+
+    @cached_property
     def id(self) -> str:
         """The digest of all that decides what a trial gives but its own values: trials under one id are the same anywhere."""
         own = {name: value for name, value in parameters_of(self.strategy).items() if name not in self.axes}
         parts = [
-            FIGURES, self.family, code_digest(type(self.strategy)), msgspec.json.encode(own, order="sorted").decode(),
-            msgspec.json.encode(self.terms, enc_hook=str).decode(), format(self.cash, "f"), str(self.seed), str(self.held_out),
-            *(data_digest(series) for series in self.many), *([] if self.span is None else [f"{self.span[0]} to {self.span[1]}"]),
+            source_version(RULES), self._given, msgspec.json.encode(own, order="sorted").decode(), _terms_text(self.terms),
+            str(self.held_out),
         ]  # fmt: skip
         return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def _counted_by(self) -> tuple[Any, dict[tuple[Any, ...], bytes]]:
+        return blake2b(self._given.encode(), digest_size=16), {}
+
+    def trial_key(self, values: Mapping[str, Value]) -> bytes:
+        """Return what a trial is counted by: two are one where strategy, rules, costs, cash, seed and bars are the same.
+
+        Whether a value was tried or fixed, how many days were held out, and which version of the workbench ran it do not matter.
+        """
+        begun, known = self._counted_by
+        own: dict[str, Any] = dict(parameters_of(self.strategy))
+        fields = self.strategy.__struct_fields__
+        rules = tuple((name, value) for name, value in values.items() if name not in fields)
+        if rules not in known:
+            known[rules] = _terms_text(self.terms.changed(dict(rules)) if rules else self.terms).encode()
+        own.update((name, value) for name, value in values.items() if name in fields)
+        made = begun.copy()
+        made.update(msgspec.json.encode(own, order="sorted") + b"\n" + known[rules])
+        digest: bytes = made.digest()
+        return digest
 
     def strategy_with(self, values: Mapping[str, Value]) -> SignalStrategy:
         """Return the strategy with the values of a trial."""
@@ -110,6 +146,10 @@ class Study(msgspec.Struct, frozen=True):
         named = with_fields(terms.configuration, {"strategy": self.family, "parameters": parameters_of(self.strategy)})
         instruments = tuple(series.instrument for series in self.many)
         return Plan(instruments, self.many[0].timeframe, named, terms.costs, terms.realism, self.seed)
+
+
+def _terms_text(terms: Terms) -> str:
+    return msgspec.json.encode(terms, enc_hook=str).decode()
 
 
 def study_of(
@@ -282,13 +322,13 @@ def grid(study: Study, where: Callable[..., bool] | None = None) -> list[Values]
     Raises
     ------
     Refused
-        If nothing is left, or it would be more than a million.
+        If nothing is left, or the grid is too large.
     """
     if not study.axes:
         raise Refused("There is nothing to try: expected at least one parameter with several values, such as fast=range(5, 25).")
     size = int(np.prod([len(values) for values in study.axes.values()], dtype=object))
-    if size > MOST_TRIALS:
-        raise Refused(f"A grid of {size:,} trials is too large: expected at most {MOST_TRIALS:,}. Take wider steps, or wb.search.")
+    if size > MOST_IN_GRID:
+        raise Refused(f"A grid of {size:,} trials is too large: expected at most {MOST_IN_GRID:,}. Take wider steps, or wb.search.")
     wanted = named_by(where, study.axes)
     found, refused = [], ""
     for values in product(*study.axes.values()):

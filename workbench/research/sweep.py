@@ -1,10 +1,13 @@
 """A finished sweep: one row a trial, and beside every figure what it is worth once the choosing is taken into account."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import polars as pl
 
@@ -23,7 +26,7 @@ from workbench.research.overfitting import (
     probability_of_overfitting,
 )
 from workbench.research.study import Study, Value, Values
-from workbench.research.trials import Figures, Trial
+from workbench.research.trials import Trial
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -46,13 +49,21 @@ OF_HELD_OUT: Final = ("return_out_pct", "sharpe_out", "decay")
 """These are of the days held out."""
 
 
+class Drawn(msgspec.Struct, frozen=True):
+    """What luck asks of a trial: its daily Sharpe ratio, over how many days, and its returns over stretches of time."""
+
+    sharpe_a_day: float | None
+    observations: int
+    stretches: bytes | list[float]
+
+
 class Luck:
     """What choosing among all trials ever run of a strategy on a market is expected to show without any skill.
 
     Parameters
     ----------
     every
-        The figures of all those trials.
+        All those trials; they are read one by one, and only the latest are kept.
 
     Attributes
     ----------
@@ -60,18 +71,24 @@ class Luck:
         How many there were, and how many independent ones they amount to.
     """
 
-    def __init__(self, every: Sequence[Figures]) -> None:
-        known = [(figures.sharpe_a_day, figures.observations) for figures in every if figures.sharpe_a_day is not None]
+    def __init__(self, every: Iterable[Drawn]) -> None:
         # Each in its own standard errors, which without skill is 1 / sqrt(observations): so a trial over a short window, as a
         # walk forward runs them, spreads no wider than one over the whole.
-        scores = np.array([ratio * count**0.5 for ratio, count in known], np.float64)
-        self.trials = len(every)
-        self._spread = float(np.var(scores, ddof=1)) if len(scores) > 1 else 0.0
-        by_length: dict[tuple[int, int], list[list[float]]] = {}
-        for figures in every:
-            by_length.setdefault((figures.observations, len(figures.stretches)), []).append(figures.stretches)
+        scores = array("d")
+        alike: dict[tuple[int, int], tuple[list[int], deque[bytes]]] = {}
+        self.trials = 0
+        for drawn in every:
+            self.trials += 1
+            if drawn.sharpe_a_day is not None:
+                scores.append(drawn.sharpe_a_day * drawn.observations**0.5)
+            kept = drawn.stretches
+            stretches = kept if isinstance(kept, bytes) else np.array(kept, np.float64).tobytes()
+            count, latest = alike.setdefault((drawn.observations, len(stretches)), ([0], deque(maxlen=_MOST_CLUSTERED)))
+            count[0] += 1
+            latest.append(stretches)
+        self._spread = float(np.var(np.asarray(scores), ddof=1)) if len(scores) > 1 else 0.0
         # Trials over other stretches of time cannot be laid beside these: each stretch counts for itself.
-        self.effective = max(sum(_effective(np.array(rows)) for rows in by_length.values()), 1)
+        self.effective = max(sum(_effective(count[0], latest) for count, latest in alike.values()), 1)
 
     def variance(self, observations: int) -> float:
         """Return the variance of their daily Sharpe ratios, each as it would spread over so many days.
@@ -87,12 +104,13 @@ class Luck:
         return expected_best(self.effective, self.variance(observations))
 
 
-def _effective(stretches: Floats) -> int:
-    if stretches.shape[1] < 3:
-        return len(stretches)
-    if len(stretches) <= _MOST_CLUSTERED:
-        return effective_trials(stretches)
-    return round(effective_trials(stretches[-_MOST_CLUSTERED:]) * len(stretches) / _MOST_CLUSTERED)
+def _effective(count: int, latest: Collection[bytes]) -> int:
+    """Return how many independent trials so many amount to, by the latest of them."""
+    lines = np.frombuffer(b"".join(latest), np.float64).reshape(len(latest), -1)
+    if lines.shape[1] < 3:
+        return count
+    found = effective_trials(lines)
+    return found if count == len(latest) else round(found * count / len(latest))
 
 
 class Sweep:
@@ -197,7 +215,10 @@ class Sweep:
 
     def _block_sums(self) -> BlockSums:
         count = self.trials[0].figures.observations
-        sums, squares = (np.array([getattr(t.figures, name) for t in self.trials]) for name in ("sums", "squares"))
+        sums, squares = (
+            np.frombuffer(b"".join(getattr(trial.figures, name) for trial in self.trials)).reshape(len(self.trials), -1)
+            for name in ("sums", "squares")
+        )
         edges = np.linspace(0, count, sums.shape[1] + 1).round()
         return BlockSums(np.diff(edges), sums, squares)
 

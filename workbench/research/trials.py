@@ -38,7 +38,7 @@ class Figures(msgspec.Struct, frozen=True):
     Shares are 0 to 1, names in `_pct` are in percent, Sharpe and its kin are annualised. `return_in_pct`, `sharpe_in` are of
     the days before those held out, `return_out_pct`, `sharpe_out` of those. `sharpe_a_day`, `skewness`, `kurtosis` and
     `observations` are of daily returns, which is what luck is judged by; `stretches` are returns over at most 64 stretches
-    of time, `sums` and `squares` those by block.
+    of time, `sums` and `squares` those by block: numbers of 64 bits, which take a fourth of what a list does.
     """
 
     return_pct: float
@@ -64,9 +64,9 @@ class Figures(msgspec.Struct, frozen=True):
     skewness: float
     kurtosis: float
     observations: int
-    stretches: list[float]
-    sums: list[float]
-    squares: list[float]
+    stretches: bytes
+    sums: bytes
+    squares: bytes
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -281,8 +281,7 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
     gains = {"return_in_pct": _compound(inside), "return_out_pct": _compound(outside)}
     mean = ends.mean(axis=1)
     plain = {name: _plain(column) for name, column in columns.items()}
-    stretches = pooled(returns).tolist()
-    sums, squares = blocks.sums.tolist(), blocks.squares.tolist()
+    stretches, sums, squares = (np.ascontiguousarray(lines, np.float64) for lines in (pooled(returns), blocks.sums, blocks.squares))
     found = []
     for i, tally in enumerate(tallies):
         s = tally.sums
@@ -313,9 +312,9 @@ def judged(times: Ints, opening: float, held_out: float, tallies: Sequence[Tally
                 skewness=float(skewness[i]),
                 kurtosis=float(kurtosis[i]),
                 observations=count,
-                stretches=stretches[i],
-                sums=sums[i],
-                squares=squares[i],
+                stretches=stretches[i].tobytes(),
+                sums=sums[i].tobytes(),
+                squares=squares[i].tobytes(),
             )
         )
     return found

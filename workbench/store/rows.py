@@ -335,9 +335,10 @@ class SweepRunRow(msgspec.Struct, frozen=True):
 
 
 class TrialRow(msgspec.Struct, frozen=True):
-    """A trial as it is kept: its values as text, what a list shows of it, and all its figures."""
+    """A trial as it is kept: its values as text, what it is counted by, what a list shows of it, and all its figures."""
 
     values: str
+    key: bytes
     sharpe: float | None
     return_pct: float
     trades: int

@@ -150,13 +150,14 @@ trials = Table(
     Column("family", String(80), nullable=False),
     Column("market", String(400), nullable=False),
     Column("values", Text, nullable=False),
+    Column("key", LargeBinary, nullable=False),
     Column("sharpe", Float, nullable=True),
     Column("return_pct", Float, nullable=False),
     Column("trades", Integer, nullable=False),
     Column("figures", LargeBinary, nullable=False),
     Column("at", AwareTime, nullable=False),
     UniqueConstraint("sweep", "values"),
-    Index(None, "family", "market"),
+    Index(None, "family", "market", "key"),
 )
 
 # --- where sessions are --------------------------------------------------------------------------------------------------

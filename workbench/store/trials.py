@@ -1,6 +1,6 @@
 """Trials: every one that was ever run, by strategy and market, so that nobody has to say how many there were."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -33,8 +33,10 @@ def save_trials(connection: Connection, id_: str, family: str, market: str, rows
         connection.execute(
             insert(trials),
             [
-                {**own, "values": row.values, "sharpe": row.sharpe, "return_pct": row.return_pct, "trades": row.trades,
-                 "figures": row.figures}
+                {
+                    **own, "values": row.values, "key": row.key, "sharpe": row.sharpe, "return_pct": row.return_pct,
+                    "trades": row.trades, "figures": row.figures,
+                }
                 for row in fresh
             ],
         )  # fmt: skip
@@ -54,15 +56,19 @@ def stored_trials(connection: Connection, id_: str) -> dict[str, bytes]:
     return {row[0]: row[1] for row in rows}
 
 
-def ledger(connection: Connection, family: str, market: str) -> list[bytes]:
-    """Return the figures of every trial ever run of a strategy on a market, oldest first."""
+def ledger(connection: Connection, family: str, market: str) -> Iterator[bytes]:
+    """Yield the figures of every trial ever run of a strategy on a market, each once and as it was run last, oldest first."""
     here = (trials.c.family == family) & (trials.c.market == market)
-    return list(connection.execute(select(trials.c.figures).where(here).order_by(trials.c.id)).scalars())
+    newest = select(func.max(trials.c.id)).where(here).group_by(trials.c.key)
+    query = select(trials.c.figures).where(trials.c.id.in_(newest)).order_by(trials.c.id)
+    with connection.execution_options(yield_per=1_000).execute(query) as found:
+        yield from found.scalars()
 
 
 def count_trials(connection: Connection) -> tuple[int, int]:
-    """Return how many trials were ever run, and of how many strategies."""
-    counted = connection.execute(select(func.count(), func.count(func.distinct(trials.c.family))).select_from(trials)).one()
+    """Return how many trials were ever run, each counted once, and of how many strategies."""
+    each = select(trials.c.family).group_by(trials.c.family, trials.c.market, trials.c.key).subquery()
+    counted = connection.execute(select(func.count(), func.count(func.distinct(each.c.family))).select_from(each)).one()
     return int(counted[0]), int(counted[1])
 
 
