@@ -268,5 +268,5 @@ def test_a_sweep_is_asked_for_and_its_news_arrive_without_a_reload(page, site, d
     expect(page.locator("#going")).to_contain_text("No sweep runs")
     second = request_sweep(desk, SweepRequest("sma_cross", {"fast": (3, 4)}, count=900))
     page.click(f"#sweep-{second.id} button")
-    expect(page.locator("#going")).to_contain_text("The sweep is cancelled")
+    expect(page.locator(f"#ended-{second.id} .chip")).to_have_text("cancelled")
     assert page.evaluate("window.neverReloaded") is True

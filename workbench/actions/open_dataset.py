@@ -23,6 +23,7 @@ def open_dataset(id_: str, desk: Desk | None = None) -> BarSeries:
     Examples
     --------
     >>> from workbench.actions.import_dataset import import_dataset
+    >>> from workbench.desk import open_desk
     >>> from workbench.sources.simulated import simulate_bars
     >>> with open_desk(":memory:") as desk:
     ...     kept = import_dataset(desk, simulate_bars("WETH", "1h", 20))

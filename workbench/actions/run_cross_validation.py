@@ -53,6 +53,7 @@ def run_cross_validation(
 
     Examples
     --------
+    >>> from workbench.desk import open_desk
     >>> from workbench.sources.simulated import simulate_bars
     >>> with open_desk(":memory:") as desk:
     ...     found = run_cross_validation(

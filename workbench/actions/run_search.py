@@ -58,6 +58,7 @@ def run_search(
 
     Examples
     --------
+    >>> from workbench.desk import open_desk
     >>> from workbench.sources.simulated import simulate_bars
     >>> with open_desk(":memory:") as desk:
     ...     found = run_search("sma_cross", simulate_bars("WETH", "1h", 1500), trials=20, desk=desk, progress=False)

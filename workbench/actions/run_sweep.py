@@ -73,6 +73,7 @@ def run_sweep(
 
     Examples
     --------
+    >>> from workbench.desk import open_desk
     >>> from workbench.sources.simulated import simulate_bars
     >>> with open_desk(":memory:") as desk:
     ...     swept = run_sweep(

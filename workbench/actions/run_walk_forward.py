@@ -53,6 +53,7 @@ def run_walk_forward(
 
     Examples
     --------
+    >>> from workbench.desk import open_desk
     >>> from workbench.sources.simulated import simulate_bars
     >>> with open_desk(":memory:") as desk:
     ...     walked = run_walk_forward(

@@ -124,9 +124,8 @@ def half_even(a: int, b: int, divisor: int, flags: Flags) -> int:
             q += more
             r -= more * divisor
         twice = r + r
-        if twice > divisor or (twice == divisor and (q & 1) == 1):
-            q += 1
-        return q
+        # Without a branch: which way it rounds cannot be foretold.
+        return q + (np.int64(twice > divisor) | (np.int64(twice == divisor) & (q & 1)))
     high, low = wide_product(a, b)
     q, compared, _ = wide_quotient(high, low, _NONE, np.uint64(divisor), flags)
     if compared > 0 or (compared == 0 and (q & 1) == 1):

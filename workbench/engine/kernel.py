@@ -233,6 +233,9 @@ def _cash_for(quantity, price, gas, spot, rules, flags):
 def _affordable(amount, cash, price, gas, spot, rules, flags):
     """Return what an amount buys, or the most that cash covers, as `sizing.quantity_for` does."""
     wanted = floored(amount, spot.divisor, price, flags)
+    if 4 * amount + gas + 1_000 <= cash and 2 * (rules.fee + rules.tax) < WHOLE:
+        # Fees and tax take less than the amount itself each, and nothing has to be reckoned to know that it is there.
+        return max(wanted, 0)
     if wanted <= 0 or _cash_for(wanted, price, gas, spot, rules, flags) <= cash:
         return max(wanted, 0)
     if _cash_for(0, price, gas, spot, rules, flags) > cash:
@@ -534,6 +537,15 @@ def _beyond(cash, factor, extremes):
 
 
 @inlined
+def _extent(column):
+    """Return the least and the greatest of a column; the places counted from its own beginning, so that several go at once."""
+    lowest = highest = column[0]
+    for place in range(len(column)):
+        lowest, highest = min(lowest, column[place]), max(highest, column[place])
+    return lowest, highest
+
+
+@inlined
 def _wait_still(
     t, cash, held, times, closes, highs, lows, ranges, rules, out, divisor, days, day_ends, day, extremes, falls, flags
 ):  # fmt: skip
@@ -564,10 +576,8 @@ def _wait_still(
         next_day = days[day] if day < many_days else end
         stop = min(end, next_day, t + GLANCE)
         if ranges:
-            highest, lowest = highs[t], lows[t]
-            for k in range(t, min(stop + 1, end)):
-                highest, lowest = max(highest, highs[k]), min(lowest, lows[k])
-            if lowest <= floor or highest >= ceiling:
+            beyond = min(stop + 1, end)
+            if _extent(lows[t:beyond])[0] <= floor or _extent(highs[t:beyond])[1] >= ceiling:
                 # Somewhere here something may happen: up to there it is marked, and no further.
                 k = t
                 while lows[k] > floor and highs[k] < ceiling:
@@ -575,9 +585,7 @@ def _wait_still(
                 end = k
                 stop = min(stop, end)
         if t < stop:
-            highest = lowest = closes[t]
-            for k in range(t, stop):
-                highest, lowest = max(highest, closes[k]), min(lowest, closes[k])
+            lowest, highest = _extent(closes[t:stop])
             if highest >= top or lowest <= bottom:
                 for k in range(t, stop):
                     if closes[k] >= top or closes[k] <= bottom:
@@ -690,7 +698,7 @@ def _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, e
     sums[5] = NEVER
     pending[:] = UNSET
     left[:] = NEVER
-    kept = np.zeros((256 + 2 * many, COLUMNS), np.int64)
+    kept = np.zeros(((256 if wants_lines else 16) + 2 * many, COLUMNS), np.int64)
     records = borrowed(kept)
     whole_line = np.zeros(total if wants_lines else 0, np.int64)
     whole_ends, falls = np.zeros(len(days), np.int64), np.zeros(1)

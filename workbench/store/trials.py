@@ -26,7 +26,8 @@ def begin_sweep(connection: Connection, id_: str, family: str, market: str, opti
 
 def save_trials(connection: Connection, id_: str, family: str, market: str, rows: Sequence[TrialRow], at: datetime) -> None:
     """Keep trials of a sweep; one that is kept already stays as it is."""
-    known = set(connection.execute(select(trials.c["values"]).where(trials.c.sweep == id_)).scalars())
+    here = (trials.c.sweep == id_) & trials.c["values"].in_([row.values for row in rows])
+    known = set(connection.execute(select(trials.c["values"]).where(here)).scalars())
     fresh = [row for row in rows if row.values not in known]
     if fresh:
         own = {"sweep": id_, "family": family, "market": market, "at": at}
@@ -40,8 +41,7 @@ def save_trials(connection: Connection, id_: str, family: str, market: str, rows
                 for row in fresh
             ],
         )  # fmt: skip
-    count = select(func.count()).select_from(trials).where(trials.c.sweep == id_).scalar_subquery()
-    connection.execute(update(sweeps).where(sweeps.c.id == id_).values(trials=count, touched=at))
+    connection.execute(update(sweeps).where(sweeps.c.id == id_).values(trials=sweeps.c.trials + len(fresh), touched=at))
 
 
 def finish_sweep(connection: Connection, id_: str, best: str | None, overfitting: float | None, at: datetime) -> None:
