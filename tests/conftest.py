@@ -9,10 +9,17 @@ from hypothesis import HealthCheck, settings
 
 from tests.make import Clock
 from workbench.desk import Desk, open_desk
+from workbench.research import tried
 from workbench.settings import market_folder
 
 settings.register_profile("workbench", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("workbench")
+
+
+@pytest.fixture(autouse=True)
+def nothing_tried_before() -> None:
+    """What one test tried by hand is no trial of the next."""
+    tried.forget()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from workbench.engine.strategy import Signals, SignalStrategy, candles
 from workbench.engine.windows import read_last
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
+from workbench.research import tried
 from workbench.store.trials import count_trials, ledger, list_sweeps, stored_trials
 
 AXES = {"fast": [3, 5, 8], "slow": [15, 25, 40, 60]}
@@ -494,6 +495,42 @@ def test_a_trial_is_counted_once_whatever_else_was_tried_or_held_out_beside_it(d
     assert (again.stored, again.luck.trials) == (0, 8)
     with desk.store.read() as connection:
         assert count_trials(connection) == (8, 1)
+
+
+def test_trying_by_hand_is_trying(desk, bars):
+    for fast in (3, 5, 8, 3):
+        result = wb.backtest("sma_cross", bars, parameters={"fast": fast, "slow": 50}, fee_bps=5)
+    wb.backtest("dca", bars, parameters={"amount": 100})
+    wb.backtest("manual", bars)
+    swept = run_sweep("sma_cross", bars, fast=[8, 9], slow=50, fee_bps=5, desk=desk, progress=False)
+    assert swept.luck.trials == 4, "3, 5 and 8 by hand, of which 8 is the sweep's too, and 9"
+    swept.backtest(0)
+    swept.backtest({"fast": 9})
+    panel = wb.tune("sma_cross", bars, fee_bps=5)
+    panel.sliders["slow"].value = 60
+    again = run_sweep("sma_cross", bars, fast=[8, 9], slow=50, fee_bps=5, desk=desk, progress=False)
+    assert again.luck.trials == 6, "and the two that the panel showed"
+    whole = run_sweep("sma_cross", bars, fast=[3, 5, 8, 9], slow=50, fee_bps=5, desk=desk, progress=False)
+    assert whole.luck.trials == 6
+    ratio = whole.frame.filter(fast=3)["sharpe"][0]
+    assert result.stats["sharpe"] == pytest.approx(ratio)
+    with desk.store.read() as connection:
+        assert list_sweeps(connection)[0].trials == 4
+
+
+def test_of_backtests_that_wait_only_what_luck_asks_of_them_stays(desk, bars, monkeypatch):
+    monkeypatch.setattr(tried, "MOST_BARS", 2 * len(bars))
+    for fast in range(3, 9):
+        wb.backtest("sma_cross", bars, parameters={"fast": fast, "slow": 50})
+    assert (len(tried._whole), len(tried._summed)) == (2, 4)
+    found = tried.take()
+    assert [each.study.strategy.fast for each in found] == list(range(3, 9))
+    assert tried.take() == []
+    swept = run_sweep("sma_cross", bars, fast=range(3, 9), slow=50, desk=desk, progress=False)
+    for each, trial in zip(found, swept.trials, strict=True):
+        assert each.drawn.sharpe_a_day == trial.figures.sharpe_a_day
+        assert each.drawn.stretches == trial.figures.stretches
+        assert each.study.trial_key({}) == swept.study.trial_key(trial.values)
 
 
 def test_a_trial_takes_two_kilobytes_and_not_more(desk):

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
+from workbench.analytics.returns import DAYS_A_YEAR
 from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.engine.strategy import SignalStrategy
@@ -15,9 +16,12 @@ from workbench.research.cluster import connected, run_remotely
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
 from workbench.research.sweep import Drawn, Luck, Sweep
 from workbench.research.trials import Figures, Laid, Trial, run_trials
+from workbench.research.tried import take
 from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
+BY_HAND: Final = "backtest "
+"""Before the id of a trial that no sweep has run."""
 Progress = Callable[[int, int], None]
 _ENCODER, _DECODER = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(Figures)
 _DRAWN = msgspec.msgpack.Decoder(Drawn)
@@ -166,9 +170,24 @@ def read_figures(stored: bytes) -> Figures:
 
 
 def luck_of(desk: Desk, study: Study) -> Luck:
-    """Return what all trials ever run of a strategy on a market amount to."""
+    """Return what all trials ever run of a strategy on a market amount to, those that were tried by hand among them."""
+    count_tried(desk)
     with desk.store.read() as connection:
         return Luck(map(_DRAWN.decode, store.ledger(connection, study.family, study.market)))
+
+
+def count_tried(desk: Desk) -> None:
+    """Write down the backtests that this process has run by hand and not counted yet."""
+    rows: dict[tuple[str, str, str], TrialRow] = {}
+    for tried in take():
+        study, ratio = tried.study, tried.drawn.sharpe_a_day
+        sharpe = None if ratio is None else ratio * DAYS_A_YEAR**0.5
+        row = TrialRow("", study.trial_key({}), sharpe, tried.return_pct, tried.trades, _ENCODER.encode(tried.drawn))
+        rows[BY_HAND + study.id, study.family, study.market] = row
+    if rows:
+        with desk.store.write() as connection:
+            for (sweep, family, market), row in rows.items():
+                store.save_trials(connection, sweep, family, market, [row], desk.at)
 
 
 def _row(study: Study, trial: Trial) -> TrialRow:

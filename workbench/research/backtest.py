@@ -277,6 +277,11 @@ def backtest(
     Refused
         If a strategy that does not come with the workbench looks ahead.
 
+    Notes
+    -----
+    It writes nothing down. But trying by hand is trying: where this process asks the ledger of trials later, as a sweep does, every
+    backtest counts there as a trial of its strategy on its market.
+
     Examples
     --------
     >>> from workbench.sources.simulated import simulate_bars
@@ -287,6 +292,7 @@ def backtest(
     if not isinstance(programs, (list, tuple)):
         raise Invalid("programs", "a list of programs such as Dca(amount=1000)", programs)
     from workbench.research.causality import refuse_own_look_ahead
+    from workbench.research.tried import remember
 
     chosen, programs = _chosen(strategy, parameters, programs)
     many = as_series(bars, symbol, timeframe)
@@ -304,9 +310,12 @@ def backtest(
     wanted = measures_of(rules, plan.timeframe)
     readings = [read_series(chosen, series, wanted) for series in many]
     cut, readings = within(many, readings, moment("since", since), moment("until", until))
-    return trade(
+    result = trade(
         chosen, cut, plan, begins_with, readings, programs=programs, opened=opened, engine=engine, progress=progress, whole=many
     )
+    if not result.beyond and not chosen.is_silent:
+        remember(result)
+    return result
 
 
 def within(
