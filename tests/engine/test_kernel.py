@@ -10,12 +10,13 @@ from tests.engine.cases import Noise, random_case
 from tests.make import series, wandering
 from workbench.engine import chance, lowering
 from workbench.engine.columns import Rules, Sums
-from workbench.engine.kernel import drawn, is_ready, run_kernel
+from workbench.engine.kernel import _is_plain, _run, drawn, is_ready, run_kernel
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
 from workbench.engine.windows import read_series
 from workbench.errors import NotFound, Refused
 from workbench.research.backtest import Backtest, backtest
+from workbench.research.from_signals import given_readings
 
 CASES = 600
 FILES = (
@@ -194,3 +195,45 @@ def test_what_many_large_fills_come_to_does_not_overflow():
 def test_an_engine_that_is_none_is_refused():
     with pytest.raises(NotFound, match=r"There is no engine 'krnel'\. Did you mean 'kernel'"):
         wb.backtest("sma_cross", wandering(300), engine="krnel")
+
+
+def test_a_plain_run_that_goes_from_signal_to_signal_gives_what_the_whole_kernel_gives(capsys):
+    fills = refused = halted = 0
+    for number in range(400):
+        draw = np.random.default_rng(number)
+        count = int(draw.integers(5, 700))
+        scale = float(draw.choice([1e-6, 0.01, 1.0, 300.0, 50_000.0]))
+        walk = scale * np.exp(np.cumsum(draw.normal(0, draw.choice([0.001, 0.05, 0.4]), count)))
+        bars = series(np.clip(walk, 1e-8, 1e6).round(8).tolist())
+        often = draw.choice([0.01, 0.2, 0.9])
+        enter, leave = draw.random(count) < often, draw.random(count) < draw.choice([0.01, 0.3, 0.9])
+        costs = {
+            "fee_bps": int(draw.choice([0, 10, 900])), "half_spread_bps": int(draw.choice([0, 3, 200])),
+            "slippage_bps": int(draw.choice([0, 5])), "gas": str(draw.choice(["0", "0.3", "40"])),
+        }  # fmt: skip
+        sizes = {"sizing": "fixed", "size_amount": int(draw.choice([1, 500, 20_000]))}
+        sizes = sizes if draw.random() < 0.3 else {"size_pct": int(draw.choice([1, 10, 97, 100]))}
+        made = wb.from_signals(bars, enter, leave, cash=int(draw.choice([50, 10_000])), **costs, **sizes)
+        plan = made.plan
+        market, rules = lowering.market_of([bars], plan), lowering.rules_of(plan, made.cash)
+        assert _is_plain(rules, 1)
+        readings = [given_readings(bars, enter, leave, np.full(count, 100.0), {})]
+        allowed, wants_out, shares = lowering.signals_of(market, [bars], readings, plan)
+        days, traits = lowering.day_ends(market.ts), lowering.traits_of(plan.instruments)
+        places = np.flatnonzero(allowed[0]), np.flatnonzero(wants_out[0])
+        whole = _run(market, traits, rules, allowed, wants_out, shares, days, False, *places)
+        plain = run_kernel(market, traits, rules, allowed, wants_out, shares, days, False)
+        assert len(plain.records) == 0
+        if plain.totals[4]:
+            halted += 1
+            continue
+        if not whole.totals[4]:
+            for name in ("day_ends", "totals", "sums", "drawdown"):
+                assert np.array_equal(getattr(whole, name), getattr(plain, name)), f"case {number}: {name}"
+        assert plain.totals[1] == made.final_equity * 10**8
+        assert plain.sums[0] == len(made.filled)
+        fills += int(plain.sums[0])
+        refused += int(plain.sums[0] == 0)
+    with capsys.disabled():
+        print(f"\nplain runs and the whole kernel: 400 runs, {fills:,} fills, {refused} without any, {halted} left to step()")
+    assert fills > 10_000

@@ -89,6 +89,11 @@ from workbench.engine.strategy import frozen
 
 MOST_ESTIMATED = 2.0**51
 """Up to this a quotient that is estimated in floats is off by one at most."""
+UNLIMITED = (
+    "largest", "token_cap", "total_cap", "pool_cap", "level_cap", "slippage_cap", "most_positions", "most_trades", "stop", "target",
+    "trail", "hold",
+)  # fmt: skip
+"""Limits of which a plain run has none."""
 GLANCE = 64
 """So many bars are glanced at together."""
 
@@ -546,44 +551,24 @@ def _extent(column):
 
 
 @inlined
-def _wait_still(
-    t, cash, held, times, closes, highs, lows, ranges, rules, out, divisor, days, day_ends, day, extremes, falls, flags
-):  # fmt: skip
-    """Do what `_hold_still` does where no line is kept: only new highs and lows are valued, and most bars are only glanced at.
+def _mark_until(t, end, cash, quantity, closes, divisor, days, day_ends, day, extremes, falls, flags):
+    """Mark a position where no line is kept: only new highs and lows are valued, and most bars are only glanced at.
 
-    A position is worth no less at a higher close, so only closes beyond those of the last high and low can change them; and no
-    exit has a price among bars whose highest is below it. Both are asked of many bars at once, which the compiler does in a
-    few instructions.
+    A position is worth no less at a higher close, so only closes beyond those of the last high and low can change them. That is
+    asked of many bars at once, which the compiler does in a few instructions.
 
-    Parameters
-    ----------
-    out
-        The first bar from t on at which the strategy wants out.
-    ranges
-        Whether an exit has a price.
+    Returns
+    -------
+    int
+        The next day.
     """
-    many_days, quantity, end = days.shape[0], held[0, HELD], min(out, times.shape[0] - 1)
-    if rules.hold >= 0:
-        end = min(end, np.searchsorted(times, held[0, ENTERED] + rules.hold - rules.length))
-    floor = max(held[0, STOP], held[0, TRAIL])
-    ceiling = held[0, TARGET] if held[0, TARGET] >= 0 else -NEVER
-    if held[0, TRAIL] >= 0:
-        ceiling = min(ceiling, held[0, HIGH] + 1)
+    many_days = days.shape[0]
     factor = np.float64(quantity) / np.float64(divisor)
     # Closes beyond these may bring a new high or a new low; a little nearer than they are, for they are found in floats.
     top, bottom = _beyond(cash, factor, extremes)
     while t < end:
         next_day = days[day] if day < many_days else end
         stop = min(end, next_day, t + GLANCE)
-        if ranges:
-            beyond = min(stop + 1, end)
-            if _extent(lows[t:beyond])[0] <= floor or _extent(highs[t:beyond])[1] >= ceiling:
-                # Somewhere here something may happen: up to there it is marked, and no further.
-                k = t
-                while lows[k] > floor and highs[k] < ceiling:
-                    k += 1
-                end = k
-                stop = min(stop, end)
         if t < stop:
             lowest, highest = _extent(closes[t:stop])
             if highest >= top or lowest <= bottom:
@@ -599,7 +584,43 @@ def _wait_still(
             day_ends[day] = equity
             day += 1
             t += 1
-    return t, day
+    return day
+
+
+@inlined
+def _wait_still(
+    t, cash, held, times, closes, highs, lows, ranges, rules, out, divisor, days, day_ends, day, extremes, falls, flags
+):  # fmt: skip
+    """Do what `_hold_still` does where no line is kept.
+
+    Parameters
+    ----------
+    out
+        The first bar from t on at which the strategy wants out.
+    ranges
+        Whether an exit has a price.
+    """
+    end = min(out, times.shape[0] - 1)
+    if rules.hold >= 0:
+        end = min(end, np.searchsorted(times, held[0, ENTERED] + rules.hold - rules.length))
+    if ranges:
+        floor = max(held[0, STOP], held[0, TRAIL])
+        ceiling = held[0, TARGET] if held[0, TARGET] >= 0 else -NEVER
+        if held[0, TRAIL] >= 0:
+            ceiling = min(ceiling, held[0, HIGH] + 1)
+        # No exit has a price among bars whose highest is below it.
+        k = t
+        while k < end:
+            stop = min(end, k + GLANCE)
+            if _extent(lows[k:stop])[0] <= floor or _extent(highs[k:stop])[1] >= ceiling:
+                while lows[k] > floor and highs[k] < ceiling:
+                    k += 1
+                end = k
+            else:
+                k = stop
+    if end <= t:
+        return t, day
+    return end, _mark_until(t, end, cash, held[0, HELD], closes, divisor, days, day_ends, day, extremes, falls, flags)
 
 
 # --- in sums ----------------------------------------------------------------------------------------------------------
@@ -664,6 +685,9 @@ def run_kernel(
     wants_out, shares = _writeable(wants_out), _writeable(shares)
     entries = np.flatnonzero(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))
     exits = np.flatnonzero(wants_out[0])
+    if not wants_lines and _is_plain(rules, len(market.close)):
+        plain: Outcome = _run_plain(market, traits, rules, entries, exits, days)
+        return plain
     found: Outcome = _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, entries, exits)
     return found
 
@@ -855,6 +879,145 @@ def _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, e
     return Outcome(kept[:count], whole_line, whole_ends, totals, memory[3:16].copy(), falls[0])
 
 
+# --- the plain run ----------------------------------------------------------------------------------------------------
+
+
+def _is_plain(rules: Rules, many: int) -> bool:
+    """Return whether a run is in and out of one instrument by signals alone, at fixed shares of what it costs."""
+    none = (
+        rules.is_pool, rules.is_capped, rules.impact, rules.delay, rules.block, rules.failures, rules.sandwiches, rules.cooldown,
+        rules.tax,
+    )  # fmt: skip
+    return (
+        many == 1 and rules.sizing in (PERCENT, FIXED) and not any(none)
+        and all(getattr(rules, name) == UNSET for name in UNLIMITED) and rules.half_spread + rules.slippage + rules.extra < WHOLE
+    )  # fmt: skip
+
+
+@inlined
+def _worth(quantity, opened, price, divisor, rules, spends, flags):
+    """Return the value of a fill and its fee, and add up what lies in its price."""
+    notional = half_even(quantity, price, divisor, flags)
+    if price != opened:
+        before = half_even(quantity, opened, divisor, flags)
+        spends[0] += half_even(before, rules.half_spread, WHOLE, flags)
+        spends[1] += half_even(before, rules.slippage + rules.extra, WHOLE, flags)
+    return notional, _fee(BUY, notional, rules, flags)
+
+
+@compiled
+def _run_plain(market, traits, rules, entry_places, exit_places, day_places):
+    """Do what `_run` does where a run is plain and no lines are kept: go from signal to signal, with nothing in between."""
+    entries, exits, days = borrowed(entry_places), borrowed(exit_places), borrowed(day_places)
+    opens, closes = borrowed(market.open[0]), borrowed(market.close[0])
+    total, divisor, many_days = closes.shape[0], traits.divisor[0], days.shape[0]
+    memory = np.zeros(5, np.int64)
+    flags, extremes, spends = borrowed(memory[0:1]), borrowed(memory[1:3]), borrowed(memory[3:5])
+    whole_ends, falls = np.zeros(many_days, np.int64), np.zeros(1)
+    day_ends, depth = borrowed(whole_ends), borrowed(falls)
+    against = rules.half_spread + rules.slippage + rules.extra
+    cash = equity = rules.cash
+    extremes[0] = extremes[1] = cash
+    fills, trips, wins, won, lost, best = 0, 0, 0, 0, 0, NEVER
+    traded, fees, gas = 0, 0, 0
+    t, day, entry, leaving, held_slices = 0, 0, 0, 0, 0
+    while True:
+        while entry < entries.shape[0] and entries[entry] < t:
+            entry += 1
+        decided = entries[entry] if entry < entries.shape[0] else total
+        if decided >= total - 1:
+            break
+        while day < many_days and days[day] <= decided:
+            day_ends[day] = cash
+            day += 1
+        t = decided + 1
+        if cash <= 0 or cash < rules.smallest:
+            continue
+        wanted = rules.size if rules.sizing == FIXED else half_even(cash, rules.size, HUNDRED, flags)
+        amount = min(max(wanted, 0), cash)
+        if amount == 0:
+            continue
+        opened = opens[t]
+        price = half_even(opened, WHOLE + against, WHOLE, flags) if against else opened
+        quantity = floored(amount, divisor, price, flags)
+        # Fees take less than half of the amount, so that nothing has to be reckoned to know that they are there.
+        if not (4 * amount + rules.gas + 1_000 <= cash and 2 * rules.fee < WHOLE):
+            quantity = _affordable_plain(quantity, cash, price, divisor, rules, flags)
+        if quantity <= 0 or half_even(quantity, price, divisor, flags) == 0:
+            continue
+        cost, fee = _worth(quantity, opened, price, divisor, rules, spends, flags)
+        cash -= cost + fee + rules.gas
+        fills, traded, fees, gas = fills + 1, traded + cost, fees + fee, gas + rules.gas
+        paid_in = fee + rules.gas
+        begun = t
+        while True:
+            while leaving < exits.shape[0] and exits[leaving] < t:
+                leaving += 1
+            last = min(exits[leaving] if leaving < exits.shape[0] else total, total - 1)
+            day = _mark_until(t, last + 1, cash, quantity, closes, divisor, days, day_ends, day, extremes, depth, flags)
+            t = last + 1
+            if t == total:
+                break
+            opened = opens[t]
+            price = half_even(opened, WHOLE - against, WHOLE, flags) if against else opened
+            if price <= 0:
+                flags[0] = 1
+                t = total
+                break
+            before, slipped = spends[0], spends[1]
+            notional, fee = _worth(quantity, opened, price, divisor, rules, spends, flags)
+            after = cash + notional - fee - rules.gas
+            if after >= 0:
+                cash = after
+                result = notional - cost - fee - rules.gas - paid_in
+                fills, traded, fees, gas = fills + 1, traded + notional, fees + fee, gas + rules.gas
+                trips, wins, won = trips + 1, wins + np.int64(result > 0), won + max(result, 0)
+                lost, best = lost + max(-result, 0), max(best, result)
+                quantity = 0
+                break
+            # It is not sold: nothing of it happened.
+            spends[0], spends[1] = before, slipped
+        held_slices += t - begun
+        equity = cash + (half_even(quantity, closes[total - 1], divisor, flags) if quantity else 0)
+        if max(equity, won, lost, traded, gas) > MOST_CASH:
+            flags[0] = 1
+        if flags[0] or quantity:
+            day = many_days
+            break
+        _look_down(cash, extremes, depth)
+    while day < many_days:
+        day_ends[day] = cash
+        day += 1
+    if extremes[1] < extremes[0]:
+        depth[0] = min(depth[0], _fall(extremes[1], extremes[0]))
+    totals = np.array([cash, equity, held_slices, 0, memory[0]])
+    sums = np.array([fills, trips, wins, won, lost, best, traded, fees, gas, 0, memory[3], memory[4], 0])
+    return Outcome(np.zeros((0, COLUMNS), np.int64), np.zeros(0, np.int64), whole_ends, totals, sums, falls[0])
+
+
+@compiled
+def _affordable_plain(wanted, cash, price, divisor, rules, flags):
+    """Return what was wanted, or the most that cash covers, as `_affordable` does."""
+    low, high = 0, max(wanted, 0)
+    if _taken(high, price, divisor, rules, flags) <= cash:
+        return high
+    if _taken(0, price, divisor, rules, flags) > cash:
+        return 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _taken(middle, price, divisor, rules, flags) <= cash:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+@inlined
+def _taken(quantity, price, divisor, rules, flags):
+    notional = half_even(quantity, price, divisor, flags)
+    return notional + _fee(BUY, notional, rules, flags) + rules.gas
+
+
 # --- getting ready ----------------------------------------------------------------------------------------------------
 
 _begun, _ready = threading.Event(), threading.Event()
@@ -878,6 +1041,8 @@ def _run_once() -> None:
     traits = Traits(np.ones(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64))
     numbers = {name: 0.0 if name.startswith("cooldown") else 0 for name in Rules._fields}
     run_kernel(market, traits, Rules(**numbers), flags, flags, empty, np.array([1]), True)
+    plain = {"sizing": PERCENT, **dict.fromkeys(UNLIMITED, UNSET)}
+    run_kernel(market, traits, Rules(**{**numbers, **plain}), flags, flags, empty, np.array([1]), False)
     # As indicators are, and as a strategy's own arrays are.
     crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
     crossings(np.zeros(2), np.zeros(2))
