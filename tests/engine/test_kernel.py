@@ -4,12 +4,15 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import workbench as wb
 from tests.engine.cases import Noise, random_case
 from tests.make import series, wandering
 from workbench.engine import chance, lowering
 from workbench.engine.columns import Rules, Sums
+from workbench.engine.crossing import joined, places
 from workbench.engine.kernel import _is_plain, _run, drawn, is_ready, run_kernel
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
@@ -237,3 +240,13 @@ def test_a_plain_run_that_goes_from_signal_to_signal_gives_what_the_whole_kernel
     with capsys.disabled():
         print(f"\nplain runs and the whole kernel: 400 runs, {fills:,} fills, {refused} without any, {halted} left to step()")
     assert fills > 10_000
+
+
+@given(st.integers(0, 70), st.integers(0, 2**70 - 1), st.integers(0, 7))
+def test_where_flags_are_set_is_found_as_numpy_finds_it(count, bits, begin):
+    whole = np.array([bits >> place & 1 for place in range(count)], np.bool_)
+    for flags in (whole, whole[begin:]):
+        assert places(np.ascontiguousarray(flags)).tolist() == np.flatnonzero(flags).tolist()
+        if len(flags) > 3:
+            rows = np.array([[0, 2], [3, len(flags)]], np.int64)
+            assert joined(flags, rows).tolist() == np.concatenate([flags[0:2], flags[3:]]).tolist()

@@ -72,7 +72,7 @@ from workbench.engine.columns import (
     Rules,
     Traits,
 )
-from workbench.engine.crossing import crossings
+from workbench.engine.crossing import crossings, joined, places
 from workbench.engine.exact import (
     borrowed,
     compiled,
@@ -680,11 +680,11 @@ def run_kernel(
     wants_lines
         Whether every record and equity at every slice are kept; otherwise the records are only added up.
     """
-    # Where something may happen is found at once by NumPy, so that the kernel goes from one such place to the next.
+    # Where something may happen is found at once, so that the kernel goes from one such place to the next.
     # What a strategy gives may be read-only, for which everything would be compiled anew.
     wants_out, shares = _writeable(wants_out), _writeable(shares)
-    entries = np.flatnonzero(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))
-    exits = np.flatnonzero(wants_out[0])
+    entries = places(np.ascontiguousarray(_writeable(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))))
+    exits = places(np.ascontiguousarray(wants_out[0]))
     if not wants_lines and _is_plain(rules, len(market.close)):
         plain: Outcome = _run_plain(market, traits, rules, entries, exits, days)
         return plain
@@ -1046,4 +1046,6 @@ def _run_once() -> None:
     # As indicators are, and as a strategy's own arrays are.
     crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
     crossings(np.zeros(2), np.zeros(2))
+    joined(np.zeros(2, np.bool_), np.zeros((1, 2), np.int64))
+    joined(frozen(np.zeros(2, np.bool_)), np.zeros((1, 2), np.int64))
     _ready.set()

@@ -6,6 +6,7 @@ less. A backtest computes once a block and a live step on the window so far; bec
 (`f(x[:t]) == f(x)[:t]`), the two agree bit for bit, wherever the data begin.
 """
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -99,8 +100,18 @@ class Readings(Sequence[Reading]):
 
     def _whole(self, columns: Sequence[Any]) -> Any:
         joined = columns[0] if len(columns) == 1 else np.concatenate(columns)
-        whole = joined if self._rows is None else np.concatenate([joined[low:high] for low, high in self._rows])
+        whole = joined if self._rows is None else self._own(joined)
         return whole if self._span is None else whole[self._span[0] : self._span[1]]
+
+    def _own(self, column: Any) -> Any:
+        """Return the rows that are the bars' own, without those that were laid before each block."""
+        assert self._rows is not None
+        # A process that has the kernel has this compiled too; no other waits for a compiler.
+        compiled = sys.modules.get("workbench.engine.crossing")
+        if compiled is None or self._remembered is None or column.dtype != np.bool_ or not column.flags.c_contiguous:
+            return np.concatenate([column[low:high] for low, high in self._rows])
+        rows = self._remembered.recall(("rows",), lambda: np.array(self._rows, np.int64))
+        return compiled.joined(column, rows)
 
     @cached_property
     def enter(self) -> list[bool]:

@@ -29,6 +29,8 @@ from workbench.research.traces import FoldTrace
 
 CHUNK: Final = 128
 """Trials that are held in memory as whole lines of days; of the others only figures stay."""
+AT_ONCE: Final = 4
+"""Trials that a thread takes at a time: each handing over costs a fair part of a trial."""
 COMPILING_SECONDS: Final = 300.0
 
 
@@ -140,13 +142,14 @@ def run_tallies(
     parts = [trials[low : low + CHUNK] for low in range(0, len(trials), CHUNK)]
     with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
 
-        def begun(part: Sequence[Values]) -> Iterator[Tally]:
-            return threads.map(lambda values: tally_of(bench, values), part)
+        def begun(part: Sequence[Values]) -> Iterator[list[Tally]]:
+            few = [part[low : low + AT_ONCE] for low in range(0, len(part), AT_ONCE)]
+            return threads.map(lambda some: [tally_of(bench, values) for values in some], few)
 
         # While one chunk is judged and stored, the next one runs.
         ahead = begun(parts[0]) if parts else iter(())
         for place, part in enumerate(parts):
-            tallies = list(ahead)
+            tallies = [tally for some in ahead for tally in some]
             ahead = begun(parts[place + 1]) if place + 1 < len(parts) else iter(())
             yield part, tallies
 
