@@ -252,6 +252,9 @@ def test_an_edited_file_of_ones_own_is_the_cause(desk, clock, bars):
 def test_what_is_no_session_or_no_backtest_is_refused(desk, given):
     with pytest.raises(Invalid, match="expected a"):
         wb.parity(*given, desk=desk)
+    for ask in (wb.tune_like, wb.backtest_like):
+        with pytest.raises(Invalid, match="session: expected a session's id"):
+            ask(3, desk=desk)
 
 
 def test_tuning_like_a_session_begins_with_its_digest_and_moves_on_from_it(desk, session, bars):

@@ -103,6 +103,7 @@ def _telling(clock, steps, by):
         (replace(SMALL, values={"fast": (5, -10)}), Invalid, "fast"),
         (replace(SMALL, values={"fast": (5,)}), Refused, "nothing to try"),
         (replace(SMALL, values={"fast": ()}), Invalid, "at least one value"),
+        (replace(SMALL, values={"fast": tuple(range(10_001))}), Invalid, "at most 10,000 values"),
         (replace(SMALL, dataset="feedbeef"), NotFound, "dataset"),
         (replace(SMALL, count=20), Refused, "bars"),
     ],

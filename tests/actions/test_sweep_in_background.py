@@ -60,6 +60,7 @@ def test_a_dataset_is_opened_by_the_first_letters_of_its_id(desk, bars):
         ({"fast": [object(), 2]}, Invalid, "numbers and texts"),
         ({"costs": {"fee": 1}}, Invalid, "numbers and texts"),
         ({"fast": []}, Invalid, "at least one"),
+        ({"fast": range(10**9)}, Invalid, "at most 10,000 values to try"),
     ],
 )
 def test_what_cannot_be_run_is_refused_at_once(desk, bars, options, problem, words):

@@ -149,3 +149,9 @@ def test_any_rule_with_a_number_can_have_a_slider():
     assert panel.result.plan.configuration.intel_level is None
     with pytest.raises(NotFound, match="Did you mean 'trailing_stop_pct'"):
         tune("sma_cross", wb.simulate_bars("WETH", "1h", 400), rules=["trailing_stop"])
+
+
+@pytest.mark.parametrize("rules", ["fee_bps", [3], ["fee"]])
+def test_rules_that_are_not_there_are_named(bars, rules):
+    with pytest.raises(NotFound, match="no rule with a number"):
+        tune("sma_cross", bars, rules=rules)

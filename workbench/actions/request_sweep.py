@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from workbench.desk import Desk
 from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested, SweepRequested
 from workbench.domain.params import counted
-from workbench.domain.sweeps import SweepRequest, SweepStatus
+from workbench.domain.sweeps import MOST_ASKED, SweepRequest, SweepStatus
 from workbench.engine.series import BarSeries
 from workbench.errors import Conflict, Invalid
 from workbench.research.search import AIM, check_aims
@@ -51,6 +51,9 @@ def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
     >>> asked.status, asked.total
     ('WAITING', 0)
     """
+    for name, values in request.values.items():
+        if len(values) > MOST_ASKED:
+            raise Invalid(name, f"at most {MOST_ASKED:,} values to try", f"{len(values):,} of them")
     shelf.require_importable(request.strategy)
     if request.dataset:
         with desk.store.read() as connection:

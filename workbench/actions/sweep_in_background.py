@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from workbench.actions.request_sweep import cancel_sweep, options_asked_for, req
 from workbench.actions.run_search import run_search
 from workbench.actions.run_sweep import run_sweep
 from workbench.desk import Desk, open_desk
-from workbench.domain.sweeps import Scalar, SweepRequest, SweepStatus
+from workbench.domain.sweeps import MOST_ASKED, Scalar, SweepRequest, SweepStatus
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Conflict, Invalid, Refused
 from workbench.research.backtest import as_series
@@ -161,7 +162,11 @@ def _require_on_shelf(kind: type[SignalStrategy], name: str) -> None:
 
 def _listed(name: str, given: Any) -> tuple[Scalar, ...]:
     several = isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, msgspec.Struct))
-    return tuple(_plain(name, value) for value in (given if several else (given,)))
+    # A range holds no list of what it says, and a generator may have no end: neither is read further than can be asked for.
+    found = list(islice(given, MOST_ASKED + 1)) if several else [given]
+    if len(found) > MOST_ASKED:
+        raise Invalid(name, f"at most {MOST_ASKED:,} values to try", "more of them")
+    return tuple(_plain(name, value) for value in found)
 
 
 def _plain(name: str, value: Any) -> Scalar:

@@ -26,7 +26,7 @@ from workbench.engine.series import BarSeries
 from workbench.engine.state import State
 from workbench.engine.strategy import Reading, SignalStrategy
 from workbench.engine.windows import Readings, Wanted, read_series, window_start
-from workbench.errors import Conflict, LogBroken
+from workbench.errors import Conflict, Invalid, LogBroken
 from workbench.research.parity import Input, Recorded, Verdict, compare, refold
 from workbench.sources.candle_file import content_hash
 from workbench.store import reads, recorded
@@ -122,7 +122,11 @@ def seen_by(desk: Desk, session: str) -> Seen:
         If there is no such session.
     Conflict
         If it has taken no slice yet.
+    Invalid
+        If it is no id.
     """
+    if not isinstance(session, str):
+        raise Invalid("session", "a session's id, or the beginning of it", session)
     with desk.store.read() as connection:
         row = reads.session(connection, session)
         rows = list(stream_events(connection, row.id))

@@ -23,6 +23,8 @@ class SweepStatus(StrEnum):
 
 GOING: Final = (SweepStatus.WAITING, SweepStatus.RUNNING, SweepStatus.CANCELLING)
 """The statuses of a sweep that a worker has still to do something about."""
+MOST_ASKED: Final = 10_000
+"""Values of one parameter in a request: it is a record, and this is as much as one should hold."""
 MOST_VALUES: Final = 1_000_000
 """Of one range that somebody writes down."""
 

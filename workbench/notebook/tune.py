@@ -263,7 +263,7 @@ def _rule_fields(names: Sequence[str]) -> dict[str, Field]:
     every = {field.name: field for struct in (StrategyConfiguration, ExchangeCosts) for field in param_fields(struct)}
     for name in names:
         if name not in every:
-            raise NotFound("rule with a number", name, every, field="rules")
+            raise NotFound("rule with a number", str(name), every, field="rules")
     return {name: every[name] for name in names}
 
 

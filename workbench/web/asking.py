@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.params import Field, param_fields
-from workbench.domain.sweeps import Scalar, SweepRequest, read_values
+from workbench.domain.sweeps import MOST_ASKED, Scalar, SweepRequest, read_values
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.sources.simulated import Simulated
@@ -24,8 +24,6 @@ RULES: Final = ("stop_loss_pct", "take_profit_pct", "max_hold_bars")
 """Rules that can be tried beside a strategy's parameters; the notebook and the command line try any."""
 MOST_BARS: Final = 100_000
 MOST_TRIALS: Final = 100_000
-MOST_TRIED: Final = 10_000
-"""Values of one parameter: a request is a record, and this is as much as one should hold."""
 _DATASET: Final = "dataset:"
 
 
@@ -138,8 +136,8 @@ def read_form(values: Mapping[str, str]) -> SweepRequest:
     given = {found: values.get(PREFIX + found, "").strip() for found in known}
     values_of = {found: read_values(found, text) for found, text in given.items() if text}
     for found, several in values_of.items():
-        if len(several) > MOST_TRIED:
-            raise Invalid(found, f"at most {MOST_TRIED:,} values to try", f"{len(several):,} of them")
+        if len(several) > MOST_ASKED:
+            raise Invalid(found, f"at most {MOST_ASKED:,} values to try", f"{len(several):,} of them")
     tried: dict[str, tuple[Scalar, ...]] = {found: tuple(several) for found, several in values_of.items()}
     market = values.get("market", "WETH")
     dataset = market.removeprefix(_DATASET) if market.startswith(_DATASET) else ""
