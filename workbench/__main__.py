@@ -69,7 +69,7 @@ def up(port: int, home: str | None, no_browser: bool) -> None:
     from workbench.web.serve import serve
 
     port = listener.getsockname()[1]
-    with open_desk(home) as desk, _worker(str(desk.settings.home)):
+    with open_desk(home) as desk, _worker(str(desk.settings.home), asked_to_end):
         address = f"http://127.0.0.1:{port}/paper-trading/"
         click.echo(f"Workbench {workbench.__version__} is at {address}  (Ctrl-C ends it)\nData: {desk.settings.home}")
         if not no_browser:
@@ -103,23 +103,26 @@ def _listener(port: int) -> socket.socket:
 
 
 @contextmanager
-def _worker(home: str) -> Iterator[None]:
+def _worker(home: str, asked_to_end: threading.Event) -> Iterator[None]:
     """Keep a worker process going: it is started again if it dies, and ended with us."""
-    ended = threading.Event()
+    ended, turn = threading.Event(), threading.Lock()
     command = [sys.executable, "-m", "workbench", "worker", "--home", home, "--parent", str(os.getpid())]
     process = [subprocess.Popen(command)]
 
     def watch() -> None:
         while not ended.wait(0.5):
-            if process[0].poll() is not None and not ended.is_set():
-                click.echo("The worker ended; starting it again.", err=True)
-                process[0] = subprocess.Popen(command)
+            # Ctrl-C reaches the worker too, and one that ended by it is not to come back behind our end.
+            with turn:
+                if process[0].poll() is not None and not ended.is_set() and not asked_to_end.is_set():
+                    click.echo("The worker ended; starting it again.", err=True)
+                    process[0] = subprocess.Popen(command)
 
     threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
-        ended.set()
+        with turn:
+            ended.set()
         if process[0].poll() is None:
             process[0].send_signal(signal.SIGINT)
             try:
