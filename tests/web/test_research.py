@@ -19,7 +19,7 @@ from workbench.web.pages.research import ROWS, code_of, heat_of
 PAGE = "/paper-trading/research"
 FORM = {
     "strategy": "sma_cross", "market": "WETH", "timeframe": "1h", "count": "900", "trials": "", "p.fast": "5, 10",
-    "p.slow": "30:51:10", "p.stop_loss_pct": "", "p.take_profit_pct": "", "p.max_hold_bars": "",
+    "p.slow": "30:51:10", "p.stop_loss_pct": "", "p.take_profit_pct": "", "p.max_hold_hours": "",
 }  # fmt: skip
 SMALL = SweepRequest("sma_cross", {"fast": (5, 10), "slow": (30, 40, 50)}, count=900)
 
@@ -200,8 +200,8 @@ def test_a_map_goes_from_its_least_to_its_greatest_tone_and_leaves_out_what_was_
 
 
 def test_the_form_reads_in_the_order_of_its_fields():
-    values = dict(reversed({**FORM, "p.max_hold_bars": "10"}.items()))
-    assert list(read_form(values).values) == ["fast", "slow", "max_hold_bars"]
+    values = dict(reversed({**FORM, "p.max_hold_hours": "10"}.items()))
+    assert list(read_form(values).values) == ["fast", "slow", "max_hold_hours"]
     with pytest.raises(Invalid, match="count"):
         read_form({**FORM, "count": "100001"})
     with pytest.raises(NotFound, match="fats"):

@@ -20,7 +20,7 @@ from workbench.web.page import Asking, Block
 
 ASKED: Final = Said("The worker takes the sweep up at once, or when the one before it has ended.")
 TIMEFRAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
-RULES: Final = ("stop_loss_pct", "take_profit_pct", "max_hold_bars")
+RULES: Final = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "max_hold_hours")
 """Rules that can be tried beside a strategy's parameters; the notebook and the command line try any."""
 MOST_BARS: Final = 100_000
 MOST_TRIALS: Final = 100_000
