@@ -12,10 +12,11 @@ from tests.engine.cases import Noise, random_case
 from tests.make import series, wandering
 from workbench.engine import chance, lowering
 from workbench.engine.columns import Rules, Sums
-from workbench.engine.crossing import joined, places
-from workbench.engine.kernel import _is_plain, _run, drawn, is_ready, run_kernel
+from workbench.engine.crossing import owned, places
+from workbench.engine.kernel import _run, drawn, is_plain, is_ready, run_kernel, run_plain
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
+from workbench.engine.strategy import frozen
 from workbench.engine.windows import read_series
 from workbench.errors import NotFound, Refused
 from workbench.research.backtest import Backtest, backtest
@@ -219,13 +220,13 @@ def test_a_plain_run_that_goes_from_signal_to_signal_gives_what_the_whole_kernel
         made = wb.from_signals(bars, enter, leave, cash=int(draw.choice([50, 10_000])), **costs, **sizes)
         plan = made.plan
         market, rules = lowering.market_of([bars], plan), lowering.rules_of(plan, made.cash)
-        assert _is_plain(rules, 1)
+        assert is_plain(rules, 1)
         readings = [given_readings(bars, enter, leave, np.full(count, 100.0), {})]
         allowed, wants_out, shares = lowering.signals_of(market, [bars], readings, plan)
         days, traits = lowering.day_ends(market.ts), lowering.traits_of(plan.instruments)
         places = np.flatnonzero(allowed[0]), np.flatnonzero(wants_out[0])
         whole = _run(market, traits, rules, allowed, wants_out, shares, days, False, *places)
-        plain = run_kernel(market, traits, rules, allowed, wants_out, shares, days, False)
+        plain = run_plain(market, traits, rules, *lowering.places_of(bars, readings[0], plan), days)
         assert len(plain.records) == 0
         if plain.totals[4]:
             halted += 1
@@ -248,5 +249,9 @@ def test_where_flags_are_set_is_found_as_numpy_finds_it(count, bits, begin):
     for flags in (whole, whole[begin:]):
         assert places(np.ascontiguousarray(flags)).tolist() == np.flatnonzero(flags).tolist()
         if len(flags) > 3:
-            rows = np.array([[0, 2], [3, len(flags)]], np.int64)
-            assert joined(flags, rows).tolist() == np.concatenate([flags[0:2], flags[3:]]).tolist()
+            rows = frozen(np.array([[0, 2], [3, len(flags)]], np.int64))
+            own = np.concatenate([flags[0:2], flags[3:]])
+            gate = frozen(np.arange(len(own)) % 3 > 0)
+            found = places(np.ascontiguousarray(flags))
+            assert owned(found, rows, frozen(np.zeros(0, np.bool_))).tolist() == np.flatnonzero(own).tolist()
+            assert owned(found, rows, gate).tolist() == np.flatnonzero(own & gate).tolist()

@@ -147,14 +147,14 @@ def kept_trials(
 
 def begin(desk: Desk, study: Study) -> dict[str, bytes]:
     """Write down that a study runs, and return what is stored of it."""
-    with desk.store.write() as connection:
+    with desk.store.write(durable=False) as connection:
         store.begin_sweep(connection, study.id, study.family, study.market, _options_text(study), desk.at)
         return store.stored_trials(connection, study.id)
 
 
 def keep(desk: Desk, study: Study, trials: Sequence[Trial]) -> None:
-    """Store trials; one that is stored already stays as it is."""
-    with desk.store.write() as connection:
+    """Store trials; one that is stored already stays as it is. The disk has them for certain once the study is done."""
+    with desk.store.write(durable=False) as connection:
         store.save_trials(connection, study.id, study.family, study.market, [_row(study, trial) for trial in trials], desk.at)
 
 

@@ -1,4 +1,4 @@
-"""What is asked of whole columns of flags, compiled: where one line crosses another, where a flag is set, and stretches joined."""
+"""What is asked of whole columns of flags, compiled: where one line crosses another, where a flag is set, and whose it is."""
 
 import numpy as np
 
@@ -15,21 +15,6 @@ def crossings(a, b):
         above[t] = (a[t] > b[t]) & (a[t - 1] <= b[t - 1])
         below[t] = (a[t] < b[t]) & (a[t - 1] >= b[t - 1])
     return above, below
-
-
-@compiled
-def joined(column, rows):
-    """Return stretches of a column laid end to end; `rows` says from where to where, shape (n, 2)."""
-    total = 0
-    for i in range(rows.shape[0]):
-        total += rows[i, 1] - rows[i, 0]
-    out = np.empty(total, column.dtype)
-    at = 0
-    for i in range(rows.shape[0]):
-        length = rows[i, 1] - rows[i, 0]
-        out[at : at + length] = column[rows[i, 0] : rows[i, 1]]
-        at += length
-    return out
 
 
 @compiled
@@ -55,3 +40,31 @@ def places(flags):
             out[at] = t
             at += 1
     return out
+
+
+@compiled
+def owned(found, rows, gate):
+    """Return which places of a stitched column are of the bars' own, counted in the series.
+
+    Parameters
+    ----------
+    found
+        Places of the stitched column, in order.
+    rows
+        From where to where its own bars lie, stretch by stretch; shape (n, 2).
+    gate
+        Those bars of the series that count; empty where all do.
+    """
+    out = np.empty(len(found), np.int64)
+    count = before = stretch = 0
+    for place in found:
+        while stretch < rows.shape[0] and place >= rows[stretch, 1]:
+            before += rows[stretch, 1] - rows[stretch, 0]
+            stretch += 1
+        if stretch == rows.shape[0]:
+            break
+        own = before + place - rows[stretch, 0]
+        if place >= rows[stretch, 0] and (len(gate) == 0 or gate[own]):
+            out[count] = own
+            count += 1
+    return out[:count]

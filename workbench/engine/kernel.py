@@ -72,7 +72,7 @@ from workbench.engine.columns import (
     Rules,
     Traits,
 )
-from workbench.engine.crossing import crossings, joined, places
+from workbench.engine.crossing import crossings, owned, places
 from workbench.engine.exact import (
     borrowed,
     compiled,
@@ -685,8 +685,8 @@ def run_kernel(
     wants_out, shares = _writeable(wants_out), _writeable(shares)
     entries = places(np.ascontiguousarray(_writeable(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))))
     exits = places(np.ascontiguousarray(wants_out[0]))
-    if not wants_lines and _is_plain(rules, len(market.close)):
-        plain: Outcome = _run_plain(market, traits, rules, entries, exits, days)
+    if not wants_lines and is_plain(rules, len(market.close)):
+        plain: Outcome = run_plain(market, traits, rules, entries, exits, days)
         return plain
     found: Outcome = _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, entries, exits)
     return found
@@ -882,7 +882,7 @@ def _run(market, traits, rules, allowed, wants_out, shares, days, wants_lines, e
 # --- the plain run ----------------------------------------------------------------------------------------------------
 
 
-def _is_plain(rules: Rules, many: int) -> bool:
+def is_plain(rules: Rules, many: int) -> bool:
     """Return whether a run is in and out of one instrument by signals alone, at fixed shares of what it costs."""
     none = (
         rules.is_pool, rules.is_capped, rules.impact, rules.delay, rules.block, rules.failures, rules.sandwiches, rules.cooldown,
@@ -906,8 +906,17 @@ def _worth(quantity, opened, price, divisor, rules, spends, flags):
 
 
 @compiled
-def _run_plain(market, traits, rules, entry_places, exit_places, day_places):
-    """Do what `_run` does where a run is plain and no lines are kept: go from signal to signal, with nothing in between."""
+def run_plain(market, traits, rules, entry_places, exit_places, day_places):
+    """Do what `run_kernel` does where a run is plain and no lines are kept: go from signal to signal, with nothing in between.
+
+    Parameters
+    ----------
+    market, traits, rules
+        The bars, their instrument and the plan.
+    entry_places, exit_places, day_places
+        Where an entry passes every gate that depends on the data alone, where the strategy wants out, and the last slice of
+        every UTC day.
+    """
     entries, exits, days = borrowed(entry_places), borrowed(exit_places), borrowed(day_places)
     opens, closes = borrowed(market.open[0]), borrowed(market.close[0])
     total, divisor, many_days = closes.shape[0], traits.divisor[0], days.shape[0]
@@ -1046,6 +1055,5 @@ def _run_once() -> None:
     # As indicators are, and as a strategy's own arrays are.
     crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
     crossings(np.zeros(2), np.zeros(2))
-    joined(np.zeros(2, np.bool_), np.zeros((1, 2), np.int64))
-    joined(frozen(np.zeros(2, np.bool_)), np.zeros((1, 2), np.int64))
+    owned(places(np.zeros(2, np.bool_)), frozen(np.zeros((1, 2), np.int64)), frozen(np.zeros(0, np.bool_)))
     _ready.set()

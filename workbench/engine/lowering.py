@@ -269,12 +269,38 @@ def signals_of(market: Market, many: Sequence[BarSeries], readings: Sequence[Rea
     return entries, exits, sizes
 
 
+def places_of(series: BarSeries, said: Readings, plan: Plan) -> tuple[Ints, Ints]:
+    """Return the places at which `signals_of` says that an entry passes, and those at which the strategy wants out."""
+    return said.places("enter", _gates(plan.configuration, series, said, len(series) - 1)), said.places("exit")
+
+
 def _allowed(c: StrategyConfiguration, series: BarSeries, said: Readings) -> Bools:
     """Return where an entry in a series passes the gates that depend on the data alone, as `gates.entry_gates` asks them."""
+    passed: Bools = said.column("enter") & _gates(c, series, said, len(series))
+    return passed
+
+
+def _gates(c: StrategyConfiguration, series: BarSeries, said: Readings, end: int) -> Bools:
+    """Return where those gates are open, whatever the strategy wants, up to a place.
+
+    Where no gate asks what the strategy says, they are the same for all that look back as far.
+    """
     profile, symbol = profile_of(c.intel_level), series.instrument.symbol.upper()
-    passed: Bools = said.column("enter") & said.covered()
-    if symbol in c.blocked_tokens or (c.allowed_tokens and symbol not in c.allowed_tokens):
+    listed = symbol not in c.blocked_tokens and (not c.allowed_tokens or symbol in c.allowed_tokens)
+    if profile is not None or c.confidence_threshold:
+        return _opened(c, series, said, profile, listed, end)
+    key = ("gates", said.strategy.lookback, listed, c.on_hole, c.min_liquidity, end)
+    found: Bools = said.kept(key, lambda: _opened(c, series, said, profile, listed, end))
+    return found
+
+
+def _opened(
+    c: StrategyConfiguration, series: BarSeries, said: Readings, profile: Profile | None, listed: bool, end: int
+) -> Bools:
+    if not listed:
         return np.zeros(len(series), np.bool_)
+    passed: Bools = said.covered()
+    passed[end:] = False
     asked = float(c.confidence_threshold if profile is None else profile.confidence)
     if asked:
         passed &= said.column("confidence") >= asked

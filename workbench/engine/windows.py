@@ -7,7 +7,7 @@ less. A backtest computes once a block and a live step on the window so far; bec
 """
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, overload
@@ -18,7 +18,7 @@ from workbench.domain.bars import show_time
 from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.stitched import Blocks, Remembered, Rows, Stitched, blocks, lay_out, rows_of, window_start
-from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles
+from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, frozen
 from workbench.errors import Broken, Invalid
 
 __all__ = [
@@ -37,6 +37,7 @@ Measures = Mapping[str, Ints]
 Wanted = dict[str, tuple[float, ...]]
 _NO_MEASURES: Wanted = {}
 _NOTHING: dict[str, int | None] = {}
+_NO_GATE: Flags = frozen(np.zeros(0, np.bool_))
 
 
 class Readings(Sequence[Reading]):
@@ -86,12 +87,33 @@ class Readings(Sequence[Reading]):
 
     def covered(self) -> Flags:
         """Return where the strategy's lookback is covered."""
-        key, remembered = ("covered", self.strategy.lookback), self._remembered
-        found = None if remembered is None else remembered.get(key)
-        if found is None:
-            found = self.at_hand >= self.strategy.lookback
-            if remembered is not None:
-                remembered.keep(key, found)
+        return self.at_hand >= self.strategy.lookback
+
+    def kept(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Return what is the same for all readings of the series that share a key, made once where they have much in common."""
+        return make() if self._remembered is None else self._remembered.recall(("kept", *key), make)
+
+    def places(self, name: str, gate: Flags | None = None) -> Ints:
+        """Return the places at which one of the flags of its signals is set: `"enter"` or `"exit"`.
+
+        Parameters
+        ----------
+        gate
+            The bars that count; all of them where None.
+        """
+        # A process that has the kernel has this compiled too; no other waits for a compiler.
+        compiled = sys.modules.get("workbench.engine.crossing")
+        if compiled is None or self._rows is None or self._remembered is None or len(self._parts) != 1:
+            column = self.column(name)
+            return np.flatnonzero(column if gate is None else column & gate)
+        flags = np.ascontiguousarray(made_column(self.strategy, self._parts[0], name))
+        # What a strategy gives may be read-only, for which everything would be compiled anew.
+        set_at = compiled.places(flags if flags.flags.writeable else flags.copy())
+        return compiled.owned(set_at, self._row_ends(), _NO_GATE if gate is None else gate)  # type: ignore[no-any-return]
+
+    def _row_ends(self) -> Ints:
+        assert self._remembered is not None
+        found: Ints = self._remembered.recall(("rows",), lambda: np.array(self._rows, np.int64))
         return found
 
     def factor(self, name: str) -> Floats:
@@ -106,12 +128,7 @@ class Readings(Sequence[Reading]):
     def _own(self, column: Any) -> Any:
         """Return the rows that are the bars' own, without those that were laid before each block."""
         assert self._rows is not None
-        # A process that has the kernel has this compiled too; no other waits for a compiler.
-        compiled = sys.modules.get("workbench.engine.crossing")
-        if compiled is None or self._remembered is None or column.dtype != np.bool_ or not column.flags.c_contiguous:
-            return np.concatenate([column[low:high] for low, high in self._rows])
-        rows = self._remembered.recall(("rows",), lambda: np.array(self._rows, np.int64))
-        return compiled.joined(column, rows)
+        return np.concatenate([column[low:high] for low, high in self._rows])
 
     @cached_property
     def enter(self) -> list[bool]:

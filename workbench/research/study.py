@@ -35,6 +35,7 @@ MOST_IN_GRID: Final = 250_000
 LISTS: Final = ("allowed_tokens", "blocked_tokens")
 """Options of which a list is one value."""
 _MOST_PAIRED: Final = 1_000
+_MOST_KEPT: Final = 10_000
 RULES: Final = ("domain", "engine", "analytics/returns.py", "research/trials.py", "research/overfitting.py")
 """The source that a trial's figures are made by; those that another one has made are run anew, never laid beside these."""
 
@@ -135,9 +136,19 @@ class Study(msgspec.Struct, frozen=True, dict=True):
 
     def strategy_with(self, values: Mapping[str, Value]) -> SignalStrategy:
         """Return the strategy with the values of a trial."""
-        own = {name: value for name, value in values.items() if name in self.strategy.__struct_fields__}
-        made: SignalStrategy = with_fields(self.strategy, own)
+        fields = self.strategy.__struct_fields__
+        own = tuple((name, value) for name, value in values.items() if name in fields)
+        made = self._made.get(own)
+        if made is None:
+            made = with_fields(self.strategy, dict(own))
+            if len(self._made) < _MOST_KEPT:
+                self._made[own] = made
         return made
+
+    @cached_property
+    def _made(self) -> dict[tuple[tuple[str, Value], ...], SignalStrategy]:
+        """Strategies that were made before: each trial asks for its own several times."""
+        return {}
 
     def plan_with(self, values: Mapping[str, Value]) -> Plan:
         """Return the plan with the rules and costs of a trial."""

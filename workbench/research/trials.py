@@ -16,8 +16,8 @@ from workbench.domain.book import open_book
 from workbench.domain.money import CASH_DECIMALS, units
 from workbench.domain.sessions import Plan
 from workbench.engine.columns import NEVER, Ints, Market, Rules, Sums, Traits
-from workbench.engine.kernel import is_ready, run_kernel
-from workbench.engine.lowering import day_ends, market_of, obstacles, rules_of, signals_of, traits_of
+from workbench.engine.kernel import is_plain, is_ready, run_kernel, run_plain
+from workbench.engine.lowering import day_ends, market_of, obstacles, places_of, rules_of, signals_of, traits_of
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
 from workbench.engine.state import open_state
@@ -209,8 +209,10 @@ def _compiled_tally(
     plan: Plan, rules: Rules, many: Sequence[BarSeries], readings: Sequence[Readings], market: Market, traits: Traits, ends: Ints
 ) -> Tally | None:
     """Return one run in sums as the kernel makes them; None where a number did not fit."""
-    allowed, wants_out, shares = signals_of(market, many, readings, plan)
-    outcome = run_kernel(market, traits, rules, allowed, wants_out, shares, ends, False)
+    if is_plain(rules, len(many)):
+        outcome = run_plain(market, traits, rules, *places_of(many[0], readings[0], plan), ends)
+    else:
+        outcome = run_kernel(market, traits, rules, *signals_of(market, many, readings, plan), ends, False)
     _, final, held, ambiguous, too_large = outcome.totals.tolist()
     if too_large:
         return None
