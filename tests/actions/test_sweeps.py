@@ -1,6 +1,7 @@
 """Sweeps: rows that equal backtests, trials that are kept and counted, and luck that is told."""
 
 import tracemalloc
+from decimal import Decimal
 from itertools import count
 from typing import Annotated
 
@@ -19,7 +20,36 @@ from workbench.engine.windows import read_last
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
 from workbench.research import tried
+from workbench.research.study import on_span, study_of
 from workbench.store.trials import count_trials, ledger, list_sweeps, stored_trials
+
+LEAST = 0.0
+
+
+class Above(SignalStrategy, frozen=True):
+    """In where a bar rises by more than a value that stands beside the class."""
+
+    lookback = 1
+
+    def signals(self, bars):
+        risen = bars.close / bars.open - 1 > LEAST / 100
+        return Signals(risen, ~risen, np.full(len(bars), 50.0), bars.close - bars.open, {})
+
+
+class Nested(SignalStrategy, frozen=True):
+    """Asks for an indicator inside another one."""
+
+    count: Annotated[int, Param(2, 50)] = 3
+    lookback = 60
+
+    def signals(self, bars):
+        def twice(close, n):
+            return talib.SMA(bars.indicator(talib.SMA, bars.close, n), n)
+
+        smooth = bars.indicator(twice, bars.close, self.count)
+        risen = bars.close > smooth
+        return Signals(risen, ~risen, np.full(len(bars), 50.0), np.nan_to_num(bars.close - smooth), {})
+
 
 AXES = {"fast": [3, 5, 8], "slow": [15, 25, 40, 60]}
 SHARED = ("return_pct", "sharpe", "sortino", "calmar", "max_drawdown_pct", "trades", "win_rate", "profit_factor", "exposure_pct",
@@ -523,9 +553,10 @@ def test_of_backtests_that_wait_only_what_luck_asks_of_them_stays(desk, bars, mo
     for fast in range(3, 9):
         wb.backtest("sma_cross", bars, parameters={"fast": fast, "slow": 50})
     assert (len(tried._whole), len(tried._summed)) == (2, 4)
-    found = tried.take()
-    assert [each.study.strategy.fast for each in found] == list(range(3, 9))
-    assert tried.take() == []
+    with tried.taken() as found:
+        assert [each.study.strategy.fast for each in found] == list(range(3, 9))
+    with tried.taken() as rest:
+        assert rest == []
     swept = run_sweep("sma_cross", bars, fast=range(3, 9), slow=50, desk=desk, progress=False)
     for each, trial in zip(found, swept.trials, strict=True):
         assert each.drawn.sharpe_a_day == trial.figures.sharpe_a_day
@@ -593,3 +624,55 @@ def test_axes_of_names_and_of_truths_are_drawn_too(desk, bars, axes):
     (trace,) = figure.data
     assert len(trace.x) == 2
     assert all(isinstance(value, str | int) and not isinstance(value, bool) for value in trace.x)
+
+
+def test_a_number_is_one_value_however_it_is_written(desk, bars):
+    for told in (2, 2.0, "2.00", Decimal("2.0")):
+        swept = run_sweep("sma_cross", bars, fast=[5, 8], slow=50, stop_loss_pct=told, desk=desk, progress=False)
+        assert swept.luck.trials == 2
+    assert swept.stored == 2
+    for told in ("0", "0.0", 0):
+        wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 50}, stop_loss_pct=2, base_slippage_pct=told)
+    again = run_sweep("sma_cross", bars, fast=[5, 8], slow=50, stop_loss_pct=2, desk=desk, progress=False)
+    assert again.luck.trials == 2, "the one by hand is the sweep's"
+
+
+def test_a_strategy_that_was_edited_between_two_backtests_by_hand_is_two(desk, bars):
+    for least in (0.1, 0.2, 0.3):
+        globals()["LEAST"] = least
+        wb.backtest(Above(), bars)
+    with tried.taken() as found:
+        assert len({each.study.trial_key({}) for each in found}) == 3
+
+
+def test_what_was_tried_by_hand_waits_until_it_is_written_down(desk, bars):
+    wb.backtest("sma_cross", bars, parameters={"fast": 5, "slow": 50})
+    with pytest.raises(OSError, match="no disk"), tried.taken():
+        raise OSError("no disk")
+    with tried.taken() as found:
+        assert len(found) == 1
+
+
+def test_a_stretch_tried_by_hand_is_the_window_that_trades_the_same_bars(desk, bars):
+    first, last = int(bars.ts[0]), int(bars.ts[-1])
+    study = study_of("sma_cross", bars, fast=[5, 8], slow=50)
+    windows = [on_span(study, span) for span in ((first - 5 * HOUR, first + 900 * HOUR), (first, first + 900 * HOUR))]
+    assert windows[0].trial_key({"fast": 5}) == windows[1].trial_key({"fast": 5})
+    assert on_span(study, (first, last + HOUR)).trial_key({"fast": 5}) == study.trial_key({"fast": 5})
+
+
+def test_costs_that_round_to_nothing_in_the_price_are_told_alike_by_a_row_and_its_backtest(desk):
+    walk = np.clip(np.cumsum(np.random.default_rng(3).integers(-9, 10, 2_000)) + 900, 300, 3_000) / 10**12
+    small = {"sizing": "fixed", "size_amount": 1, "half_spread_bps": 2, "fee_bps": 5}
+    swept = run_sweep("sma_cross", series(walk.tolist()), fast=[5, 10], slow=40, **small, desk=desk, progress=False)
+    for row, share in enumerate(swept.frame["cost_share"]):
+        told = swept.backtest(row).stats["cost_share_pct"]
+        assert (share is None) == (told is None)
+        assert share is None or 100 * share == pytest.approx(told)
+    assert swept.backtest(0).stats["spread_paid"] > 0
+
+
+def test_an_indicator_may_ask_for_another(desk, bars):
+    swept = run_sweep(Nested, bars, count=[3, 4], desk=desk, progress=False)
+    assert swept.frame["trades"].min() > 0
+    assert wb.backtest(Nested(count=3), bars).stats["trades"] == swept.frame["trades"][0]

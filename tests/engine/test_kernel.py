@@ -16,8 +16,8 @@ from workbench.engine.crossing import owned, places
 from workbench.engine.kernel import _run, drawn, is_plain, is_ready, run_kernel, run_plain
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries
-from workbench.engine.strategy import frozen
-from workbench.engine.windows import read_series
+from workbench.engine.strategy import crossings, frozen
+from workbench.engine.windows import plain_flags, read_series
 from workbench.errors import NotFound, Refused
 from workbench.research.backtest import Backtest, backtest
 from workbench.research.from_signals import given_readings
@@ -206,9 +206,10 @@ def test_a_plain_run_that_goes_from_signal_to_signal_gives_what_the_whole_kernel
     for number in range(400):
         draw = np.random.default_rng(number)
         count = int(draw.integers(5, 700))
-        scale = float(draw.choice([1e-6, 0.01, 1.0, 300.0, 50_000.0]))
+        # Among them prices of a few hundred steps, at which a spread of a few bps rounds to nothing.
+        scale = float(draw.choice([1e-9, 1e-6, 0.01, 1.0, 300.0, 50_000.0]))
         walk = scale * np.exp(np.cumsum(draw.normal(0, draw.choice([0.001, 0.05, 0.4]), count)))
-        bars = series(np.clip(walk, 1e-8, 1e6).round(8).tolist())
+        bars = series(np.clip(walk, 1e-8 if scale > 1e-8 else 2e-10, 1e6).round(8 if scale > 1e-8 else 12).tolist())
         often = draw.choice([0.01, 0.2, 0.9])
         enter, leave = draw.random(count) < often, draw.random(count) < draw.choice([0.01, 0.3, 0.9])
         costs = {
@@ -255,3 +256,27 @@ def test_where_flags_are_set_is_found_as_numpy_finds_it(count, bits, begin):
             found = places(np.ascontiguousarray(flags))
             assert owned(found, rows, frozen(np.zeros(0, np.bool_))).tolist() == np.flatnonzero(own).tolist()
             assert owned(found, rows, gate).tolist() == np.flatnonzero(own & gate).tolist()
+
+
+def test_flags_whose_bytes_are_not_one_are_truths_all_the_same():
+    bars = wandering(3_000)
+    draw = np.random.default_rng(5)
+    enter, leave = draw.random(3_000) < 0.1, draw.random(3_000) < 0.1
+    other = (np.where(leave, 128, 0).astype(np.uint8)).view(np.bool_)
+    assert np.array_equal(other, leave)
+    plain = wb.from_signals(bars, enter, leave, engine="kernel")
+    odd = wb.from_signals(bars, (np.where(enter, 2, 0).astype(np.uint8)).view(np.bool_), other, engine="kernel")
+    assert odd.digest == plain.digest
+    assert plain_flags(other).tobytes() == leave.tobytes()
+    assert plain_flags(leave) is leave
+
+
+@pytest.mark.parametrize("other", [np.zeros(19_990), np.zeros(1), np.zeros((20_000, 1))])
+def test_lines_of_unequal_length_never_meet_in_compiled_code(other):
+    is_ready(600)
+    line = np.ones(20_000)
+    if other.size == 1:
+        assert crossings(line, other)[0].tolist() == [False] * 20_000
+    else:
+        with pytest.raises(ValueError, match="broadcast"):
+            crossings(line, other)[0].reshape(20_000)

@@ -13,10 +13,11 @@ from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
+from workbench.research.luck import Drawn, Luck
 from workbench.research.study import Study, Values, check_lengths, grid, study_of, values_text
-from workbench.research.sweep import Drawn, Luck, Sweep
+from workbench.research.sweep import Sweep
 from workbench.research.trials import Figures, Laid, Trial, run_trials
-from workbench.research.tried import take
+from workbench.research.tried import taken
 from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
@@ -178,16 +179,17 @@ def luck_of(desk: Desk, study: Study) -> Luck:
 
 def count_tried(desk: Desk) -> None:
     """Write down the backtests that this process has run by hand and not counted yet."""
-    rows: dict[tuple[str, str, str], TrialRow] = {}
-    for tried in take():
-        study, ratio = tried.study, tried.drawn.sharpe_a_day
-        sharpe = None if ratio is None else ratio * DAYS_A_YEAR**0.5
-        row = TrialRow("", study.trial_key({}), sharpe, tried.return_pct, tried.trades, _ENCODER.encode(tried.drawn))
-        rows[BY_HAND + study.id, study.family, study.market] = row
-    if rows:
-        with desk.store.write() as connection:
-            for (sweep, family, market), row in rows.items():
-                store.save_trials(connection, sweep, family, market, [row], desk.at)
+    with taken() as every:
+        rows: dict[tuple[str, str, str], TrialRow] = {}
+        for tried in every:
+            study, ratio = tried.study, tried.drawn.sharpe_a_day
+            sharpe = None if ratio is None else ratio * DAYS_A_YEAR**0.5
+            row = TrialRow("", study.trial_key({}), sharpe, tried.return_pct, tried.trades, _ENCODER.encode(tried.drawn))
+            rows[BY_HAND + study.id, study.family, study.market] = row
+        if rows:
+            with desk.store.write() as connection:
+                for (sweep, family, market), row in rows.items():
+                    store.save_trials(connection, sweep, family, market, [row], desk.at)
 
 
 def _row(study: Study, trial: Trial) -> TrialRow:

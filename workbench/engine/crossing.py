@@ -23,7 +23,7 @@ def places(flags):
     words = flags[: len(flags) - len(flags) % 8].view(np.uint64)
     count = 0
     for word in words:
-        # Each flag is a byte of one or nothing: the product adds them up in the highest byte.
+        # Each flag is a byte of one or nothing (`windows.plain_flags`): the product adds them up in the highest byte.
         count += np.int64((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
     for t in range(len(words) * 8, len(flags)):
         count += flags[t]

@@ -898,7 +898,7 @@ def is_plain(rules: Rules, many: int) -> bool:
 def _worth(quantity, opened, price, divisor, rules, spends, flags):
     """Return the value of a fill and its fee, and add up what lies in its price."""
     notional = half_even(quantity, price, divisor, flags)
-    if price != opened:
+    if rules.half_spread or rules.slippage or rules.extra:
         before = half_even(quantity, opened, divisor, flags)
         spends[0] += half_even(before, rules.half_spread, WHOLE, flags)
         spends[1] += half_even(before, rules.slippage + rules.extra, WHOLE, flags)

@@ -294,9 +294,7 @@ def _gates(c: StrategyConfiguration, series: BarSeries, said: Readings, end: int
     return found
 
 
-def _opened(
-    c: StrategyConfiguration, series: BarSeries, said: Readings, profile: Profile | None, listed: bool, end: int
-) -> Bools:
+def _opened(c: StrategyConfiguration, series: BarSeries, said: Readings, profile: Profile | None, listed: bool, end: int) -> Bools:
     if not listed:
         return np.zeros(len(series), np.bool_)
     passed: Bools = said.covered()

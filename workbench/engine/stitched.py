@@ -56,8 +56,8 @@ class Remembered:
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._bytes = 0
         self._own = threading.Lock()
-        self.lock = threading.Lock()
-        """Held while an indicator is computed, so that two threads never compute the same one."""
+        self.lock = threading.RLock()
+        """Held while an indicator is computed, so that two threads never compute the same one; it may ask for another."""
 
     def get(self, key: tuple[Any, ...]) -> Any:
         """Return what was kept under a key, or None."""

@@ -276,6 +276,12 @@ def crossed_below(a: Floats, b: Floats) -> Flags:
     return crossed_above(b, a)
 
 
+def _are_lines(*given: Any) -> bool:
+    """Return whether all are arrays of floats of one length, which compiled code takes on trust."""
+    shapes = {each.shape if isinstance(each, np.ndarray) and each.dtype == np.float64 else () for each in given}
+    return len(shapes) == 1 and len(shapes.pop()) == 1
+
+
 def crossings(a: Floats, b: Floats) -> tuple[Flags, Flags]:
     """Return where `a` has risen above `b`, and where it has fallen below it.
 
@@ -287,7 +293,7 @@ def crossings(a: Floats, b: Floats) -> tuple[Flags, Flags]:
     """
     # A process that has the kernel has this compiled too; no other waits for a compiler.
     compiled = sys.modules.get("workbench.engine.crossing")
-    if compiled is not None and len(a) > _WORTH_COMPILING and a.dtype == b.dtype == np.float64:
+    if compiled is not None and _are_lines(a, b) and len(a) > _WORTH_COMPILING:
         both: tuple[Flags, Flags] = compiled.crossings(a, b)
         return both
     return crossed_above(a, b), crossed_below(a, b)

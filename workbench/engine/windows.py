@@ -28,6 +28,7 @@ __all__ = [
     "checked_signals",
     "made_column",
     "measures_in",
+    "plain_flags",
     "read_last",
     "read_series",
     "window_start",
@@ -296,17 +297,20 @@ def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
         Naming the array that is not.
     """
     with _no_writing(strategy):
-        said: Any = strategy.signals(bars)
-    if not isinstance(said, Signals) or not isinstance(said.factors, dict):
-        what = "factors of " + type(said.factors).__name__ if isinstance(said, Signals) else type(said).__name__
+        given: Any = strategy.signals(bars)
+    if not isinstance(given, Signals) or not isinstance(given.factors, dict):
+        what = "factors of " + type(given.factors).__name__ if isinstance(given, Signals) else type(given).__name__
         raise Invalid(f"{type(strategy).__name__}.signals", "Signals(enter, exit, confidence, edge, {name: factor})", what)
+    said: Signals = given
     for field in ("enter", "exit"):
         _check_array(f"{type(strategy).__name__}.{field}", getattr(said, field), len(bars), np.bool_)
     columns: dict[str, Any] = {"confidence": said.confidence, "edge": said.edge}
     for name, column in [*columns.items(), *((f"factor {name}", column) for name, column in said.factors.items())]:
         if not callable(column):
             checked_column(strategy, name, column, len(bars), bars)
-    return said
+    enter, out = plain_flags(said.enter), plain_flags(said.exit)
+    is_plain = enter is said.enter and out is said.exit
+    return said if is_plain else Signals(enter, out, said.confidence, said.edge, said.factors)
 
 
 def made_column(strategy: SignalStrategy, said: Signals, name: str) -> Any:
@@ -368,6 +372,12 @@ def checked_column(strategy: SignalStrategy, name: str, column: Any, count: int,
             when = "" if bars is None else f" at {show_time(int(bars.ts[i]))}"
             raise Invalid(whose, "numbers from 0 to 100", f"{column[i]}{when}")
     return column  # type: ignore[no-any-return]
+
+
+def plain_flags(flags: Flags) -> Flags:
+    """Return flags of which each is a byte of one or nothing, as compiled code takes them; a view of other bytes need not be."""
+    bytes_ = flags.view(np.uint8)
+    return flags if (bytes_ <= 1).all() else bytes_ != 0
 
 
 def _check_array(name: str, found: object, count: int, kind: type) -> None:

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from workbench.engine.exact import compiled
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 
 
 @compiled
@@ -49,8 +50,8 @@ def _linked(distances):  # type: ignore[no-untyped-def]
     return merges
 
 
-def count_clusters(distances: Floats, reach: float) -> int:
-    """Return how many clusters are left once all are joined whose mean distance is within reach.
+def clusters_within(distances: Floats, reach: float) -> Labels:
+    """Return the cluster of each, once all are joined whose mean distance is within reach; they are numbered as they come.
 
     Parameters
     ----------
@@ -59,9 +60,15 @@ def count_clusters(distances: Floats, reach: float) -> int:
 
     Examples
     --------
-    >>> count_clusters(np.array([[0.0, 0.1, 0.9], [0.1, 0.0, 0.8], [0.9, 0.8, 0.0]]), 0.2)
-    2
+    >>> clusters_within(np.array([[0.0, 0.1, 0.9], [0.1, 0.0, 0.8], [0.9, 0.8, 0.0]]), 0.2).tolist()
+    [0, 0, 1]
     """
-    if len(distances) < 2:
-        return len(distances)
-    return len(distances) - int((_linked(np.ascontiguousarray(distances))[:, 2] <= reach).sum())
+    own = list(range(len(distances)))
+    if len(own) > 1:
+        # A cluster is known by the first of its members, and what is joined to it by that one.
+        for one, other, distance in _linked(np.ascontiguousarray(distances)).tolist():
+            if distance <= reach:
+                own[int(other)] = int(one)
+    for place, first in enumerate(own):
+        own[place] = own[first]
+    return np.unique(own, return_inverse=True)[1] if own else np.zeros(0, np.int64)

@@ -22,6 +22,7 @@ from workbench.analytics.returns import Floats, daily, sharpe
 from workbench.domain.bars import DAY
 from workbench.domain.params import counted
 from workbench.errors import Invalid
+from workbench.research.overfitting import NOISE
 from workbench.research.study import Study, Values, plain
 from workbench.research.trials import Bench, Tally, ends_of, run_tallies, times_of
 
@@ -263,5 +264,5 @@ def masked_sharpe(returns: Floats, masks: Flags) -> Floats:
     total, squared = returns @ chosen.T, (returns * returns) @ chosen.T
     variance = (squared - total * total / count) / (count - 1)
     # A line that did not move leaves rounding noise, not a variance.
-    moves = variance > 1e-18
+    moves = variance * (count - 1) > NOISE * squared
     return np.where(moves, total / count / np.sqrt(np.where(moves, variance, 1.0)), 0.0)

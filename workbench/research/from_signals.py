@@ -15,7 +15,7 @@ from workbench.domain.terms import terms_of
 from workbench.engine.measures import measures_of
 from workbench.engine.series import BarSeries, Floats, Ints
 from workbench.engine.strategy import Candles, Flags, Signals, SignalStrategy
-from workbench.engine.windows import Readings, Wanted, measures_in
+from workbench.engine.windows import Readings, Wanted, measures_in, plain_flags
 from workbench.errors import Invalid
 from workbench.research.backtest import Backtest, as_series, trade
 
@@ -176,7 +176,7 @@ def _flags(name: str, given: Any, series: BarSeries) -> Flags:
         raise Invalid(name, "one truth a bar", "nothing")
     array = _array(name, given, series)
     if array.dtype == np.bool_:
-        return np.ascontiguousarray(array)
+        return plain_flags(np.ascontiguousarray(array))
     if array.dtype.kind in "iuf" and bool(np.isin(array, (0, 1)).all()):
         flags: Flags = array.astype(np.bool_)
         return flags

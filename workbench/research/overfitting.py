@@ -21,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import Invalid
-from workbench.research.clusters import count_clusters
+from workbench.research.clusters import Labels, clusters_within
 
 Floats = NDArray[np.float64]
 
 EULER_GAMMA: Final = 0.5772156649015329
 BLOCKS: Final = 16
+NOISE: Final = 1e-12
+"""Of the sum of squared returns, what rounding alone may leave of those around their mean."""
 SAME: Final = 0.95
 """Trials whose returns correlate so much are the same idea."""
 _NORMAL: Final = NormalDist()
@@ -242,13 +244,13 @@ def _sharpe_of(chosen: Floats, sums: BlockSums) -> Floats:
     count = (chosen @ sums.counts)[:, None]
     total, squared = chosen @ sums.sums.T, chosen @ sums.squares.T
     variance = (squared - total * total / count) / (count - 1)
-    # A trial that did not trade leaves rounding noise, not a variance.
-    moves = variance > 1e-18
+    # A trial that did not trade leaves rounding noise, not a variance; how much that is goes by the size of its returns.
+    moves = variance * (count - 1) > NOISE * squared
     return np.where(moves, total / count / np.sqrt(np.where(moves, variance, 1.0)), 0.0)
 
 
-def effective_trials(returns: Floats) -> int:
-    """Return how many independent trials so many related ones amount to: clusters whose returns correlate at 0.95.
+def trial_clusters(returns: Floats) -> Labels:
+    """Return to which independent trial each of many related ones belongs: clusters whose returns correlate at 0.95.
 
     Clusters are joined by average linkage of the distance sqrt((1 - rho) / 2) that [ONC] uses. Where to stop was measured, on
     sweeps of 54 moving-average pairs over 60 random walks: an error of 5 % is what a deflated ratio of 0.95 promises. Stopping
@@ -260,12 +262,19 @@ def effective_trials(returns: Floats) -> int:
     returns
         Shape (trials, observations).
     """
-    moving = returns[np.std(returns, axis=1) > 1e-15]
-    still = int(len(moving) < len(returns))
-    if len(moving) < 2:
-        return max(len(moving) + still, 1)
-    correlation = np.clip(np.corrcoef(moving), -1.0, 1.0)
-    return count_clusters(np.sqrt((1 - correlation) / 2), ((1 - SAME) / 2) ** 0.5) + still
+    moves = np.std(returns, axis=1) > 1e-12 * np.abs(returns).max(axis=1, initial=0.0)
+    moving = returns[moves]
+    labels = np.zeros(len(returns), np.int64)
+    if len(moving) > 1:
+        correlation = np.clip(np.corrcoef(moving), -1.0, 1.0)
+        labels[moves] = clusters_within(np.sqrt((1 - correlation) / 2), ((1 - SAME) / 2) ** 0.5)
+    labels[~moves] = labels.max(initial=-1) + 1 if moves.any() else 0
+    return labels
+
+
+def effective_trials(returns: Floats) -> int:
+    """Return how many independent trials so many related ones amount to, as `trial_clusters` joins them; at least one."""
+    return max(len(np.unique(trial_clusters(returns))), 1)
 
 
 def pooled(returns: Floats, stretches: int = 64) -> Floats:

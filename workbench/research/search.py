@@ -17,8 +17,9 @@ import polars as pl
 from workbench.analytics.returns import Floats
 from workbench.domain.params import Field, param_fields
 from workbench.errors import Invalid, NotFound, Refused
+from workbench.research.luck import Luck
 from workbench.research.study import Study, Value, Values
-from workbench.research.sweep import LEAST, SHOWN, Luck, Sweep, in_order
+from workbench.research.sweep import LEAST, SHOWN, Sweep, in_order
 from workbench.research.trials import Figures, Trial
 
 BATCH: Final = 16

@@ -58,6 +58,8 @@ class Study(msgspec.Struct, frozen=True, dict=True):
     span
         Open times from the first of which on, and before the second of which, it trades; the bars before are history. All of
         them where None.
+    code
+        The digest of the strategy's code, where it was taken before; it is taken when it is asked for where empty.
     """
 
     strategy: SignalStrategy
@@ -68,6 +70,7 @@ class Study(msgspec.Struct, frozen=True, dict=True):
     seed: int = 1
     held_out: float = 0.3
     span: tuple[int, int] | None = None
+    code: str = ""
 
     @property
     def traded(self) -> tuple[BarSeries, ...]:
@@ -97,9 +100,10 @@ class Study(msgspec.Struct, frozen=True, dict=True):
         """What is the same for all its trials, whatever is tried: the code, cash, seed, bars and the stretch that is traded."""
         return "\n".join(
             [
-                self.family, code_digest(type(self.strategy)), format(self.cash, "f"), str(self.seed),
+                self.family, self.code or code_digest(type(self.strategy)), str(_shortest(self.cash)), str(self.seed),
                 *(data_digest(series) for series in self.many),
-                *([] if self.span is None else [f"{self.span[0]} to {self.span[1]}"]),
+                *(f"{part.ts[0]} to {part.ts[-1]}" for part, whole in zip(self.traded, self.many, strict=True)
+                  if len(part) < len(whole)),
             ]
         )  # fmt: skip
 
@@ -108,7 +112,7 @@ class Study(msgspec.Struct, frozen=True, dict=True):
         """The digest of all that decides what a trial gives but its own values: trials under one id are the same anywhere."""
         own = {name: value for name, value in parameters_of(self.strategy).items() if name not in self.axes}
         parts = [
-            source_version(RULES), self._given, msgspec.json.encode(own, order="sorted").decode(), _terms_text(self.terms),
+            source_version(RULES), self._given, _text(own), _text(self.terms),
             str(self.held_out),
         ]  # fmt: skip
         return blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
@@ -127,10 +131,10 @@ class Study(msgspec.Struct, frozen=True, dict=True):
         fields = self.strategy.__struct_fields__
         rules = tuple((name, value) for name, value in values.items() if name not in fields)
         if rules not in known:
-            known[rules] = _terms_text(self.terms.changed(dict(rules)) if rules else self.terms).encode()
+            known[rules] = _text(self.terms.changed(dict(rules)) if rules else self.terms).encode()
         own.update((name, value) for name, value in values.items() if name in fields)
         made = begun.copy()
-        made.update(msgspec.json.encode(own, order="sorted") + b"\n" + known[rules])
+        made.update(_text(own).encode() + b"\n" + known[rules])
         digest: bytes = made.digest()
         return digest
 
@@ -159,8 +163,20 @@ class Study(msgspec.Struct, frozen=True, dict=True):
         return Plan(instruments, self.many[0].timeframe, named, terms.costs, terms.realism, self.seed)
 
 
-def _terms_text(terms: Terms) -> str:
-    return msgspec.json.encode(terms, enc_hook=str).decode()
+def _text(given: Any) -> str:
+    """Return terms or parameters as the text that a trial is known by: 2, 2.0 and "2.00" are one number."""
+    plain = msgspec.to_builtins(given, builtin_types=(Decimal,), enc_hook=str)
+    return msgspec.json.encode(_in_one_form(plain), order="sorted").decode()
+
+
+def _in_one_form(given: Any) -> Any:
+    match given:
+        case dict():
+            return {name: _in_one_form(value) for name, value in given.items()}
+        case list() | tuple():
+            return [_in_one_form(value) for value in given]
+        case _:
+            return _shortest(given)
 
 
 def study_of(
@@ -206,13 +222,15 @@ def study_of(
     return Study(base, axes, terms, tuple(as_series(bars, symbol, timeframe)), opening_cash(cash), seed, held_out)
 
 
-def study_from(result: Backtest, values: Mapping[str, Sequence[Value]] | None = None) -> Study:
+def study_from(result: Backtest, values: Mapping[str, Sequence[Value]] | None = None, code: str = "") -> Study:
     """Return the study that a backtest would be a trial of.
 
     Parameters
     ----------
     values
         What is tried, by parameter; nothing where None.
+    code
+        The digest of the strategy's code, where it was taken when the backtest ran.
     """
     plan = result.plan
     plain = with_fields(plan.configuration, {name: getattr(StrategyConfiguration(), name) for name in ("strategy", "parameters")})
@@ -222,7 +240,7 @@ def study_from(result: Backtest, values: Mapping[str, Sequence[Value]] | None = 
         span = (first, last + result.bars[0].step)
     axes = {name: tuple(each) for name, each in (values or {}).items()}
     terms = Terms(plain, plan.costs, plan.realism)
-    return Study(result.strategy, axes, terms, result.whole, result.cash, plan.seed, span=span)
+    return Study(result.strategy, axes, terms, result.whole, result.cash, plan.seed, span=span, code=code)
 
 
 def on_span(study: Study, span: tuple[int, int]) -> Study:

@@ -1,13 +1,10 @@
 """A finished sweep: one row a trial, and beside every figure what it is worth once the choosing is taken into account."""
 
-from array import array
-from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -15,12 +12,11 @@ from workbench.analytics.returns import Floats
 from workbench.domain.params import counted
 from workbench.errors import Invalid, NotFound
 from workbench.research.backtest import Backtest, backtest
+from workbench.research.luck import Luck
 from workbench.research.overfitting import (
     BlockSums,
     Overfitting,
     deflated_sharpe,
-    effective_trials,
-    expected_best,
     minimum_track_record,
     probabilistic_sharpe,
     probability_of_overfitting,
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
 CONVINCING: Final = 0.95
 """A deflated Sharpe ratio below it is taken for luck."""
 FEW_TRADES: Final = 30
-_MOST_CLUSTERED: Final = 2_000
 SHOWN: Final = (
     "return_pct", "sharpe", "sortino", "calmar", "max_drawdown_pct", "trades", "win_rate", "profit_factor", "exposure_pct",
     "turnover", "fees", "cost_share", "return_in_pct", "return_out_pct", "sharpe_in", "sharpe_out", "ambiguous_bars",
@@ -47,70 +42,6 @@ LEAST: Final = ("fees", "cost_share", "turnover", "exposure_pct", "ambiguous_bar
 """Of these less is better."""
 OF_HELD_OUT: Final = ("return_out_pct", "sharpe_out", "decay")
 """These are of the days held out."""
-
-
-class Drawn(msgspec.Struct, frozen=True):
-    """What luck asks of a trial: its daily Sharpe ratio, over how many days, and its returns over stretches of time."""
-
-    sharpe_a_day: float | None
-    observations: int
-    stretches: bytes | list[float]
-
-
-class Luck:
-    """What choosing among all trials ever run of a strategy on a market is expected to show without any skill.
-
-    Parameters
-    ----------
-    every
-        All those trials; they are read one by one, and only the latest are kept.
-
-    Attributes
-    ----------
-    trials, effective
-        How many there were, and how many independent ones they amount to.
-    """
-
-    def __init__(self, every: Iterable[Drawn]) -> None:
-        # Each in its own standard errors, which without skill is 1 / sqrt(observations): so a trial over a short window, as a
-        # walk forward runs them, spreads no wider than one over the whole.
-        scores = array("d")
-        alike: dict[tuple[int, int], tuple[list[int], deque[bytes]]] = {}
-        self.trials = 0
-        for drawn in every:
-            self.trials += 1
-            if drawn.sharpe_a_day is not None:
-                scores.append(drawn.sharpe_a_day * drawn.observations**0.5)
-            kept = drawn.stretches
-            stretches = kept if isinstance(kept, bytes) else np.array(kept, np.float64).tobytes()
-            count, latest = alike.setdefault((drawn.observations, len(stretches)), ([0], deque(maxlen=_MOST_CLUSTERED)))
-            count[0] += 1
-            latest.append(stretches)
-        self._spread = float(np.var(np.asarray(scores), ddof=1)) if len(scores) > 1 else 0.0
-        # Trials over other stretches of time cannot be laid beside these: each stretch counts for itself.
-        self.effective = max(sum(_effective(count[0], latest) for count, latest in alike.values()), 1)
-
-    def variance(self, observations: int) -> float:
-        """Return the variance of their daily Sharpe ratios, each as it would spread over so many days.
-
-        Where all trials have so many days it is the plain variance of their ratios, as in Bailey and López de Prado, "The
-        deflated Sharpe ratio" (2014). Others are brought to that length by the standard error of a Sharpe ratio, which is about
-        1 / sqrt(days) (Lo, "The statistics of Sharpe ratios", 2002, equation 9 at a ratio of zero).
-        """
-        return self._spread / observations
-
-    def expected_sharpe_a_day(self, observations: int) -> float:
-        """Return the daily Sharpe ratio that the best of them shows by luck alone over so many days."""
-        return expected_best(self.effective, self.variance(observations))
-
-
-def _effective(count: int, latest: Collection[bytes]) -> int:
-    """Return how many independent trials so many amount to, by the latest of them."""
-    lines = np.frombuffer(b"".join(latest), np.float64).reshape(len(latest), -1)
-    if lines.shape[1] < 3:
-        return count
-    found = effective_trials(lines)
-    return found if count == len(latest) else round(found * count / len(latest))
 
 
 class Sweep:

@@ -6,6 +6,8 @@ what luck asks of it stays.
 
 import threading
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -15,9 +17,10 @@ from workbench.analytics.returns import daily, every_day, sharpe_a_day
 from workbench.domain.bars import DAY
 from workbench.engine.lowering import day_ends
 from workbench.research.backtest import Backtest
+from workbench.research.identity import code_digest
+from workbench.research.luck import Drawn
 from workbench.research.overfitting import pooled
 from workbench.research.study import Study, study_from
-from workbench.research.sweep import Drawn
 
 MOST_BARS: Final = 2_000_000
 """Bars of whole backtests that wait; beyond, the oldest are summed up."""
@@ -35,25 +38,31 @@ class Tried(msgspec.Struct, frozen=True):
 
 
 _lock = threading.Lock()
-_whole: deque[Backtest] = deque()
+_whole: deque[tuple[Backtest, str]] = deque()
 _summed: deque[Tried] = deque(maxlen=MOST_TRIED)
 
 
 def remember(result: Backtest) -> None:
-    """Let a backtest wait to be counted."""
+    """Let a backtest wait to be counted, by the code that its strategy has now."""
+    code = code_digest(type(result.strategy))
     with _lock:
-        _whole.append(result)
-        while len(_whole) > 1 and sum(len(each.bars[0]) for each in _whole) > MOST_BARS:
-            _summed.append(_summed_up(_whole.popleft()))
+        _whole.append((result, code))
+        while len(_whole) > 1 and sum(len(each.bars[0]) for each, _ in _whole) > MOST_BARS:
+            _summed.append(_summed_up(*_whole.popleft()))
 
 
-def take() -> list[Tried]:
-    """Return the backtests that wait, and forget them."""
+@contextmanager
+def taken() -> Iterator[list[Tried]]:
+    """Yield the backtests that wait; they are forgotten once whatever is done with them has ended well."""
     with _lock:
-        found = [*_summed, *map(_summed_up, _whole)]
-        _summed.clear()
-        _whole.clear()
-    return found
+        summed, whole = list(_summed), list(_whole)
+    yield [*summed, *(_summed_up(result, code) for result, code in whole)]
+    done = {id(each) for each in (*summed, *whole)}
+    with _lock:
+        for waiting in (_summed, _whole):
+            rest = [each for each in waiting if id(each) not in done]
+            waiting.clear()
+            waiting.extend(rest)  # type: ignore[arg-type]
 
 
 def forget() -> None:
@@ -63,7 +72,7 @@ def forget() -> None:
         _whole.clear()
 
 
-def _summed_up(result: Backtest) -> Tried:
+def _summed_up(result: Backtest, code: str) -> Tried:
     run = result.run
     places = day_ends(run.ts)
     returns = daily(float(result.cash), every_day((run.ts // DAY)[places], run.equity[places]))
@@ -71,4 +80,4 @@ def _summed_up(result: Backtest) -> Tried:
     stretches = np.ascontiguousarray(pooled(returns), np.float64).tobytes()
     drawn = Drawn(None if np.isnan(ratio) else ratio, len(returns), stretches)
     gained = 100 * (float(run.final) / float(result.cash) - 1)
-    return Tried(study_from(result), gained, len(run.trips.result), drawn)
+    return Tried(study_from(result, code=code), gained, len(run.trips.result), drawn)
