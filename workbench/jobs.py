@@ -21,6 +21,7 @@ from huey.serializer import Serializer
 from huey.storage import BlackHoleStorage, SqliteStorage
 
 from workbench.actions.advance_session import advance_session
+from workbench.actions.claim_session import claim_session
 from workbench.actions.refresh_prices import refresh_prices
 from workbench.actions.revalue_positions import revalue_positions
 from workbench.actions.revive_sessions import due_sessions, next_due
@@ -112,15 +113,25 @@ def advance(session: str, turn: int | None = None) -> int:
 
 
 @queue.task()  # type: ignore[untyped-decorator]
-def run_paper_trading_bot(session_id: str) -> int:
-    """Take up a session that was asked for; from there the dispatcher keeps it going."""
+def run_paper_trading_bot(session_id: str, user_id: int = 1, runtime_minutes: float | None = None) -> int:
+    """Take up a session that was asked for; from there the dispatcher keeps it going.
+
+    Parameters
+    ----------
+    user_id
+        Who asks; it has to be the owner of the session's account.
+    runtime_minutes
+        How long it runs from its start on; as it was asked for where None.
+    """
+    claim_session(bound_desk(), session_id, user_id, runtime_minutes)
     steps: int = advance.call_local(session_id)
     return steps
 
 
 @queue.task()  # type: ignore[untyped-decorator]
-def stop_paper_trading_bot(session_id: str, reason: str = "asked to stop") -> str:
-    """Ask a session to stop."""
+def stop_paper_trading_bot(session_id: str, user_id: int = 1, reason: str = "asked to stop") -> str:
+    """Ask a session to stop; `user_id` has to be the owner of its account."""
+    claim_session(bound_desk(), session_id, user_id)
     return send_command(bound_desk(), session_id, Stop(reason), by="job").id
 
 

@@ -38,6 +38,7 @@ class AccountOpened(Event, frozen=True):
     account: str
     name: str
     cash: Decimal
+    owner: int = 1
 
 
 class Deposited(Event, frozen=True):
@@ -198,6 +199,19 @@ class SessionFailed(Event, frozen=True):
     error: str
     message: str
     ts: int
+
+
+class RuntimeLimited(Event, frozen=True):
+    """How long a session is to run was said before it began, in its account's stream."""
+
+    session: str
+    minutes: float
+
+
+class SessionDeleted(Event, frozen=True):
+    """A session that has ended was taken out of the lists, in its account's stream; its own events stay."""
+
+    session: str
 
 
 class ConfigurationChanged(Event, frozen=True):

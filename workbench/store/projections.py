@@ -69,6 +69,12 @@ class Account(msgspec.Struct):
     last_ts: int = -1
     epoch: int = 1
     since: int = 0
+    won: Decimal = NO_CASH
+    lost: Decimal = NO_CASH
+    best: Decimal | None = None
+    worst: Decimal | None = None
+    volume: Decimal = NO_CASH
+    owner: int = 1
 
 
 class Session(msgspec.Struct):
@@ -96,6 +102,9 @@ class Session(msgspec.Struct):
     ended_because: str = ""
     error: str = ""
     fingerprint: str = "{}"
+    closed: int = 0
+    wins: int = 0
+    is_deleted: bool = False
 
 
 class PlacedOrder(msgspec.Struct):
@@ -116,6 +125,9 @@ class PlacedOrder(msgspec.Struct):
     filled: Decimal
     why: str
     body: Order
+    id: int
+    instrument: Instrument
+    symbol: str
 
 
 class TrippedBreaker(msgspec.Struct):
@@ -263,7 +275,9 @@ class Projector:
     def _(self, event: e.AccountOpened, row: LogRow) -> None:
         book = Book().deposited(event.cash)
         opened = as_datetime(row.at)
-        self._accounts[event.account] = Account(event.account, event.name, opened, book, event.cash, peak=event.cash, since=row.id)
+        self._accounts[event.account] = Account(
+            event.account, event.name, opened, book, event.cash, peak=event.cash, since=row.id, owner=event.owner
+        )
         self._begin_epoch(event.account, row, 1, event.cash)
 
     @_take.register
@@ -280,7 +294,7 @@ class Projector:
         )  # fmt: skip
         book = Book().deposited(event.cash)
         self._accounts[was.id] = Account(
-            was.id, was.name, was.opened, book, event.cash, peak=event.cash, epoch=event.epoch, since=row.id
+            was.id, was.name, was.opened, book, event.cash, peak=event.cash, epoch=event.epoch, since=row.id, owner=was.owner
         )
         self._begin_epoch(was.id, row, event.epoch, event.cash)
 
@@ -454,6 +468,15 @@ class Projector:
         self._end(row, Status.COMPLETED, event.reason, event.equity, event.ledger_digest)
 
     @_take.register
+    def _(self, event: e.RuntimeLimited, row: LogRow) -> None:
+        session = self.session(event.session)
+        session.request = msgspec.structs.replace(session.request, runtime_minutes=event.minutes)
+
+    @_take.register
+    def _(self, event: e.SessionDeleted, row: LogRow) -> None:
+        self.session(event.session).is_deleted = True
+
+    @_take.register
     def _(self, event: e.SessionFailed, row: LogRow) -> None:
         session = self.session(row.stream)
         session.status, session.stopped = Status.ERROR.value, as_datetime(row.at)
@@ -486,9 +509,10 @@ class Projector:
         session = self.session(row.stream)
         order, account = event.order, self.account(session.account)
         account.book = account.book.placed(order)
+        instrument = self._instruments[row.stream][order.instrument]
         self._orders[row.stream, order.id] = PlacedOrder(
             row.stream, order.id, session.account, order.instrument, order.side.value, order.type.value, order.reason.value,
-            "open", order.ts, None, order.amount, order.quantity, order.filled, "", order,
+            "open", order.ts, None, order.amount, order.quantity, order.filled, "", order, row.id, instrument, instrument.symbol,
         )  # fmt: skip
 
     @_take.register
@@ -566,6 +590,7 @@ class Projector:
         account.book = account.book.filled(event)
         with localcontext(EXACT):
             account.fees, account.gas = account.fees + event.fee, account.gas + event.gas
+            account.volume += event.notional
         account.trades += 1
         session.trades += 1
         self._grow_position(account, event, row, instrument, held)
@@ -626,8 +651,14 @@ class Projector:
             self._positions[account.id, fill.instrument] = position
         else:
             self._positions.pop((account.id, fill.instrument), None)
-            account.closed += 1
-            account.wins += trip.result > 0
+            result = trip.result
+            account.closed, account.wins = account.closed + 1, account.wins + (result > 0)
+            session = self.session(row.stream)
+            session.closed, session.wins = session.closed + 1, session.wins + (result > 0)
+            with localcontext(EXACT):
+                account.won, account.lost = account.won + max(result, NO_CASH), account.lost + max(-result, NO_CASH)
+            account.best = result if account.best is None else max(account.best, result)
+            account.worst = result if account.worst is None else min(account.worst, result)
 
     @_take.register
     def _(self, event: e.ThoughtRecorded, row: LogRow) -> None:

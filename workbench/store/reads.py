@@ -41,7 +41,8 @@ __all__ = [
     "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
     "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
     "last_id", "last_state", "latest_thoughts", "newest_price_ts", "paper_trading_config", "positions", "program_counts",
-    "program_run", "program_runs", "quotes", "refusals", "session", "sessions", "terms", "thoughts", "trades", "waiting_commands",
+    "program_run", "program_runs", "quotes", "refusals", "session", "session_state", "sessions", "spelled", "terms",
+    "thoughts", "trades", "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -336,7 +337,12 @@ def closed_positions(connection: Connection, account: str, limit: int = 100, bef
 
 def _running_state(connection: Connection, account: str) -> State | None:
     going = active_session(connection, account)
-    body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == going.id)).scalar() if going else None
+    return session_state(connection, going.id) if going else None
+
+
+def session_state(connection: Connection, session: str) -> State | None:
+    """Return the state after a session's last step; None before its first."""
+    body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == session)).scalar()
     return msgspec.json.decode(body, type=State) if body else None
 
 
@@ -371,6 +377,15 @@ def _position(row: Row[Any], state: State | None) -> PositionRow:
     )  # fmt: skip
 
 
+def spelled(connection: Connection, symbol: str) -> str:
+    """Return a symbol as its instrument writes it; as it was given where no instrument is called so.
+
+    What is compared by an index is compared letter by letter, so the case is put right before.
+    """
+    known = connection.execute(select(t.series.c.instrument).distinct()).scalars()
+    return next((found.symbol for found in known if found.symbol.lower() == symbol.lower()), symbol)
+
+
 SORTS = {"id": t.trades.c.id, "ts": t.trades.c.ts, "symbol": t.trades.c.symbol, "side": t.trades.c.side}
 
 
@@ -381,6 +396,9 @@ def trades(
     symbol: str = "",
     side: str = "",
     session: str = "",
+    reason: str = "",
+    since: int | None = None,
+    until: int | None = None,
     limit: int = 50,
     before: int | None = None,
     after: int | None = None,
@@ -390,6 +408,10 @@ def trades(
 
     Parameters
     ----------
+    symbol
+        As its instrument writes it, in whatever case.
+    since, until
+        Open times of bars, milliseconds UTC: from the first on, and before the second.
     before, after
         Only trades with a smaller, or a larger, id.
     sort
@@ -405,8 +427,11 @@ def trades(
     if sort.lstrip("-") not in SORTS:
         raise Invalid("sort", "one of " + ", ".join(SORTS), sort)
     mine: list[ColumnElement[bool]] = [t.trades.c.account == account]
-    mine += [t.trades.c.symbol.ilike(symbol)] if symbol else []
+    mine += [t.trades.c.symbol == spelled(connection, symbol)] if symbol else []
     mine += [t.trades.c.side == side] if side else []
+    mine += [t.trades.c.reason == reason] if reason else []
+    mine += [t.trades.c.ts >= since] if since is not None else []
+    mine += [t.trades.c.ts < until] if until is not None else []
     mine += [t.trades.c.session == session] if session else []
     mine += [t.trades.c.id < before] if before is not None else []
     mine += [t.trades.c.id > after] if after is not None else []
@@ -434,15 +459,32 @@ def thoughts(
     *,
     symbol: str = "",
     decision: str = "",
+    session: str = "",
+    since: int | None = None,
+    until: int | None = None,
     limit: int = 30,
     before: int | None = None,
+    by_time: bool = False,
+    oldest: bool = False,
 ) -> list[ThoughtRow]:
-    """Return an account's recorded thoughts, filtered, newest first."""
+    """Return an account's recorded thoughts, filtered, newest first.
+
+    Parameters
+    ----------
+    by_time
+        In order of the bars they are of, instead of that in which they were recorded.
+    oldest
+        The oldest first.
+    """
     mine: list[ColumnElement[bool]] = [t.thoughts.c.account == account]
-    mine += [t.thoughts.c.symbol.ilike(symbol)] if symbol else []
+    mine += [t.thoughts.c.symbol == spelled(connection, symbol)] if symbol else []
     mine += [t.thoughts.c.decision == decision.lower()] if decision else []
+    mine += [t.thoughts.c.session == session] if session else []
+    mine += [t.thoughts.c.ts >= since] if since is not None else []
+    mine += [t.thoughts.c.ts < until] if until is not None else []
     mine += [t.thoughts.c.id < before] if before is not None else []
-    query = select(t.thoughts).where(*mine).order_by(t.thoughts.c.id.desc()).limit(limit)
+    order = [t.thoughts.c.ts, t.thoughts.c.id] if by_time else [t.thoughts.c.id]
+    query = select(t.thoughts).where(*mine).order_by(*(column if oldest else column.desc() for column in order)).limit(limit)
     return [_thought(row.id, row.session, row.thought) for row in connection.execute(query)]
 
 
@@ -565,12 +607,23 @@ def active_session(connection: Connection, account: str) -> SessionRow | None:
     return _session(row) if row else None
 
 
-def sessions(connection: Connection, account: str = "", limit: int = 50) -> list[SessionRow]:
-    """Return sessions, newest first; of all accounts where none is named."""
+def sessions(
+    connection: Connection, account: str = "", limit: int = 50, before: int | None = None, ended: bool = False
+) -> list[SessionRow]:
+    """Return sessions, newest first, but not those that were deleted; of all accounts where none is named.
+
+    Parameters
+    ----------
+    before
+        Only sessions with a smaller number.
+    ended
+        Only those that have ended.
+    """
     columns = t.trading_sessions.c
-    query = select(t.trading_sessions).order_by(columns.number.desc()).limit(limit)
-    if account:
-        query = query.where(columns.account == account)
+    query = select(t.trading_sessions).where(columns.is_deleted.is_(False)).order_by(columns.number.desc()).limit(limit)
+    query = query.where(columns.account == account) if account else query
+    query = query.where(columns.number < before) if before is not None else query
+    query = query.where(columns.status.not_in([status.value for status in ACTIVE])) if ended else query
     return [_session(row) for row in connection.execute(query)]
 
 
@@ -598,13 +651,14 @@ def refusals(connection: Connection, session: str, among: int = 500) -> list[tup
 def _session(row: Row[Any]) -> SessionRow:
     request = row.request
     return SessionRow(
-        id=row.id, account=row.account, name=row.name, status=Status(row.status), mode=request.mode, source=request.source,
-        dataset=request.dataset, timeframe=request.timeframe, symbols=tuple(row.symbols.split()), speed=request.speed,
+        id=row.id, number=row.number, account=row.account, name=row.name, status=Status(row.status), mode=request.mode,
+        source=request.source, dataset=request.dataset, timeframe=request.timeframe,
+        symbols=tuple(row.symbols.split()), speed=request.speed,
         runtime_minutes=request.runtime_minutes, configuration=row.configuration, costs=request.costs,
         requested=as_ts(row.requested), started=None if row.started is None else as_ts(row.started),
         stopped=None if row.stopped is None else as_ts(row.stopped), opening_equity=row.opening_equity, equity=row.equity,
         trades=row.trades, seq=row.seq, steps=row.steps, cursor=row.cursor, ledger_digest=row.ledger_digest,
-        ended_because=row.ended_because, error=row.error,
+        ended_because=row.ended_because, error=row.error, closed=row.closed, wins=row.wins,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
+from workbench.domain.orders import Order
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Status
 from workbench.domain.sweeps import GOING, SweepOutcome, SweepRequest
@@ -182,6 +183,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     """
 
     id: str
+    number: int
     account: str
     name: str
     status: Status
@@ -206,11 +208,55 @@ class SessionRow(msgspec.Struct, frozen=True):
     ledger_digest: str
     ended_because: str
     error: str
+    closed: int = 0
+    wins: int = 0
+
+    @property
+    def win_rate(self) -> float | None:
+        """The share of its round trips that won; None where none has closed."""
+        return self.wins / self.closed if self.closed else None
+
+    @property
+    def result(self) -> Decimal | None:
+        """What its book has gained since it began; None before that."""
+        return None if self.equity is None or self.opening_equity is None else self.equity - self.opening_equity
 
     @property
     def is_active(self) -> bool:
         """Whether it is on its way, running or paused."""
         return self.status in ("STARTING", "RUNNING", "PAUSED", "STOPPING")
+
+
+class OrderRow(msgspec.Struct, frozen=True):
+    """An order as it stands; `amount` and `quantity` are what it still wants, `filled` what it has traded.
+
+    Parameters
+    ----------
+    id
+        The log id of its placing.
+    placed, ended
+        Open times of bars, milliseconds UTC.
+    why
+        Why it ended without being filled, or what it said when it came back.
+    """
+
+    id: int
+    session: str
+    account: str
+    instrument: Instrument
+    order: Order
+    status: str
+    placed: int
+    ended: int | None
+    amount: Decimal | None
+    quantity: Decimal | None
+    filled: Decimal
+    why: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it rests."""
+        return self.status in ("open", "triggered", "partially_filled")
 
 
 class RunRow(msgspec.Struct, frozen=True):

@@ -205,6 +205,14 @@ accounts = Table(
     # Counts the resets; the log id at which this epoch began.
     Column("epoch", Integer, nullable=False, server_default="1"),
     Column("since", Integer, nullable=False, server_default="0"),
+    # Of the round trips: what the winning ones made, what the others lost, and the ends of both.
+    Column("won", Exact, nullable=False),
+    Column("lost", Exact, nullable=False),
+    Column("best", Exact),
+    Column("worst", Exact),
+    Column("volume", Exact, nullable=False),
+    # The number of the user whose account it is.
+    Column("owner", Integer, nullable=False),
 )
 
 epochs = Table(
@@ -252,6 +260,11 @@ trading_sessions = Table(
     Column("ended_because", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    Column("closed", Integer, nullable=False),
+    Column("wins", Integer, nullable=False),
+    # Left out of lists; the log keeps it.
+    Column("is_deleted", Boolean, nullable=False),
+    Index("ix_trading_sessions_account_number", "account", "number"),
     Index("uq_one_active_session_per_account", "account", unique=True, sqlite_where=text(_active), postgresql_where=text(_active)),
 )
 
@@ -274,6 +287,11 @@ orders = Table(
     Column("why", Text, nullable=False),
     # The order as it stands: its prices, its time, and what hangs on it.
     Column("body", Frozen(Order), nullable=False),
+    # The log id of its placing: rises over all sessions, so pages can be cut by it.
+    Column("id", Integer, nullable=False, unique=True),
+    Column("instrument", Frozen(Instrument), nullable=False),
+    Column("symbol", String(40), nullable=False),
+    Index("ix_orders_account_id", "account", "id"),
     Index("ix_orders_account_status", "account", "status"),
 )
 
@@ -333,6 +351,8 @@ trades = Table(
     Column("result", Exact),
     Column("cash", Exact, nullable=False),
     Index("ix_trades_account_id", "account", "id"),
+    Index("ix_trades_account_symbol_id", "account", "symbol", "id"),
+    Index("ix_trades_account_ts", "account", "ts"),
 )
 
 positions = Table(
@@ -364,6 +384,9 @@ thoughts = Table(
     Column("decision", String(20), nullable=False),
     Column("thought", Frozen(Thought), nullable=False),
     Index("ix_thoughts_account_id", "account", "id"),
+    Index("ix_thoughts_account_symbol_id", "account", "symbol", "id"),
+    Index("ix_thoughts_account_symbol_ts", "account", "symbol", "ts"),
+    Index("ix_thoughts_account_decision_id", "account", "decision", "id"),
 )
 
 equity_points = Table(

@@ -65,6 +65,41 @@ def ledger(connection: Connection, family: str, market: str) -> Iterator[bytes]:
         yield from found.scalars()
 
 
+class ListedTrial(msgspec.Struct, frozen=True):
+    """A trial as a list shows it; `at` in milliseconds UTC."""
+
+    id: int
+    sweep: str
+    family: str
+    market: str
+    values: dict[str, Any]
+    sharpe: float | None
+    return_pct: float
+    trades: int
+    at: int
+
+
+def list_trials(
+    connection: Connection, family: str = "", sweep: str = "", limit: int = 50, before: int | None = None
+) -> list[ListedTrial]:
+    """Return trials, the newest first; of one strategy, or of one study, where they are named."""
+    columns = trials.c
+    query = select(
+        columns.id, columns.sweep, columns.family, columns.market, columns["values"].label("tried"), columns.sharpe,
+        columns.return_pct, columns.trades, columns.at,
+    ).order_by(columns.id.desc()).limit(limit)  # fmt: skip
+    query = query.where(columns.family == family) if family else query
+    query = query.where(columns.sweep == sweep) if sweep else query
+    query = query.where(columns.id < before) if before is not None else query
+    return [
+        ListedTrial(
+            row.id, row.sweep, row.family, row.market, msgspec.json.decode(row.tried or "{}"), row.sharpe, row.return_pct,
+            row.trades, as_ts(row.at),
+        )
+        for row in connection.execute(query)
+    ]  # fmt: skip
+
+
 def count_trials(connection: Connection) -> tuple[int, int]:
     """Return how many trials were ever run, each counted once, and of how many strategies."""
     each = select(trials.c.family).group_by(trials.c.family, trials.c.market, trials.c.key).subquery()

@@ -2,9 +2,26 @@
 
 from litestar.handlers import HTTPRouteHandler
 
-from workbench.web.api import account, bot, configuration, data, strategies, sweeps
+from workbench.web.api import (
+    account,
+    bot,
+    configuration,
+    intel,
+    markets,
+    orders,
+    performance,
+    portfolio,
+    sessions,
+    strategies,
+    sweeps,
+    tasks,
+    thoughts,
+    trades,
+    trials,
+)  # fmt: skip
 
 handlers: list[HTTPRouteHandler] = [
-    *bot.handlers, *data.handlers, *configuration.handlers, *account.handlers, *strategies.handlers,
-    *sweeps.handlers,
+    *bot.handlers, *portfolio.handlers, *trades.handlers, *orders.handlers, *thoughts.handlers, *performance.handlers,
+    *markets.handlers, *sessions.handlers, *configuration.handlers, *intel.handlers, *account.handlers, *strategies.handlers,
+    *sweeps.handlers, *trials.handlers, *tasks.handlers,
 ]  # fmt: skip

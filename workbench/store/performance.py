@@ -1,0 +1,88 @@
+"""What an account has made over time: its equity at day ends, and how much it traded lately."""
+
+from decimal import Decimal
+
+import msgspec
+from sqlalchemy import Connection, func, literal, select
+
+from workbench.domain.bars import DAY
+from workbench.store.reads import account_row
+from workbench.store.tables import accounts, equity_points, trades
+
+MOST_COUNTED = 100_000
+"""Trades of a stretch of time that are counted; more are told as so many."""
+
+
+class TripFigures(msgspec.Struct, frozen=True):
+    """What an account's round trips came to: counts, sums of the winning and the losing ones, their ends, and all it traded."""
+
+    closed: int
+    wins: int
+    won: Decimal
+    lost: Decimal
+    best: Decimal | None
+    worst: Decimal | None
+    volume: Decimal
+    trades: int
+
+    @property
+    def profit_factor(self) -> float | None:
+        """What was won for each unit lost; None where nothing was lost."""
+        return float(self.won) / float(self.lost) if self.lost else None
+
+    @property
+    def average_win(self) -> Decimal | None:
+        """The mean of the winning ones."""
+        return self.won / self.wins if self.wins else None
+
+    @property
+    def average_loss(self) -> Decimal | None:
+        """The mean of the others, below zero."""
+        return -self.lost / (self.closed - self.wins) if self.closed > self.wins else None
+
+    @property
+    def expectancy(self) -> Decimal | None:
+        """The mean of all."""
+        return (self.won - self.lost) / self.closed if self.closed else None
+
+
+class DayRow(msgspec.Struct, frozen=True):
+    """An account at the last bar of a UTC day: equity, and what had been put in by then."""
+
+    ts: int
+    equity: Decimal
+    put_in: Decimal
+
+
+def trip_figures(connection: Connection, account: str) -> TripFigures:
+    """Return what an account's round trips came to in its epoch."""
+    row = account_row(connection, account)
+    return TripFigures(row.closed, row.wins, row.won, row.lost, row.best, row.worst, row.volume, row.trades)
+
+
+def day_rows(connection: Connection, account: str, days: int = 4_000) -> list[DayRow]:
+    """Return an account's epoch at the last bar of each UTC day that has one, oldest first; the latest so many days.
+
+    Each day is one step back in the index: however many points a day has, only its last is read.
+    """
+    points = equity_points.c
+    epoch = select(accounts.c.since).where(accounts.c.id == account).scalar_subquery()
+    mine = (points.account == account, points.id > epoch)
+    newest = select(func.max(points.ts)).where(*mine).scalar_subquery()
+    back = select(newest.label("ts"), literal(1).label("number")).cte("back", recursive=True)
+    earlier = select(func.max(points.ts)).where(*mine, points.ts < back.c.ts - back.c.ts % DAY).correlate(back).scalar_subquery()
+    back = back.union_all(select(earlier, back.c.number + 1).where(back.c.ts.is_not(None), back.c.number < days))
+    last = (
+        select(points.ts, points.equity, points.put_in, points.id)
+        .join(back, points.ts == back.c.ts)
+        .where(*mine)
+        .order_by(points.ts, points.id)
+    )
+    by_time = {row.ts: DayRow(row.ts, row.equity, row.put_in) for row in connection.execute(last)}
+    return [*by_time.values()]
+
+
+def trades_since(connection: Connection, account: str, ts: int) -> int:
+    """Return how many trades an account has made from a time on, at most `MOST_COUNTED`."""
+    some = select(trades.c.id).where(trades.c.account == account, trades.c.ts >= ts).limit(MOST_COUNTED).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())

@@ -1,0 +1,80 @@
+"""Markets: the newest price of a token, and the datasets that were imported."""
+
+from typing import Any
+
+from litestar import Response, get
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
+
+from workbench.desk import Desk
+from workbench.domain.bars import parse_timeframe
+from workbench.errors import NotFound
+from workbench.store import reads
+from workbench.store.datasets import list_datasets
+from workbench.store.rows import DatasetRow, Quote
+from workbench.web.api.envelope import Json, answer, iso, listed
+from workbench.web.api.paging import Text
+
+OLD_AFTER_BARS = 4
+"""A price that is older than so many bars is called old."""
+
+
+@get("/paper-trading/api/prices/{token_symbol:str}/", sync_to_thread=True)
+def price(state: State, token_symbol: FromPath[str], chain_id: FromQuery[int | None] = None) -> Response[bytes]:
+    """Tell the newest price of a token; its symbol in whatever case."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        every = reads.quotes(connection)
+    known = [quote for quote in every if chain_id in (None, quote.instrument.chain_id)]
+    for quote in known:
+        if token_symbol.lower() in (quote.instrument.symbol.lower(), quote.instrument.address.lower()):
+            return answer(price_shape(quote, desk.now()))
+    where = "token" if chain_id is None else f"token on chain {chain_id}"
+    raise NotFound(where, token_symbol, [quote.instrument.symbol for quote in known], field="token_symbol")
+
+
+@get("/paper-trading/api/prices/", sync_to_thread=True)
+def prices(state: State, tokens: Text = "") -> Response[bytes]:
+    """List the newest prices; of some tokens where `tokens` names them, such as `WETH,AERO`."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        every = reads.quotes(connection)
+    names = [quote.instrument.symbol for quote in every]
+    wanted = [token.strip().lower() for token in tokens.split(",") if token.strip()]
+    for token in wanted:
+        if token not in [name.lower() for name in names]:
+            raise NotFound("token", token, names, field="tokens")
+    return answer(
+        listed([price_shape(quote, desk.now()) for quote in every if not wanted or quote.instrument.symbol.lower() in wanted])
+    )
+
+
+def price_shape(quote: Quote, now: int) -> Json:
+    """Return a price as answers carry it."""
+    instrument, age = quote.instrument, max(now - quote.ts, 0)
+    return {
+        "token": instrument.symbol, "price": quote.price, "chain_id": instrument.chain_id, "token_address": instrument.address,
+        "quote": instrument.quote, "change_percent": round(100 * quote.change, 4), "source": "simulated", "at": iso(quote.ts),
+        "age_seconds": round(age / 1000, 3), "is_old": age > OLD_AFTER_BARS * parse_timeframe("5s"),
+    }  # fmt: skip
+
+
+@get("/paper-trading/api/datasets/", sync_to_thread=True)
+def datasets(state: State) -> Response[bytes]:
+    """List the candle files that were imported, the newest first."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        rows = list_datasets(connection)
+    return answer(listed([dataset_shape(row) for row in rows]))
+
+
+def dataset_shape(row: DatasetRow) -> dict[str, Any]:
+    """Return a dataset as answers carry it."""
+    return {
+        "dataset_id": row.id, "name": row.name, "token_symbol": row.instrument.symbol, "timeframe": row.timeframe,
+        "bars": row.bars, "first_bar": iso(row.first), "last_bar": iso(row.last), "holes": row.holes, "missing_bars": row.missing,
+        "imported_at": iso(row.imported),
+    }  # fmt: skip
+
+
+handlers = [price, prices, datasets]

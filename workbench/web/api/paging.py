@@ -1,0 +1,55 @@
+"""How lists are asked for: so many at most, before a cursor, within a time; one declaration for every list."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from litestar.params import QueryParameter
+
+from workbench.domain.bars import as_ts
+from workbench.errors import Invalid
+from workbench.web.api.envelope import Json, listed
+
+Row = TypeVar("Row")
+Limit = Annotated[int, QueryParameter(ge=1, le=200, description="So many at most.")]
+Before = Annotated[
+    int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `next` of an earlier answer: what comes after it.")
+]
+Text = Annotated[str, QueryParameter(max_length=200)]
+Account = Annotated[str, QueryParameter(max_length=200, description="An account's id or name; the default one where left out.")]
+When = Annotated[
+    str, QueryParameter(max_length=40, description="A time in ISO-8601, UTC where it names no zone, or milliseconds since 1970.")
+]
+
+
+def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Json], cursor: Callable[[Row], Any]) -> Json:
+    """Return a page of a list, for which one row more was read than it shows."""
+    shown = rows[:limit]
+    return listed([shape(row) for row in shown], cursor(shown[-1]) if len(rows) > limit else None)
+
+
+def moment(name: str, text: str) -> int | None:
+    """Return a time that an address names, in milliseconds UTC; None where it names none.
+
+    Raises
+    ------
+    Invalid
+        If it is no time.
+
+    Examples
+    --------
+    >>> moment("since", "2026-01-01"), moment("since", "1767225600000"), moment("since", "")
+    (1767225600000, 1767225600000, None)
+    """
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        if len(text) > 15:
+            raise Invalid(name, "a time in ISO-8601, or milliseconds since 1970", text)
+        return int(text)
+    try:
+        # A plus in an address is a space where it was not written as %2B.
+        read = datetime.fromisoformat(text.replace(" 0", "+0") if "T" in text else text)
+    except ValueError:
+        raise Invalid(name, "a time in ISO-8601 such as 2026-11-25T18:00Z, or milliseconds since 1970", text) from None
+    return as_ts(read if read.tzinfo else read.replace(tzinfo=UTC))

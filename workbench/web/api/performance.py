@@ -1,0 +1,166 @@
+"""Figures: of the account now, of what it has made over time, its equity line, and both as files."""
+
+from typing import Any, Final, Literal
+
+import numpy as np
+from litestar import Response, get
+from litestar.datastructures import State
+from litestar.params import FromQuery
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from workbench.analytics.exports import csv_chunks
+from workbench.analytics.returns import Floats, growth_a_year, sharpe, sortino
+from workbench.desk import Desk
+from workbench.domain.bars import DAY
+from workbench.store import performance as store
+from workbench.store import reads
+from workbench.web.api.envelope import Json, answer, iso, listed
+from workbench.web.api.paging import Account, Limit, Text, When, moment
+from workbench.web.api.trades import trades_file
+from workbench.web.page import account_named
+
+DAY_COLUMNS: Final = ("day", "equity_usd", "deposited_usd", "return_percent")
+
+
+@get("/paper-trading/api/metrics/", sync_to_thread=True)
+def metrics(state: State, account: Account = "") -> Response[bytes]:
+    """Tell the key figures of the account."""
+    desk: Desk = state.desk
+    account = account_named(desk, account)
+    with desk.store.read() as connection:
+        return answer(metrics_of(connection, account, desk.now()))
+
+
+def metrics_of(connection: Connection, account: str, now: int) -> Json:
+    """Return the key figures of an account."""
+    figures = reads.figures(connection, account, now)
+    return {
+        "portfolio_value": figures.value,
+        "cash_balance": figures.cash,
+        "total_pnl": figures.result,
+        "roi": round(100 * figures.result_share, 4),
+        "today_pnl": figures.today,
+        "total_trades": figures.trades,
+        "closed_trades": figures.closed,
+        "winning_trades": figures.wins,
+        "losing_trades": figures.closed - figures.wins,
+        "win_rate": None if figures.win_rate is None else round(figures.win_rate, 6),
+        "drawdown_percent": round(100 * figures.drawdown, 4),
+        "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
+        "costs_paid": figures.costs,
+        "fees_paid": figures.fees,
+        "gas_paid": figures.gas,
+    }
+
+
+@get("/paper-trading/api/performance/", sync_to_thread=True)
+def performance(state: State, account: Account = "") -> Response[bytes]:
+    """Tell what the account has made: ratios of its daily returns, and what its round trips came to."""
+    desk: Desk = state.desk
+    account = account_named(desk, account)
+    with desk.store.read() as connection:
+        return answer(performance_of(connection, account, desk.now()))
+
+
+def performance_of(connection: Connection, account: str, now: int) -> Json:
+    """Return what an account has made in its epoch.
+
+    Ratios are of daily returns of equity at UTC day ends, 365 a year, risk-free 0; null under two days. Cash that came in or
+    went out on a day is no return of it. Trades of a stretch of time are counted up to 100,000.
+    """
+    figures, trips = reads.figures(connection, account, now), store.trip_figures(connection, account)
+    days = store.day_rows(connection, account)
+    returns = daily_returns(days)
+    growth = float("nan")
+    if len(returns) > 1:
+        growth = float(growth_a_year(1.0, float(np.prod(1 + returns)), (days[-1].ts - days[0].ts) / DAY))
+    return {
+        "win_rate": figures.win_rate,
+        "profit_factor": trips.profit_factor,
+        "expectancy_usd": trips.expectancy,
+        "sharpe_ratio": _finite(sharpe(returns)),
+        "sortino_ratio": _finite(sortino(returns)),
+        "calmar_ratio": _finite(growth / -figures.worst_drawdown) if figures.worst_drawdown < 0 else None,
+        "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
+        "avg_win_usd": trips.average_win,
+        "avg_loss_usd": trips.average_loss,
+        "best_trade_pnl_usd": trips.best,
+        "worst_trade_pnl_usd": trips.worst,
+        "total_volume_usd": trips.volume,
+        "total_trades": trips.trades,
+        "closed_trades": trips.closed,
+        "costs_paid": figures.costs,
+        "days": len(days),
+        "trades_last_24h": store.trades_since(connection, account, now - DAY),
+        "trades_last_7d": store.trades_since(connection, account, now - 7 * DAY),
+        "trades_last_30d": store.trades_since(connection, account, now - 30 * DAY),
+        "last_updated": iso(days[-1].ts) if days else None,
+    }
+
+
+def daily_returns(days: list[store.DayRow]) -> Floats:
+    """Return what each day after the first made of the equity before it, without what was put in or taken out on it."""
+    equity, put_in = (np.array([float(getattr(day, name)) for day in days]) for name in ("equity", "put_in"))
+    moved = np.diff(put_in)
+    before = equity[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made: Floats = np.where(before > 0, (equity[1:] - moved) / before - 1, 0.0)
+    return made
+
+
+def _finite(value: Any) -> float | None:
+    number = float(value)
+    return round(number, 6) if np.isfinite(number) else None
+
+
+@get("/paper-trading/api/equity/", sync_to_thread=True)
+def equity(state: State, since: When = "", limit: Limit = 200, session: Text = "", account: Account = "") -> Response[bytes]:
+    """List points of the equity line, oldest first, thinned evenly in time to about `limit` of them."""
+    desk: Desk = state.desk
+    account, begin = account_named(desk, account), moment("since", since)
+    with desk.store.read() as connection:
+        if session:
+            session = reads.session(connection, session).id
+        points = reads.equity(connection, account, begin, limit, session)
+    told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash, "session_id": p.session} for p in points]
+    return answer(listed(told))
+
+
+@get("/paper-trading/api/analytics/data/", sync_to_thread=True)
+def analytics(state: State, account: Account = "") -> Response[bytes]:
+    """Tell what the analytics page shows: key figures, performance, and equity day by day."""
+    desk: Desk = state.desk
+    account = account_named(desk, account)
+    with desk.store.read() as connection:
+        told = {
+            "metrics": metrics_of(connection, account, desk.now()),
+            "performance": performance_of(connection, account, desk.now()),
+            "days": day_shapes(store.day_rows(connection, account)),
+        }
+    return answer(told)
+
+
+def day_shapes(days: list[store.DayRow]) -> list[Json]:
+    """Return days as answers and files carry them."""
+    returns = [None, *(round(100 * made, 6) for made in daily_returns(days).tolist())] if days else []
+    return [
+        {"day": (iso(day.ts) or "")[:10], "equity_usd": day.equity, "deposited_usd": day.put_in, "return_percent": made}
+        for day, made in zip(days, returns, strict=True)
+    ]
+
+
+@get("/paper-trading/api/analytics/export/", sync_to_thread=True)
+def export(state: State, what: FromQuery[Literal["trades", "days"]] = "trades", account: Account = "") -> Stream:
+    """Download the trades of the account as CSV, or its days where `what` is `days`."""
+    desk: Desk = state.desk
+    account = account_named(desk, account)
+    if what != "days":
+        return trades_file(desk, "analytics", {"account": account})
+    with desk.store.read() as connection:
+        days = day_shapes(store.day_rows(connection, account))
+    headers = {"content-disposition": 'attachment; filename="days.csv"'}
+    return Stream(csv_chunks(days, DAY_COLUMNS), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+handlers = [metrics, performance, equity, analytics, export]

@@ -1,0 +1,138 @@
+"""Sessions: which there were and what they made, as a list and as files; pause, resume, delete."""
+
+from typing import Any, Final, Literal
+
+from litestar import Request, Response, get, post
+from litestar.concurrency import sync_to_thread
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+from sqlalchemy import Connection
+
+from workbench import jobs
+from workbench.actions.delete_session import delete_session
+from workbench.actions.send_command import send_command
+from workbench.analytics.exports import csv_chunks
+from workbench.desk import Desk
+from workbench.domain.commands import Command, Pause, Resume
+from workbench.store import reads
+from workbench.store.orders import list_orders
+from workbench.store.rows import SessionRow
+from workbench.web.api import orders, thoughts
+from workbench.web.api.downloads import csv_file
+from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, session_shape, thought_shape
+from workbench.web.api.paging import Account, Before, Limit, page_of
+from workbench.web.api.trades import trades_file
+from workbench.web.page import account_named
+
+What = Literal["trades", "orders", "thoughts", "equity"]
+EQUITY_COLUMNS: Final = ("ts", "equity_usd", "cash_usd")
+MOST_POINTS: Final = 100_000
+
+
+def told_session(row: SessionRow, now: int) -> Json:
+    """Return a session as a list of them tells it: its status, and what it made."""
+    result = row.result
+    share = None if result is None or not row.opening_equity else float(result / row.opening_equity)
+    return {
+        **session_shape(row, now),
+        "starting_balance": row.opening_equity,
+        "ending_balance": None if row.is_active else row.equity,
+        "total_pnl": result,
+        "total_pnl_percent": None if share is None else round(100 * share, 4),
+        "total_trades": row.trades,
+        "closed_trades": row.closed,
+        "winning_trades": row.wins,
+        "losing_trades": row.closed - row.wins,
+        "win_rate": row.win_rate,
+        "ended_at": iso(row.stopped),
+    }
+
+
+@get("/paper-trading/api/sessions/", sync_to_thread=True)
+def every(state: State, limit: Limit = 50, before: Before = None, account: Account = "") -> Response[bytes]:
+    """List sessions, newest first."""
+    return _list(state.desk, account, limit, before, ended=False)
+
+
+@get("/paper-trading/api/sessions/history/", sync_to_thread=True)
+def history(state: State, limit: Limit = 10, before: Before = None, account: Account = "") -> Response[bytes]:
+    """List the sessions that have ended, newest first."""
+    return _list(state.desk, account, limit, before, ended=True)
+
+
+def _list(desk: Desk, name: str, limit: int, before: int | None, ended: bool) -> Response[bytes]:
+    account, now = account_named(desk, name), desk.now()
+    with desk.store.read() as connection:
+        rows = reads.sessions(connection, account, limit + 1, before, ended)
+    return answer(page_of(rows, limit, lambda row: told_session(row, now), lambda row: row.number))
+
+
+@get("/paper-trading/api/sessions/{session:str}/", sync_to_thread=True)
+def one(state: State, session: FromPath[str]) -> Response[bytes]:
+    """Tell what a session is doing, or what it did."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        return answer({"session": told_session(reads.session(connection, session), desk.now())})
+
+
+@get("/paper-trading/api/sessions/{session:str}/export/", sync_to_thread=True)
+def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades") -> Stream:
+    """Download what a session did as CSV: its trades, orders, thoughts or equity."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+    name = f"session-{row.id[:8]}-{what}"
+    match what:
+        case "trades":
+            return trades_file(desk, name, {"account": row.account, "session": row.id})
+        case "orders":
+
+            def order_rows(connection: Connection, limit: int, before: int | None) -> list[Json]:
+                found = list_orders(connection, row.account, session=row.id, limit=limit, before=before)
+                return [orders.order_shape(each) for each in found]
+
+            return csv_file(name, orders.COLUMNS, desk, order_rows, "order_id")
+        case "thoughts":
+
+            def thought_rows(connection: Connection, limit: int, before: int | None) -> list[Json]:
+                found = reads.thoughts(connection, row.account, session=row.id, limit=limit, before=before)
+                return [thought_shape(each) for each in found]
+
+            return csv_file(name, thoughts.COLUMNS, desk, thought_rows, "thought_id")
+        case "equity":
+            with desk.store.read() as connection:
+                points = reads.equity(connection, row.account, None, MOST_POINTS, row.id)
+            told = ({"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points)
+            headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
+            return Stream(csv_chunks(told, EQUITY_COLUMNS), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@post("/paper-trading/api/sessions/{session:str}/pause/", status_code=200)
+async def pause(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+    """Let a session make no more entries; exits go on."""
+    return await sync_to_thread(_ask, state.desk, session, Pause(), "pauses", await read_body(request))
+
+
+@post("/paper-trading/api/sessions/{session:str}/resume/", status_code=200)
+async def resume(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+    """Let a paused session make entries again."""
+    return await sync_to_thread(_ask, state.desk, session, Resume(), "goes on", await read_body(request))
+
+
+def _ask(desk: Desk, session: str, command: Command, will: str, body: Json) -> Response[bytes]:
+    know_fields(body, ())
+    row = send_command(desk, session, command, by="api")
+    jobs.hasten(row.id)
+    return answer({"session": told_session(row, desk.now()), "message": f"{row.name} {will} before the next bar."})
+
+
+@post("/paper-trading/api/sessions/{session:str}/delete/", status_code=200)
+async def delete(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+    """Take a session that has ended out of the lists; what it did stays in the log."""
+    know_fields(await read_body(request), ())
+    row = await sync_to_thread(delete_session, state.desk, session)
+    return answer({"session_id": row.id, "message": f"{row.name} is out of the lists; its log stays."})
+
+
+handlers = [every, history, one, export, pause, resume, delete]
