@@ -56,25 +56,60 @@ for word in ("sweep", "sweeps", "run_requested", "walk_forward", "cross_validate
 
 
 @main.command()
+@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="Where to listen.")
 @click.option(
-    "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(0, 65535), help="Where to listen on 127.0.0.1."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on. Any but loopback wants a token in WORKBENCH_TOKEN, which everybody then has to bring.",
 )
+@click.option("--name", "names", multiple=True, help="Another name by which the server may be called, such as lab.example.")
 @home_option
 @click.option("--no-browser", is_flag=True, help="Do not open a browser.")
-def up(port: int, home: str | None, no_browser: bool) -> None:
+def up(port: int, host: str, names: tuple[str, ...], home: str | None, no_browser: bool) -> None:
     """Start the web server and the worker; Ctrl-C ends both."""
     asked_to_end = _noted_signals()
-    listener = _listener(port)
+    token = _token_for(host)
+    listener = _listener(host, port)
     from workbench.desk import open_desk
+    from workbench.web.security import LOOPBACK
     from workbench.web.serve import serve
 
     port = listener.getsockname()[1]
+    known = LOOPBACK | {name.lower() for name in names} | ({host.lower()} if token else set())
     with open_desk(home) as desk, _worker(str(desk.settings.home), asked_to_end):
-        address = f"http://127.0.0.1:{port}/paper-trading/"
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{port}/paper-trading/"
         click.echo(f"Workbench {workbench.__version__} is at {address}  (Ctrl-C ends it)\nData: {desk.settings.home}")
         if not no_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
-        serve(desk, listener, asked_to_end)
+        serve(desk, listener, asked_to_end, known, token)
+
+
+def _token_for(host: str) -> str:
+    """Return the token that everybody has to bring; none on loopback, where nobody is asked."""
+    from ipaddress import ip_address
+
+    from workbench.settings import read_token
+
+    if host == "localhost":
+        return ""
+    try:
+        is_loopback = ip_address(host).is_loopback
+    except ValueError:
+        raise click.ClickException(f"--host: expected an address of this machine such as 0.0.0.0, found {host!r}.") from None
+    token = read_token()
+    if is_loopback:
+        return ""
+    if not token:
+        raise click.ClickException(
+            f"Listening on {host} lets other machines in, so there has to be a token: set WORKBENCH_TOKEN to at least 16 letters "
+            "and digits, such as the output of: python -c 'import secrets; print(secrets.token_urlsafe(24))'"
+        )
+    from workbench.web.entry import Door
+
+    Door(token)
+    return token
 
 
 def _noted_signals() -> threading.Event:
@@ -88,16 +123,16 @@ def _noted_signals() -> threading.Event:
     return asked
 
 
-def _listener(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind((host, port))
         # Whoever comes before the server is ready waits for it instead of being turned away.
         listener.listen(128)
     except OSError as problem:
         raise click.ClickException(
-            f"Port {port} of 127.0.0.1 cannot be used ({problem.strerror}). Choose another: workbench up --port {port + 1}"
+            f"Port {port} of {host} cannot be used ({problem.strerror}). Choose another: workbench up --port {port + 1}"
         ) from problem
     return listener
 

@@ -52,6 +52,11 @@ def read_settings(home: str | Path | None = None) -> Settings:
     return Settings(Path(chosen).expanduser().absolute())
 
 
+def read_token() -> str:
+    """Return the token that everybody has to bring (`WORKBENCH_TOKEN`); empty where none is set."""
+    return os.environ.get("WORKBENCH_TOKEN", "").strip()
+
+
 def market_folder() -> Path:
     """Return the folder with real candles that the tests and benchmarks use (`WORKBENCH_MARKET`)."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "market"

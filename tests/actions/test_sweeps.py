@@ -35,6 +35,9 @@ class Above(SignalStrategy, frozen=True):
         risen = bars.close / bars.open - 1 > LEAST / 100
         return Signals(risen, ~risen, np.full(len(bars), 50.0), bars.close - bars.open, {})
 
+    def because(self, factors):
+        return "it rose"
+
 
 class Nested(SignalStrategy, frozen=True):
     """Asks for an indicator inside another one."""
@@ -49,6 +52,9 @@ class Nested(SignalStrategy, frozen=True):
         smooth = bars.indicator(twice, bars.close, self.count)
         risen = bars.close > smooth
         return Signals(risen, ~risen, np.full(len(bars), 50.0), np.nan_to_num(bars.close - smooth), {})
+
+    def because(self, factors):
+        return "it is above its mean"
 
 
 AXES = {"fast": [3, 5, 8], "slow": [15, 25, 40, 60]}

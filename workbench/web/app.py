@@ -10,7 +10,8 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
-from workbench.web import api, control, pages, programs, sweeps
+from workbench.web import api, control, login, pages, programs, sweeps
+from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
 from workbench.web.live import Live, live_feed
 from workbench.web.page import ROOT
@@ -32,7 +33,7 @@ async def favicon() -> Redirect:
     return Redirect(f"{STATIC_URL}/icon.svg", status_code=302)
 
 
-def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK) -> Litestar:
+def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pace: Pace | None = None) -> Litestar:
     """Return the application over a desk.
 
     Parameters
@@ -41,8 +42,12 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK) -> Litestar:
         Whose store is shown; handlers find it as `state.desk`.
     hosts
         The names by which it may be called.
+    token
+        The secret that everybody has to bring; nobody is asked where empty, as on loopback.
+    pace
+        How fast one address may change things.
     """
-    live = Live(desk)
+    live, door = Live(desk), Door(token) if token else None
 
     @asynccontextmanager
     async def watching(_: Litestar) -> AsyncIterator[None]:
@@ -62,15 +67,16 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK) -> Litestar:
             favicon,
             static,
             live_feed,
+            *login.handlers,
             *pages.handlers,
             *control.handlers,
             *programs.handlers,
             *sweeps.handlers,
             *api.handlers,
         ],
-        state=State({"desk": desk, "live": live}),
+        state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
-        middleware=[Gatekeeper(hosts)],
+        middleware=[Gatekeeper(hosts, door, pace)],
         before_send=[guard_answer],
         exception_handlers={Exception: answer_error},
         openapi_config=None,

@@ -12,9 +12,12 @@ from uuid import uuid4
 import msgspec
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
+from litestar.response import Redirect
 
 from workbench.errors import Refused, TryLater, WorkbenchError
 from workbench.web.api.envelope import timestamp
+from workbench.web.entry import Unauthorized
+from workbench.web.login import login_address
 from workbench.web.page import ROOT, Link, View, links
 from workbench.web.pages import PAGES
 from workbench.web.render import draw_page
@@ -62,11 +65,25 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
     """Return the answer to a request that went wrong."""
     status, trouble = tell(problem)
     headers = dict(problem.headers) if isinstance(problem, HTTPException) and problem.headers else {}
+    wait = getattr(problem, "wait", None)
+    if wait is not None:
+        headers["retry-after"] = str(wait)
+    if isinstance(problem, Unauthorized):
+        headers["www-authenticate"] = "Bearer"
+        if not request.url.path.startswith(API) and request.method == "GET" and not request.url.path.endswith("/live"):
+            return Redirect(login_address(asked_address(request)), status_code=303)
     if request.url.path.startswith(API):
         body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
         return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
     view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))
     return Response(draw_page("error.html", view), status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def asked_address(request: Request[Any, Any, Any]) -> str:
+    """Return the path and the query that were asked for, with the slash that the router takes off."""
+    path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path
+    query = request.scope.get("query_string", b"").decode("ascii", "replace")
+    return f"{path}?{query}" if query else path
 
 
 def tell(problem: Exception) -> tuple[int, Trouble]:

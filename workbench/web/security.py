@@ -5,6 +5,8 @@ loopback name (a foreign name that resolves to us is DNS rebinding), and one tha
 site. Tools such as curl send no Origin, and are let through.
 """
 
+from http.cookies import CookieError, SimpleCookie
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +16,7 @@ from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from workbench.errors import Refused
+from workbench.web.entry import Door, Pace, TooFast, Unauthorized
 
 POLICY: Final = "; ".join(
     (
@@ -51,6 +54,10 @@ class Forbidden(Refused):
         super().__init__(f"{what} was refused: expected {expected}, found {found!r}.")
 
 
+OPEN: Final = ("/static/", "/paper-trading/login", "/favicon.ico")
+"""What is answered to anybody: the login page and what it is drawn with."""
+
+
 class Gatekeeper(ASGIMiddleware):
     """Lets a request in, or refuses it before anything looks at it.
 
@@ -58,23 +65,63 @@ class Gatekeeper(ASGIMiddleware):
     ----------
     hosts
         The names by which we may be called.
+    door
+        Tells those who have the token; None on loopback, where nobody is asked.
+    pace
+        How fast one address may change things.
     """
 
     scopes = (ScopeType.HTTP, ScopeType.WEBSOCKET, ScopeType.ASGI)
 
-    def __init__(self, hosts: frozenset[str] = LOOPBACK) -> None:
-        self.hosts = hosts
+    def __init__(self, hosts: frozenset[str] = LOOPBACK, door: Door | None = None, pace: Pace | None = None) -> None:
+        self.hosts, self.door, self.pace = hosts, door, pace or Pace()
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Check a request's Host, and its origin where it could change something."""
         headers = Headers.from_scope(scope)
         host = headers.get("host", "")
-        if _name(host) not in self.hosts:
+        name = _name(host)
+        # A foreign name that leads to us is never a bare address, so behind the door every address is ours.
+        if name not in self.hosts and not (self.door is not None and _is_address(name)):
             raise Forbidden("The request's host", "one of " + ", ".join(sorted(self.hosts)), host)
         # A WebSocket handshake is a GET that opens a way in, so it is held to the same.
         if scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE:
             check_origin(headers, host)
+        door = None if scope["path"].startswith(OPEN) else self.door
+        if door is not None and not door.knows(headers, cookies_of(headers), client_of(scope)):
+            raise Unauthorized
+        if scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE:
+            wait = self.pace.take(client_of(scope))
+            if wait:
+                raise TooFast(wait)
         await next_app(scope, receive, send)
+
+
+def cookies_of(headers: Headers) -> dict[str, str]:
+    """Return the cookies of a request; none where they cannot be read."""
+    try:
+        return {name: morsel.value for name, morsel in SimpleCookie(headers.get("cookie", "")).items()}
+    except CookieError:
+        return {}
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def client_of(scope: Scope) -> str:
+    """Return the address that a request comes from."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
+
+
+def is_secure(scope: Scope) -> bool:
+    """Return whether a request came over TLS."""
+    return scope.get("scheme") in ("https", "wss")
 
 
 def check_origin(headers: Headers, host: str) -> None:

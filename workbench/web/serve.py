@@ -11,6 +11,7 @@ from workbench.desk import Desk
 from workbench.strategies import shelf as strategies
 from workbench.web.app import create_app
 from workbench.web.live import Live
+from workbench.web.security import LOOPBACK
 
 
 class Server(uvicorn.Server):
@@ -45,9 +46,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(desk: Desk, listener: socket.socket, asked_to_end: threading.Event) -> None:
-    """Run the server in this process until it is asked to end."""
+def serve(
+    desk: Desk, listener: socket.socket, asked_to_end: threading.Event, hosts: frozenset[str] = LOOPBACK, token: str = ""
+) -> None:
+    """Run the server in this process until it is asked to end; `hosts` and `token` as for `create_app`."""
     jobs.bind(desk)
     # The form is made of every strategy's parameters, and indicators take seconds to import where pandas is installed.
     threading.Thread(target=strategies.load, daemon=True).start()
-    Server(create_app(desk), asked_to_end).run(sockets=[listener])
+    Server(create_app(desk, hosts, token), asked_to_end).run(sockets=[listener])
