@@ -1,6 +1,7 @@
 """Strategies that look ahead or forget are caught, and those of the shelf are not accused."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import ClassVar
 
 import numpy as np
@@ -9,14 +10,14 @@ import pytest
 import talib
 
 import workbench as wb
-from tests.make import wandering
+from tests.make import HOUR, START, series, wandering
 from workbench.actions.run_sweep import run_sweep
 from workbench.engine.stitched import rows_of
-from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, crossings
+from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles, crossings, share_of_hundred
 from workbench.engine.windows import read_last, read_series
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import check
-from workbench.strategies import shelf
+from workbench.strategies import SmaCross, shelf
 
 
 class Own(SignalStrategy, frozen=True):
@@ -272,7 +273,10 @@ def test_bars_no_more_than_a_strategy_looks_back_are_refused_as_in_a_sweep(desk)
 
 
 def test_what_holds_says_at_how_many_bars_it_was_tried(bars):
-    assert "at any of 300 bars" in str(check("sma_cross", bars, most=300))
+    found = check("sma_cross", bars, most=300)
+    assert 300 < found.cuts < 350, "a guard's glance is part of it"
+    assert f"at any of {found.cuts} bars" in str(found)
+    assert check("sma_cross", bars, most=len(bars)).cuts == len(bars)
 
 
 def test_a_lag_that_is_too_short_is_found():
@@ -305,11 +309,183 @@ def test_a_lag_that_is_too_short_is_found():
 
 def test_bars_too_few_to_judge_a_memory_are_said_to_be():
     told = str(wb.check("sma_cross", wandering(3000), most=50))
-    assert told.endswith("of its memory 3,000 bars tell nothing, it takes more than 4,096.")
-    assert str(wb.check("sma_cross", wandering(4200), most=50)).endswith("whatever comes after or before.")
+    assert told.endswith("of its memory 3,000 bars tell nothing, it takes 4,160 over which the price moves.")
+    assert wb.check("sma_cross", wandering(3000), most=50).memory is None
+    assert str(wb.check("sma_cross", wandering(4159), most=50)).endswith("it takes 4,160 over which the price moves.")
+    assert str(wb.check("sma_cross", wandering(4160), most=50)).endswith("whatever comes after or before.")
+    assert not wb.check("sma_cross", series([100.0] * 5000), most=50).is_memory_judged
 
 
 @pytest.mark.parametrize("most", [0, -5, "x"])
 def test_a_check_at_no_bar_is_refused(most):
     with pytest.raises(Invalid, match="most: expected a whole number from 1"):
         wb.check("sma_cross", wandering(300), most=most)
+
+
+def standing_still() -> dict[str, list[float]]:
+    """Prices that stand still for long, each in its own way."""
+    chance = np.random.default_rng(3)
+    ticks = np.cumsum(chance.random(6000) < 0.01) * chance.choice([-1, 1], 6000)
+    return {
+        "always": np.full(6000, 1.0003).tolist(),
+        "between two ticks": np.round(1 + 0.0001 * chance.integers(0, 2, 6000), 4).tolist(),
+        "from tick to tick": np.round(27.31 + 0.01 * ticks, 2).tolist(),
+        "for a hundred bars at a time": np.repeat(np.round(100 + chance.normal(0, 3, 60), 2), 100).tolist(),
+    }
+
+
+@pytest.mark.parametrize("kind", list(standing_still()))
+@pytest.mark.parametrize("strategy", [*shelf.names(), SmaCross(fast=5, slow=30)], ids=str)
+def test_no_strategy_of_the_shelf_is_accused_where_prices_stand_still(strategy, kind):
+    found = check(strategy, series(standing_still()[kind]), most=60)
+    assert found.ok, str(found)
+
+
+def test_a_memory_that_is_too_short_is_caught_where_prices_stand_still_for_long():
+    found = check(Remembers(), series(standing_still()["for a hundred bars at a time"]), most=60)
+    assert found.short_memory.column in ("edge", "factor mean")
+    assert found.memory == 1024
+
+
+def test_a_factor_that_is_never_a_number_is_told_only_if_the_price_moves():
+    assert check(NeverSays(), series(standing_still()["always"]), most=60).ok
+    assert check(NeverSays(), series(standing_still()["from tick to tick"]), most=60).undefined.column == "factor ratio"
+
+
+class Counts(Own, frozen=True):
+    """Counts its bars, which no memory holds."""
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        return Signals(plain.enter, plain.exit, plain.confidence, plain.edge, {"bars": np.arange(len(bars), dtype=np.float64)})
+
+
+@pytest.mark.parametrize("count", [4100, 8192, 8200, 9000])
+def test_no_memory_is_proposed_that_nothing_speaks_for(count):
+    found = check(Counts(), wandering(count, seed=5), most=50)
+    assert found.short_memory.column == "factor bars"
+    assert found.memory is None
+    assert "these bars are too few to tell what is enough" in str(found)
+
+
+class CountsJumps(Own, frozen=True):
+    """Counts leaps of the price, and hides the count behind a flag."""
+
+    is_shown: bool = True
+
+    def signals(self, bars: Candles) -> Signals:
+        leaps = np.cumsum(bars.close / bars.open > 1.2).astype(np.float64)
+        none = np.zeros(len(bars))
+        return Signals(leaps > 0, leaps < 1, none, none, {"leaps": leaps} if self.is_shown else {})
+
+
+@pytest.mark.parametrize("jump", [300, 1500, 4000])
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_what_is_never_forgotten_is_caught_wherever_it_happened(jump, is_shown):
+    closes = 100 + np.cumsum(np.random.default_rng(0).normal(0, 0.1, 9000))
+    closes[jump:] *= 1.5
+    found = check(CountsJumps(is_shown), series(np.round(closes, 4).tolist()), most=50)
+    assert found.short_memory is not None, str(found)
+
+
+class NearTheHighest(Own, frozen=True):
+    """Wants in near the highest close that there will ever be."""
+
+    share: float = 0.97
+
+    def signals(self, bars: Candles) -> Signals:
+        of_highest = bars.close / bars.close.max()
+        flags, none = of_highest > self.share, np.zeros(len(bars))
+        return Signals(flags, ~flags, none, none, {"of_highest": of_highest})
+
+
+def risen_after_an_old_spike():
+    """A price that rises through its newest block, and long before stood higher than ever again."""
+    first = START // HOUR
+    begin = (first + 7000) // 2048 * 2048 - first
+    count = begin + 1500
+    closes = 100 + np.cumsum(np.random.default_rng(0).normal(0, 0.05, count))
+    closes[begin:] += np.linspace(0, 20, count - begin)
+    closes[count - 4096 + 5] = 400
+    return series(np.round(closes, 4).tolist())
+
+
+def test_a_look_ahead_within_the_windows_that_trade_is_caught_whatever_came_long_before(desk):
+    bars = risen_after_an_old_spike()
+    with pytest.raises(Refused, match="NearTheHighest looks ahead"):
+        wb.backtest(NearTheHighest(), bars)
+    with pytest.raises(Refused, match="NearTheHighest looks ahead"):
+        run_sweep(NearTheHighest, bars, share=[0.97, 0.98], desk=desk, progress=False)
+    assert "looks ahead" in str(check(NearTheHighest(), bars, most=200))
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_what_a_backtest_refuses_no_check_passes(desk, seed):
+    bars = wandering(9000, seed=seed)
+    found = check(NearTheHighest(0.9), bars, most=100)
+    for ask in (
+        lambda: wb.backtest(NearTheHighest(0.9), bars),
+        lambda: run_sweep(NearTheHighest, bars, share=0.9, size_pct=[10, 20], desk=desk, progress=False),
+    ):
+        with suppress(Refused):
+            ask()
+            continue
+        assert found.look_ahead is not None, str(found)
+
+
+def mean_of_closed_days(bars: Candles) -> np.ndarray:
+    days, place = np.unique(bars.ts // (24 * bars.step), return_inverse=True)
+    last = np.zeros(len(days))
+    last[place] = bars.close
+    return np.where(place > 0, last[np.maximum(place - 1, 0)], np.nan)
+
+
+def mean_by_sums(bars: Candles) -> np.ndarray:
+    sums = np.cumsum(np.insert(bars.close, 0, 0.0))
+    mean = np.full(len(bars), np.nan)
+    mean[19:] = (sums[20:] - sums[:-20]) / 20
+    return mean
+
+
+HONEST = {
+    "closed days": mean_of_closed_days,
+    "slower bars": lambda bars: bars.every("4h").known(bars.every("4h").close),
+    "as many bars as there are": lambda bars: pl.Series(bars.close).rolling_mean(25, min_samples=1).to_numpy(),
+    "running sums": mean_by_sums,
+    "exponential": lambda bars: talib.EMA(bars.close, 20),
+}
+
+
+class Honest(Own, frozen=True):
+    """Compares the close with a mean of the past, however it is made."""
+
+    kind: str = "running sums"
+
+    def signals(self, bars: Candles) -> Signals:
+        return self.said(HONEST[self.kind](bars) if len(bars) >= 20 else bars.close * np.nan, bars)
+
+
+@pytest.mark.parametrize("kind", list(HONEST))
+@pytest.mark.parametrize("prices", ["wandering", *standing_still()])
+def test_honest_strategies_are_not_accused(desk, kind, prices):
+    bars = wandering(9000, seed=6) if prices == "wandering" else series(standing_still()[prices])
+    found = check(Honest(kind), bars, most=60)
+    assert found.ok, str(found)
+    wb.backtest(Honest(kind), bars)
+    run_sweep(Honest(kind), bars, size_pct=[10, 20], desk=desk, progress=False)
+
+
+class Deviates(Own, frozen=True):
+    """Divides by a deviation that is nothing, or rounding, where ten closes are one and the same."""
+
+    def signals(self, bars: Candles) -> Signals:
+        upper, middle, _ = talib.BBANDS(bars.close, 10, 1, 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = (bars.close - middle) / (upper - middle)
+            return Signals(z < -2, z > 2, share_of_hundred(50 - 20 * z), -2 - z, {"z": z})
+
+
+@pytest.mark.parametrize("kind", list(standing_still()))
+def test_a_ratio_to_nothing_is_no_memory(kind):
+    found = check(Deviates(), series(standing_still()[kind]), most=60)
+    assert found.ok, str(found)

@@ -1,14 +1,16 @@
 """Causality: whether a strategy looks ahead, and whether it remembers further back than its window reaches.
 
 A look-ahead is found by cutting the future off: what a strategy says about a bar may not change when the bars after it are
-gone. It is cut at every bar, not at the signals alone, and what is compared is what the strategy says, not what came of it;
-so there is neither a candle that slips through nor an alarm about trades that only shifted.
+gone. It is cut at every bar, not at the signals alone, and within the very windows that trade; what is compared is what the
+strategy says, not what came of it. So there is neither a candle that slips through nor an alarm about trades that only shifted.
 
 A memory that is too short is found by moving the beginning: a factor that still changes when its window is twice as long has
-more past in it than `memory` holds.
+more past in it than `memory` holds. Sums that begin elsewhere round otherwise, so that alone is no change: where prices stand
+still, means that are one and the same differ in their last digits, and a rule that compares them falls either way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -16,9 +18,9 @@ import numpy as np
 
 from workbench.domain.bars import show_time
 from workbench.domain.params import counted
-from workbench.engine.series import BarSeries
-from workbench.engine.stitched import Blocks, rows_of
-from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles
+from workbench.engine.series import BarSeries, Floats
+from workbench.engine.stitched import Blocks, blocks, rows_of
+from workbench.engine.strategy import Candles, Flags, SignalStrategy, candles, frozen
 from workbench.engine.windows import checked_signals, made_column, read_series
 from workbench.errors import Refused
 from workbench.research.backtest import as_series, written
@@ -28,11 +30,21 @@ from workbench.strategies import shelf
 MOST_BARS: Final = 2_000
 """Cut at each of so many bars; a look-ahead that shows in none of them would have to wait for them to pass."""
 CLOSE: Final = 1e-6
-"""Factors that differ by less, as a share, are taken for the same: the rest is rounding."""
-_LONGEST: Final = 2**17
-_FEWEST_CUTS: Final = 6
+"""Numbers that differ by less, as a share of themselves or of their column's spread, are taken for the same: it is rounding."""
 GLANCE: Final = 3
 """At so many bars, twice, a single run is cut: few, because a strategy may be slow."""
+MOST_CUTS: Final = 24
+"""At so many bars, twice, all of a sweep is cut."""
+_FEWEST_CUTS: Final = 6
+_LONGEST: Final = 2**17
+_MOST_SPANS: Final = 64
+"""On so many stretches, two windows each, a memory is judged: all of them up to as many blocks, else evenly between."""
+_LEAST: Final = 32
+"""A memory is judged on at least this part of itself, one to so many: a handful of bars may well say nothing."""
+_FLOORS: Final = {"confidence": 1e-6, "edge": 1e-9}
+_BREATH, _BREATHS = 1e-10, 16
+_FRACTIONS: Final = (1.0, 0.0, *(odd / 2**halved for halved in range(1, 7) for odd in range(1, 2**halved, 2)))
+"""Places between two ends, spread evenly however many are taken: more of them hold all that fewer do."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -55,7 +67,7 @@ class Check(msgspec.Struct, frozen=True):
     name
         The strategy with its parameters.
     bars, cuts
-        How many bars there were, and at how many of them the future was cut off.
+        How many bars there were, and at how many of them the future was cut off: the newest, and those of a guard's glance.
     look_ahead
         The first change by cutting the future off; None where nothing changed.
     short_memory
@@ -69,7 +81,7 @@ class Check(msgspec.Struct, frozen=True):
     false_lag
         The first bar of which it says something else read at once, as its `lag` promises, than read block by block.
     is_memory_judged
-        Whether the bars were enough to tell about its memory: more than two blocks.
+        Whether the bars were enough to tell about its memory: more than two blocks, in which the price does not stand still.
     """
 
     name: str
@@ -124,7 +136,7 @@ class Check(msgspec.Struct, frozen=True):
             return f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after or before."
         return (
             f"{self.name}: nothing changes at any of {self.cuts:,} bars, whatever comes after; of its memory {self.bars:,} bars "
-            f"tell nothing, it takes more than {2 * self.declared:,}."
+            f"tell nothing, it takes {_least(self.declared):,} over which the price moves."
         )
 
 
@@ -138,7 +150,7 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     bars
         A series or a frame; the more history, the longer the memory that can be judged.
     most
-        At how many bars, the newest, the future is cut off.
+        At how many bars, the newest, the future is cut off; beside them it is where a sweep or a backtest would look.
 
     Examples
     --------
@@ -150,18 +162,19 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     series = as_series(bars)[0]
     whole = candles(series)
     first = max(len(series) - most, 0)
-    start = max(first - 2 * chosen.memory, 0)
-    window = rows_of(whole, start, len(series))
-    full = checked_signals(chosen, window)
-    ahead = next(_cut_off(chosen, window, full, range(first - start, len(window))), None)
-    short, enough = _memory(chosen, series, whole) if ahead is None else (None, None)
-    undefined = None if ahead else _undefined(chosen, window, full)
+    glance = _newest_windows(chosen, series)
+    looked_at = _glance(chosen, glance, MOST_CUTS)
+    ahead = next(_cut_off(_every_cut(chosen, series, whole, first)), None) or next(_cut_off(looked_at), None)
+    before = {int(window.bars.ts[place]) for window, place in looked_at if window.bars.ts[place] < series.ts[first]}
+    window = rows_of(whole, max(first - 2 * chosen.memory, 0), len(series))
+    short, enough, is_judged = _memory(chosen, whole) if ahead is None else (None, None, True)
+    undefined = None if ahead else _undefined(chosen, window)
     lag = None if ahead else _false_lag(chosen, series)
-    judged = len(series) > 2 * chosen.memory
-    return Check(written(chosen), len(series), len(series) - first, chosen.memory, ahead, short, enough, undefined, lag, judged)
+    cuts = len(series) - first + len(before)
+    return Check(written(chosen), len(series), cuts, chosen.memory, ahead, short, enough, undefined, lag, is_judged)
 
 
-def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = 24) -> None:
+def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_CUTS) -> None:
     """Refuse a study of which a quick look finds that its strategy looks ahead, at the corners of what is tried.
 
     Parameters
@@ -214,80 +227,165 @@ def refuse_own_look_ahead(strategy: SignalStrategy, many: Sequence[BarSeries]) -
 
 
 def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int) -> None:
-    window = candles(series[max(len(series) - 2 * strategy.memory, 0) :])
-    full = checked_signals(strategy, window)
-    # Where it signals, and evenly between, once it has seen as much as it looks back.
-    last = len(window) - 2
-    first = min(max(strategy.lookback - 1, 0), last)
-    signals = np.flatnonzero(full.enter | full.exit)
-    places = np.unique(
-        np.concatenate([signals[(signals >= first) & (signals <= last)][-cuts:], np.linspace(first, last, cuts, dtype=np.int64)])
-    )
-    found = next(_cut_off(strategy, window, full, [int(place) for place in places]), None)
+    found = next(_cut_off(_glance(strategy, _newest_windows(strategy, series), cuts)), None)
     if found is not None:
         raise Refused(
             f"{type(strategy).__name__} looks ahead: {found} changes when the bars after it are cut off. wb.check tells more."
         )
 
 
-def _cut_off(strategy: SignalStrategy, window: Candles, full: Signals, places: Any) -> Iterator[Change]:
-    """Yield what changes when the bars after each place are gone."""
-    for place in places:
-        part = checked_signals(strategy, rows_of(window, 0, place + 1))
-        yield from _differences(strategy, full, part, int(window.ts[place]), place, place, exact=True)
+class _Window:
+    """A window, where its own block begins in it, and what a strategy says about it: each column is made once."""
+
+    def __init__(self, strategy: SignalStrategy, bars: Candles, begin: int = 0) -> None:
+        self.strategy, self.bars, self.begin = strategy, bars, begin
+        self.signals = checked_signals(strategy, bars)
+        self.names = ("enter", "exit", "confidence", "edge", *(f"factor {name}" for name in self.signals.factors))
+        self._made: dict[str, Any] = {}
+
+    def column(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = made_column(self.strategy, self.signals, name)
+        return self._made[name]
 
 
-def _differences(
-    strategy: SignalStrategy, one: Signals, other: Signals, ts: int, at: int, other_at: int, *, exact: bool
-) -> Iterator[Change]:
-    for name in ("enter", "exit", "confidence", "edge", *(f"factor {name}" for name in one.factors)):
-        before, after = made_column(strategy, one, name), made_column(strategy, other, name)
-        a, b = float(before[at]), float(after[other_at])
-        if not (_same(a, b) if exact else _close(a, b)):
-            yield Change(ts, name, a, b)
+_Cuts = Iterable[tuple[_Window, int]]
 
 
-def _same(a: float, b: float) -> bool:
-    return a == b or (a != a and b != b)
+def _every_cut(strategy: SignalStrategy, series: BarSeries, whole: Candles, begin: int) -> _Cuts:
+    """Yield every bar from a place on, in the window that it is traded in."""
+    for first, low, high in blocks(series, strategy.memory).tolist():
+        if high > begin:
+            window = _Window(strategy, rows_of(whole, first, high), low - first)
+            yield from ((window, place) for place in range(max(low, begin) - first, high - first))
 
 
-def _close(a: float, b: float) -> bool:
-    return _same(a, b) or abs(a - b) <= CLOSE * max(abs(a), abs(b), 1e-9)
+def _newest_windows(strategy: SignalStrategy, series: BarSeries) -> list[_Window]:
+    """Return the windows of the newest block and of the one before it, newest first."""
+    # Three blocks hold both, and a year of minutes need not be read for them.
+    tail = series[max(len(series) - 3 * strategy.memory, 0) :]
+    whole, newest = candles(tail), reversed(blocks(tail, strategy.memory)[-2:].tolist())
+    return [_Window(strategy, rows_of(whole, first, high), low - first) for first, low, high in newest]
 
 
-def _memory(strategy: SignalStrategy, series: BarSeries, whole: Candles) -> tuple[Change | None, int | None]:
-    """Return the first change by a longer window, and the memory that is enough."""
-    last = len(series)
+def _glance(strategy: SignalStrategy, windows: Sequence[_Window], cuts: int) -> list[tuple[_Window, int]]:
+    """Return so many places evenly between, and as many where it signals, once it has seen as much as it looks back."""
+    covered = max(strategy.lookback - 1, 0)
+    # Of the bars that trade, the first of a block has the most of its window's future after it; of all, the first covered one.
+    first, *older = [(window, max(window.begin, covered), len(window.bars) - 2) for window in windows]
+    evenly = [(first[0], first[1]), *((window, covered) for window, _, _ in older), (first[0], first[2])]
+    evenly += [(window, low + round(share * (last - low))) for share in _FRACTIONS for window, low, last in (first, *older)]
+    signals = []
+    for window, low, last in (*older, first):
+        flags = window.signals.enter | window.signals.exit
+        signals += [(window, place) for place in (low + np.flatnonzero(flags[low : last + 1])).tolist()]
+    chosen = [signals[round(share * (len(signals) - 1))] for share in _FRACTIONS if signals]
+    places = dict.fromkeys([*islice(dict.fromkeys(evenly), cuts), *islice(dict.fromkeys(chosen), cuts)])
+    return [(window, place) for window, place in places if covered <= place <= len(window.bars) - 2]
+
+
+def _cut_off(cuts: _Cuts) -> Iterator[Change]:
+    """Yield what changes when the bars after each place of a window are gone."""
+    for window, place in cuts:
+        part = _Window(window.strategy, rows_of(window.bars, 0, place + 1))
+        for name in window.names:
+            before, after = float(window.column(name)[place]), float(part.column(name)[place])
+            if before != after and not (np.isnan(before) and np.isnan(after)):
+                yield Change(int(window.bars.ts[place]), name, before, after)
+
+
+def _least(memory: int) -> int:
+    return 2 * memory + max(memory // _LEAST, 1)
+
+
+def _memory(strategy: SignalStrategy, whole: Candles) -> tuple[Change | None, int | None, bool]:
+    """Return the first change by a longer window, the memory that is enough, and whether the bars tell about the declared one."""
     declared = strategy.memory
-    if last <= 2 * declared:
-        return None, declared
-    found = _first_change(strategy, whole, last, declared)
+    is_judged = len(whole) >= _least(declared) and not _stands_still(strategy, whole)[2 * declared :].all()
+    found = _first_change(strategy, whole, declared)
     if found is None:
-        return None, declared
+        return None, declared if is_judged else None, is_judged
     memory = 2 * declared
-    while memory <= _LONGEST and 2 * memory <= last:
-        if _first_change(strategy, whole, last, memory) is None:
-            return found, memory
+    while memory <= _LONGEST and _least(memory) <= len(whole):
+        if _first_change(strategy, whole, memory) is None:
+            return found, memory, True
         memory *= 2
-    return found, None
+    return found, None, True
 
 
-def _first_change(strategy: SignalStrategy, whole: Candles, last: int, memory: int) -> Change | None:
-    """Return the first bar of the newest ones of which a window of `memory` bars and one twice as long say something else."""
-    span = min(memory, last - 2 * memory, MOST_BARS)
-    if span <= 0:
+def _first_change(strategy: SignalStrategy, whole: Candles, memory: int) -> Change | None:
+    """Return the first bar of which a window of `memory` bars and one twice as long say something else, stretch by stretch."""
+    last = len(whole)
+    if last <= 2 * memory:
         return None
-    short = checked_signals(strategy, rows_of(whole, last - memory - span, last))
-    long = checked_signals(strategy, rows_of(whole, last - 2 * memory - span, last))
-    for back in range(span, 0, -1):
-        at = last - back
-        change = next(
-            _differences(strategy, short, long, int(whole.ts[at]), memory + span - back, 2 * memory + span - back, exact=False),
-            None,
-        )
-        if change is not None:
-            return change
-    return None
+    lows = [2 * memory, *range(last - memory, 2 * memory, -memory)]
+    lows.sort()
+    some = np.unique(np.linspace(0, len(lows) - 1, _MOST_SPANS).round().astype(np.int64))
+    changes = (_change_between(strategy, whole, lows[i], min(lows[i] + memory, last), memory) for i in some)
+    return next((change for change in changes if change is not None), None)
+
+
+def _change_between(strategy: SignalStrategy, whole: Candles, low: int, high: int, memory: int) -> Change | None:
+    short = _Window(strategy, rows_of(whole, low - memory, high))
+    long = _Window(strategy, rows_of(whole, low - 2 * memory, high))
+    differ = {}
+    for name in short.names:
+        one, other = short.column(name)[memory:], long.column(name)[2 * memory :]
+        same = one == other if one.dtype == np.bool_ else _are_close(one, other, short.column(name), _FLOORS.get(name, 0.0))
+        differ[name] = ~same & ~_stands_still(strategy, short.bars)[memory:]
+    if not any(places.any() for places in differ.values()):
+        return None
+    some, others = _wavers(short), _wavers(long)
+    found = []
+    for name, places in differ.items():
+        column = name if name in some else ""
+        told = np.flatnonzero(places & ~(some[column][memory:] | others[column][2 * memory :]))[:1].tolist()
+        before, after = short.column(name)[memory:], long.column(name)[2 * memory :]
+        found += [(i, Change(int(whole.ts[low + i]), name, float(before[i]), float(after[i]))) for i in told]
+    return min(found, key=lambda pair: pair[0])[1] if found else None
+
+
+def _are_close(one: Floats, other: Floats, column: Floats, floor: float) -> Flags:
+    finite = column[np.isfinite(column)]
+    spread = float(np.ptp(finite)) if len(finite) else 0.0
+    with np.errstate(invalid="ignore"):
+        largest = np.maximum(np.maximum(np.abs(one), np.abs(other)), spread)
+        near = np.isfinite(one) & np.isfinite(other) & (np.abs(one - other) <= np.maximum(CLOSE * largest, floor))
+    close: Flags = near | (one == other) | (np.isnan(one) & np.isnan(other))
+    return close
+
+
+def _stands_still(strategy: SignalStrategy, bars: Candles) -> Flags:
+    """Return where the price has stood still for as long as a strategy looks back: what it says there may be rounding alone."""
+    # A lookback counts one bar more than a mean that is compared with the one before.
+    places, moved = np.arange(len(bars)), np.zeros(len(bars), np.bool_)
+    moved[1:] = bars.close[1:] != bars.close[:-1]
+    still: Flags = places - np.maximum.accumulate(np.where(moved, places, 0)) >= max(strategy.lookback - 2, 1)
+    return still
+
+
+def _wavers(window: _Window) -> dict[str, Flags]:
+    """Return where a breath on the prices turns a flag, as its rule stands on the threshold there and rounding decides.
+
+    Under no name it is where a number comes or goes, such as a ratio to a deviation of nothing; no flag tells there either.
+    """
+    chance, bars = np.random.default_rng(0), window.bars
+    found = {name: np.zeros(len(bars), np.bool_) for name in ("enter", "exit", "")}
+    for _ in range(_BREATHS):
+        breath = 1 + _BREATH * chance.standard_normal(len(bars))
+        opened, high, low, close = (column * breath for column in (bars.open, bars.high, bars.low, bars.close))
+        moved = _Window(window.strategy, frozen(Candles(bars.ts, opened, high, low, close, bars.volume, bars.step)))
+        for name in window.names:
+            one, other = window.column(name), moved.column(name)
+            if one.dtype == np.bool_:
+                found[name] |= one != other
+            else:
+                # What is a number before and after is 0 both times; what is none stays itself.
+                one, other = (np.where(np.isfinite(column), 0.0, column) for column in (one, other))
+                found[""] |= (one != other) & ~(np.isnan(one) & np.isnan(other))
+    for name in ("enter", "exit"):
+        found[name] |= found[""]
+    return found
 
 
 def _false_lag(strategy: SignalStrategy, series: BarSeries) -> Change | None:
@@ -309,18 +407,20 @@ def _false_lag(strategy: SignalStrategy, series: BarSeries) -> Change | None:
     return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _undefined(strategy: SignalStrategy, window: Candles, full: Signals) -> Change | None:
+def _undefined(strategy: SignalStrategy, bars: Candles) -> Change | None:
     """Return the first bar at which a factor lacks the value that more history gives it, or that of one that never has any.
 
-    What has no value whatever comes before, such as a ratio to a volume of zero, is rightly undefined.
+    What has no value whatever comes before, such as a ratio to a volume of zero, is rightly undefined, and so is one to a
+    price's deviation while the price stands still.
     """
-    first = max(strategy.lookback - 1, 0)
-    begin = (len(window) - strategy.lookback) // 2
-    part = checked_signals(strategy, rows_of(window, begin, len(window))) if begin > 0 else full
-    for name in full.factors:
-        long, short = (made_column(strategy, said, f"factor {name}") for said in (full, part))
-        long, short = long[max(begin, 0) + first :], short[first:]
-        lacking = ~np.isfinite(short) & (np.isfinite(long) | ~np.isfinite(long).any())
-        for i in np.flatnonzero(lacking)[:1]:
-            return Change(int(window.ts[max(begin, 0) + first + int(i)]), f"factor {name}", float(long[i]), float(short[i]))
+    covered = max(strategy.lookback - 1, 0)
+    begin = max((len(bars) - strategy.lookback) // 2, 0)
+    window = _Window(strategy, bars)
+    part = _Window(strategy, rows_of(bars, begin, len(bars))) if begin > 0 else window
+    moves = ~_stands_still(strategy, part.bars)[covered:]
+    for name in window.names[4:]:
+        long, short = window.column(name)[begin + covered :], part.column(name)[covered:]
+        lacking = moves & ~np.isfinite(short) & (np.isfinite(long) | ~np.isfinite(long).any())
+        for i in np.flatnonzero(lacking)[:1].tolist():
+            return Change(int(bars.ts[begin + covered + i]), name, float(long[i]), float(short[i]))
     return None
