@@ -13,7 +13,7 @@ from workbench.web.app import create_app
 
 ROOT = "/paper-trading"
 TABLE = (Path(__file__).parent / "seed_table.md").read_text()
-LATER = {"/configuration/", "/analytics/"}
+LATER = {"/analytics/"}
 """Pages that are not there yet."""
 
 

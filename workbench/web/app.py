@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
-from workbench.web import api, control, login, pages, programs, sweeps
+from workbench.web import api, configurations, control, login, pages, programs, sweeps
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
 from workbench.web.live import Live, live_feed
@@ -72,6 +72,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *control.handlers,
             *programs.handlers,
             *sweeps.handlers,
+            *configurations.handlers,
             *api.handlers,
         ],
         state=State({"desk": desk, "live": live, "door": door}),
