@@ -4,21 +4,32 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import workbench as wb
-from tests.make import wandering
+from tests.make import Clock, wandering
+from workbench.actions.advance_session import advance_session
 from workbench.actions.import_dataset import import_dataset
+from workbench.actions.request_sweep import strategy_asked_for
 from workbench.actions.run_session import run_session
+from workbench.actions.send_command import send_command
 from workbench.actions.start_session import start_session
 from workbench.actions.verify_session import verify_session
+from workbench.desk import open_desk
+from workbench.domain.commands import ChangeConfiguration
 from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import ExchangeCosts
 from workbench.domain.sessions import SessionRequest
+from workbench.domain.sweeps import SweepRequest
+from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import NotFound, Refused
+from workbench.errors import Conflict, NotFound, Refused
 from workbench.settings import read_settings
-from workbench.strategies import make_strategy, shelf
+from workbench.sources import Source
+from workbench.store import reads
+from workbench.strategies import make_strategy, name_of, shelf
 
 RISING = '''
     """In after so many rising closes, out after a falling one."""
@@ -183,6 +194,201 @@ def test_a_class_of_a_cell_is_found_by_name_but_no_worker_can_be_asked_to_trade_
     request = SessionRequest(configuration=StrategyConfiguration(strategy="in_cell"))
     with pytest.raises(Refused, match=r"InCell lives in this notebook only.*in_cell\.py; the worker finds it there by its name"):
         start_session(desk, None, request)
+
+
+class Tape(Source):
+    """A live source whose prices are a series: bars are there once they have closed by the desk's clock."""
+
+    is_live = True
+
+    def __init__(self, series: BarSeries, clock: Clock) -> None:
+        self.series, self.clock = series, clock
+
+    def instruments(self):
+        return [self.series.instrument]
+
+    def bars(self, instrument, timeframe, start, end):
+        return self.series.between(start, min(end, self.clock() - self.series.step + 1))
+
+    def check_timeframe(self, timeframe):
+        assert timeframe == self.series.timeframe
+
+
+COSTS = ExchangeCosts(fee_bps=10, half_spread_bps=2)
+ONE = StrategyConfiguration(strategy="rising", parameters={"count": 1})
+
+
+def begin_live(desk, clock, bars):
+    desk._sources["tape"] = Tape(bars, clock)
+    clock.now = int(bars.ts[200])
+    request = SessionRequest(
+        source="tape", symbols=(bars.instrument.symbol,), timeframe=bars.timeframe, configuration=ONE, costs=COSTS
+    )
+    session = start_session(desk, None, request).id
+    advance_session(desk, session)
+    return session
+
+
+def go_on(desk, clock, session, bars, slices):
+    for _ in range(slices):
+        clock.move(bars.step)
+        while advance_session(desk, session).steps:
+            pass
+    with desk.store.read() as connection:
+        return reads.session(connection, session)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_text(path.read_text().replace("~up", "up")),
+        lambda path: path.write_text(path.read_text() + "\ndef x(:"),
+        lambda path: path.unlink(),
+    ],
+    ids=["edited", "torn", "deleted"],
+)
+def test_a_session_keeps_the_code_that_it_began_with_whatever_becomes_of_the_file(desk, clock, spoil):
+    bars = wandering(300, seed=2)
+    path = write(desk)
+    text = path.read_text()
+    session = begin_live(desk, clock, bars)
+    go_on(desk, clock, session, bars, 30)
+    spoil(path)
+    # What a process remembers is thrown away where the database was busy; the code is not.
+    desk.runners.clear()
+    row = go_on(desk, clock, session, bars, 50)
+    assert (row.status, row.steps, row.error) == ("RUNNING", 80, "")
+    path.write_text(text)
+    assert verify_session(desk, session).identical
+
+
+def test_another_process_ends_a_session_loudly_rather_than_trade_other_code(desk, clock, monkeypatch):
+    bars = wandering(300, seed=2)
+    path = write(desk)
+    session = begin_live(desk, clock, bars)
+    go_on(desk, clock, session, bars, 10)
+    before = shelf.source_digest("rising")
+    path.write_text(path.read_text().replace("~up", "up"))
+    desk.runners.clear()
+    monkeypatch.setattr(shelf, "_kept", {})
+    row = go_on(desk, clock, session, bars, 1)
+    assert row.status == "ERROR"
+    assert row.error.startswith("rising.py: expected the text that the session began with, of digest " + before[:8])
+    assert f"found one of digest {shelf.source_digest('rising')[:8]}" in row.error
+
+
+def test_another_process_goes_on_with_a_file_that_is_as_it_was(desk, clock, monkeypatch):
+    bars = wandering(300, seed=2)
+    write(desk)
+    session = begin_live(desk, clock, bars)
+    go_on(desk, clock, session, bars, 10)
+    desk.runners.clear()
+    monkeypatch.setattr(shelf, "_kept", {})
+    assert go_on(desk, clock, session, bars, 10).status == "RUNNING"
+
+
+def test_a_configuration_that_changes_to_a_file_goes_by_it_as_it_was_when_it_was_asked_for(desk, clock, monkeypatch):
+    bars = wandering(300, seed=2)
+    write(desk)
+    session = begin_live(desk, clock, bars)
+    other = write(desk, "other", RISING.replace("Rising(", "Other("))
+    send_command(desk, session, ChangeConfiguration(StrategyConfiguration(strategy="other")))
+    assert go_on(desk, clock, session, bars, 2).configuration.strategy == "other"
+    other.write_text(other.read_text().replace("~up", "up"))
+    assert go_on(desk, clock, session, bars, 2).status == "RUNNING"
+    desk.runners.clear()
+    monkeypatch.setattr(shelf, "_kept", {})
+    assert go_on(desk, clock, session, bars, 1).error.startswith("other.py: expected the text that the session began with")
+
+
+def test_a_session_of_a_file_that_was_edited_takes_another_stop_loss_and_refuses_other_parameters(desk, clock):
+    bars = wandering(300, seed=2)
+    path = write(desk)
+    session = begin_live(desk, clock, bars)
+    path.write_text(path.read_text().replace("~up", "up"))
+    with pytest.raises(Conflict, match=r"A session keeps the code of rising that it began with.*start another session to trade it"):
+        send_command(desk, session, ChangeConfiguration(StrategyConfiguration(strategy="rising", parameters={"count": 3})))
+    tighter = StrategyConfiguration(strategy="rising", parameters={"count": 1}, stop_loss_pct=2)
+    send_command(desk, session, ChangeConfiguration(tighter))
+    row = go_on(desk, clock, session, bars, 3)
+    assert (row.status, row.configuration.stop_loss_pct) == ("RUNNING", 2)
+
+
+def test_a_strategy_that_ends_the_process_stops_its_session_and_not_its_worker(desk, clock):
+    bars = wandering(300, seed=2)
+    write(desk, text=RISING.replace("up = np.diff", "raise SystemExit(3)\n            up = np.diff"))
+    row = go_on(desk, clock, begin_live(desk, clock, bars), bars, 1)
+    assert (row.status, row.error) == ("ERROR", "An unexpected SystemExit; the log says where.")
+
+
+def test_what_cannot_be_read_in_the_folder_is_a_problem_and_spoils_nothing_else(desk, tmp_path):
+    folder = write(desk).parent
+    (folder / "linked.py").symlink_to(tmp_path / "nowhere.py")
+    (folder / "folder.py").mkdir()
+    write(desk, "gone", "raise GeneratorExit('now')")
+    assert shelf.problems() == {
+        "folder": "folder.py cannot be read: Is a directory.",
+        "gone": "gone.py cannot be imported: GeneratorExit: now",
+        "linked": "linked.py cannot be read: No such file or directory.",
+    }
+    assert "rising" in shelf.offered()
+    assert shelf.source_digest("linked") == shelf.source_digest("folder") == ""
+    with pytest.raises(Refused, match=r"linked\.py cannot be read"):
+        shelf.get("linked")
+
+
+def test_a_file_that_is_deleted_between_two_looks_is_a_problem(desk, monkeypatch):
+    gone = write(desk).with_name("gone.py")
+    monkeypatch.setattr(shelf, "_every_file", lambda first=None: iter([("gone", gone)]))
+    assert shelf.problems() == {"gone": "gone.py cannot be read: No such file or directory."}
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "name"),
+    [("Rsi2", "Rsi2", "rsi2"), ("MyCross", "MyCross", "my_cross"), ("with-dash", "WithDash", "with_dash"), ("a_b", "AB", "a_b"),
+     ("my_2x", "My2x", "my_2x"), ("ABCross", "ABCross", "abcross")],
+)  # fmt: skip
+def test_a_file_is_known_by_its_name_in_small_letters_and_offers_the_class_of_that_name(desk, file, kind, name):
+    write(desk, file, RISING.replace("Rising(", f"{kind}("))
+    assert name in shelf.names()
+    assert shelf.get(name) is shelf.get(kind) is getattr(wb.strategies, kind)
+    assert shelf.get(name).__name__ == kind
+    assert name_of(make_strategy(name)) == name
+    assert shelf.source_digest(kind)
+    assert shelf.problems() == {}
+
+
+def test_a_file_whose_name_no_class_can_have_is_a_problem(desk):
+    path = write(desk, "two words")
+    assert list(shelf.problems()) == [f"two words ({path})"]
+    assert "found 'two words.py'; it is not looked at" in shelf.problems()[f"two words ({path})"]
+
+
+def test_a_desks_sessions_and_sweeps_go_by_its_own_folder_and_a_name_of_two_folders_is_a_problem(desk):
+    write(desk)
+    bars = wandering(400, seed=2)
+    request = SessionRequest(mode="replay", dataset=import_dataset(desk, bars).id, configuration=ONE, costs=COSTS)
+    alone = run_session(desk, request)
+    assert shelf.problems() == {}
+    with open_desk(":memory:") as other:
+        path = write(other)
+        path.write_text(path.read_text().replace("= 2\n", "= 4\n").replace("~up", "up"))
+        assert make_strategy("rising").count == 4
+        assert make_strategy("rising", folder=desk.settings.strategies_path).count == 2
+        assert run_session(desk, request).ledger_digest == alone.ledger_digest
+        assert strategy_asked_for(desk, SweepRequest("rising", {})).count == 2
+        (sentence,) = shelf.problems().values()
+        assert (
+            sentence
+            == f"rising.py: expected a name of its own, found that of {path}, which is looked at first; it is not looked at."
+        )
+
+
+def test_a_file_is_not_seen_half_read_by_another_thread(desk):
+    write(desk, text="import time\ntime.sleep(0.2)\n" + textwrap.dedent(RISING))
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.map(shelf.get, ["rising", "rising"])
+    assert first is second
 
 
 def test_the_folder_can_be_named_in_the_environment(monkeypatch, tmp_path):

@@ -15,6 +15,7 @@ WorkbenchError
   ├ LedgerBroken       the accounting identity does not hold
   ├ TooManyDigits      a product of money does not fit into 28 digits
   ├ HoleInData         the session was told to stop at a hole
+  ├ CodeChanged        a file of the user's own is not what its session began with
   └ LogBroken          the event log is not what was written
 ```
 
@@ -146,6 +147,18 @@ class HoleInData(Broken):
         super().__init__(
             f"{symbol} has {missing} missing bars before {before}, and this session's policy is on_hole='raise': "
             "expected no hole. Use on_hole='skip' or 'mark' to go on."
+        )
+
+
+class CodeChanged(Broken):
+    """A file of the user's own is no longer what a session began with, and no other code is traded in its place."""
+
+    def __init__(self, file: str, expected: str, found: str) -> None:
+        self.file, self.expected, self.found = file, expected, found
+        there = f"one of digest {found[:8]}" if found else "none that can be read"
+        super().__init__(
+            f"{file}: expected the text that the session began with, of digest {expected[:8]}, found {there}. Nothing else is "
+            f"traded in its place: start another session."
         )
 
 

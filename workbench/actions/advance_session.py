@@ -19,7 +19,7 @@ from workbench.actions.fingerprint import fingerprint
 from workbench.actions.runner import LiveRunner, Opening, ReplayRunner, Runner, add_input
 from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
-from workbench.domain.commands import Command, Stop
+from workbench.domain.commands import ChangeConfiguration, Command, Stop
 from workbench.domain.events import Event, SessionFailed, SessionStarted, SessionStopped
 from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Plan
@@ -114,7 +114,7 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
         log.warning("session %s: %s", session, problem)
         _postpone(desk, session, desk.now() + RETRY_MS)
         return Advanced(found, desk.now() + RETRY_MS, steps)
-    except Exception as problem:  # the job boundary: whatever broke, the session stops loudly and says where
+    except (Exception, SystemExit) as problem:  # the job boundary: whatever broke, the session stops loudly and says where
         desk.runners.pop(session, None)
         _fail(desk, session, problem)
         if not isinstance(problem, WorkbenchError):
@@ -183,6 +183,9 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
     )
     found = msgspec.structs.replace(book, orders=())
     prints = fingerprint(plan, request, runner.strategy, found, had.history, carried)
+    if runner.source:
+        # What it trades, and not what the file says by now: to fetch the history may have taken a while.
+        prints = {**prints, "strategy_source": runner.source}
     started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals, carried)
     _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
     with desk.store.read() as connection:
@@ -208,6 +211,9 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
         due = _commit(desk, runner, [stepped for _, stepped in done], [entry[0] for entry in waiting], durable=True)
         if isinstance(runner, LiveRunner):
             runner.forget_windows()
+        if due is not None and any(isinstance(command, ChangeConfiguration) for _, _, command in waiting):
+            # What it trades from here on is read now, and not at the next bar, when its file may be another one.
+            runner.keep_code()
         return len(waiting), due
     ending, end = _time_is_up(desk, runner), _end_of_time(desk, runner)
     live = isinstance(runner, LiveRunner)
@@ -367,7 +373,7 @@ def _stopped_before_it_began(desk: Desk, session: str) -> bool:
     return True
 
 
-def _fail(desk: Desk, session: str, problem: Exception) -> None:
+def _fail(desk: Desk, session: str, problem: BaseException) -> None:
     """Stop a session that broke, loudly; nothing of the turn that broke is kept."""
     with desk.store.write() as connection:
         row = reads.session(connection, session)

@@ -11,6 +11,7 @@ from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested,
 from workbench.domain.params import counted
 from workbench.domain.sweeps import MOST_ASKED, SweepRequest, SweepStatus
 from workbench.engine.series import BarSeries
+from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Conflict, Invalid
 from workbench.research.search import AIM, check_aims
 from workbench.research.study import Study, check_lengths, grid, study_of
@@ -20,7 +21,7 @@ from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run
-from workbench.strategies import shelf
+from workbench.strategies import make_strategy, shelf
 
 ENOUGH: Final = 2_000
 """Simulated bars with which a request is checked first: more are made only where the parameters ask for more."""
@@ -85,7 +86,7 @@ def _check(desk: Desk, request: SweepRequest) -> None:
 
 
 def _study(desk: Desk, request: SweepRequest) -> Study:
-    return study_of(request.strategy, bars_asked_for(desk, request), **options_asked_for(request))
+    return study_of(strategy_asked_for(desk, request), bars_asked_for(desk, request), **options_asked_for(request))
 
 
 def cancel_sweep(desk: Desk, id_: str) -> SweepRunRow:
@@ -115,6 +116,18 @@ def tell_of_sweep(desk: Desk, run: str, event: Event) -> SweepRunRow:
         return _add(desk, connection, run, event)
 
 
+def tell_of_going_sweep(desk: Desk, run: str, event: Event | None) -> bool:
+    """Write down how far a sweep is, where there is a word of it, and tell whether it goes on; of one that is to end nothing."""
+    # One transaction: between a look and the word it could be cancelled, and would begin once it has ended.
+    with desk.store.write() as connection:
+        row = find_sweep_run(connection, run)
+        if row.status not in (SweepStatus.WAITING, SweepStatus.RUNNING):
+            return False
+        if event is not None:
+            _add(desk, connection, run, event)
+        return True
+
+
 def end_sweep(desk: Desk, run: str, event: Event) -> SweepRunRow:
     """Write down how a sweep ended and return it; one that has ended already stays as it is."""
     with desk.store.write() as connection:
@@ -127,6 +140,11 @@ def _add(desk: Desk, connection: Connection, run: str, event: Event) -> SweepRun
     projector.take(append(connection, run, [event], desk.at))
     projector.flush()
     return find_sweep_run(connection, run)
+
+
+def strategy_asked_for(desk: Desk, request: SweepRequest) -> SignalStrategy:
+    """Return the strategy that a request names, as the desk's own folder has it where it does."""
+    return make_strategy(request.strategy, folder=desk.settings.strategies_path)
 
 
 def bars_asked_for(desk: Desk, request: SweepRequest) -> BarSeries:

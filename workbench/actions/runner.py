@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from workbench.desk import Desk
 from workbench.domain.bars import Slice, parse_timeframe
+from workbench.domain.commands import ChangeConfiguration, Command
 from workbench.domain.events import EquityMarked, SessionStarted
 from workbench.domain.instruments import Instrument
 from workbench.engine.fold import slices
@@ -23,10 +24,11 @@ from workbench.engine.state import State
 from workbench.engine.strategy import Reading, SignalStrategy, candles
 from workbench.engine.windows import Readings, Wanted, read_last, read_series, window_start
 from workbench.store import recorded
+from workbench.store import tables as t
 from workbench.store.datasets import dataset_bars
 from workbench.store.log import newest_first, stream_events
 from workbench.store.rows import SessionRow
-from workbench.strategies import make_strategy
+from workbench.strategies import shelf, strategy_of
 
 Given = tuple[Slice, tuple[Reading | None, ...]]
 
@@ -72,12 +74,36 @@ class Runner:
     def __init__(self, desk: Desk, session: SessionRow, turn: int, state: State, input_digest: str) -> None:
         self.desk, self.session, self.turn, self.state, self.input_digest = desk, session, turn, state, input_digest
         self.length = parse_timeframe(session.timeframe)
+        self._codes: dict[str, tuple[type[SignalStrategy], str]] = {}
 
     @property
     def strategy(self) -> SignalStrategy:
-        """The strategy that the state's configuration names."""
+        """The strategy that the state's configuration names, of the code that the session began with.
+
+        Raises
+        ------
+        CodeChanged
+            If its file is another one by now, and nobody in this process has kept that code.
+        """
         configuration = self.state.plan.configuration
-        return make_strategy(configuration.strategy, configuration.parameters)
+        return strategy_of(self._code(configuration.strategy)[0], configuration.parameters)
+
+    @property
+    def source(self) -> str:
+        """Digest of the file of the user's own that the strategy is from; empty where it comes with the workbench."""
+        return self._code(self.state.plan.configuration.strategy)[1]
+
+    def keep_code(self) -> None:
+        """Read the strategy's code now, so that it stays what it is."""
+        self._code(self.state.plan.configuration.strategy)
+
+    def _code(self, name: str) -> tuple[type[SignalStrategy], str]:
+        """Return a strategy's class, the same one for as long as the session goes, whatever becomes of its file."""
+        if name not in self._codes:
+            with self.desk.store.read() as connection:
+                digest = sources_of(connection, self.session.id).get(name, "")
+            self._codes[name] = shelf.keep(name, digest, self.desk.settings.strategies_path)
+        return self._codes[name]
 
     @property
     def wanted(self) -> Wanted:
@@ -244,9 +270,31 @@ def fetch(desk: Desk, source: str, instrument: Instrument, timeframe: str, start
     return desk.source(source).bars(instrument, timeframe, start, end)
 
 
+def sources_of(connection: Connection, session: str) -> dict[str, str]:
+    """Return the digests of the files of the user's own that a session trades, by the names of their strategies.
+
+    The first of a name counts: for as long as it goes, a session knows one code by a name.
+    """
+    started = _started(connection, session)
+    found = {}
+    if started is not None and "strategy_source" in started.fingerprint:
+        found[started.plan.configuration.strategy] = started.fingerprint["strategy_source"]
+    query = select(t.commands.c.body).where(t.commands.c.session == session).order_by(t.commands.c.id)
+    for command in (msgspec.json.decode(body, type=Command) for body in connection.execute(query).scalars()):
+        if isinstance(command, ChangeConfiguration) and command.source:
+            found.setdefault(command.configuration.strategy, command.source)
+    return found
+
+
+def _started(connection: Connection, session: str) -> SessionStarted | None:
+    return next(
+        (e for row in stream_events(connection, session, ["SessionStarted"]) if isinstance(e := row.event, SessionStarted)), None
+    )
+
+
 def _opening(connection: Connection, session: str) -> Opening:
-    started = next(row.event for row in stream_events(connection, session, ["SessionStarted"]))
-    assert isinstance(started, SessionStarted)
+    started = _started(connection, session)
+    assert started is not None
     return Opening(started.after, started.history, started.arrivals)
 
 

@@ -22,7 +22,7 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
     Invalid
         If a parameter is out of bounds.
     """
-    make_strategy(configuration.strategy, configuration.parameters)
+    make_strategy(configuration.strategy, configuration.parameters, desk.settings.strategies_path)
     with desk.store.write() as connection:
         reads.account_row(connection, account)
         saved = {row.name for row in reads.configurations(connection, account)}

@@ -1,8 +1,10 @@
 """Ask something of a running session: it is recorded as a row and applied before the next slice."""
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import update
 
+from workbench.actions.runner import sources_of
 from workbench.desk import Desk
 from workbench.domain.commands import ChangeConfiguration, Command, StartProgram, Stop
 from workbench.domain.events import Event, StopRequested
@@ -13,7 +15,7 @@ from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SessionRow
 from workbench.store.tables import commands, cursors
-from workbench.strategies import make_strategy
+from workbench.strategies import make_strategy, shelf
 
 
 def send_command(desk: Desk, session: str, command: Command, by: str = "person") -> SessionRow:
@@ -24,7 +26,7 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
     NotFound
         If there is no such session.
     Conflict
-        If it has ended, or is stopping already.
+        If it has ended, or is stopping already; or if it is to go by other parameters of a file that was edited since it began.
     NotFound
         If it names a strategy or a parameter that there is not.
     Invalid
@@ -32,7 +34,7 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
     """
     body = command_body(command)
     if isinstance(command, ChangeConfiguration):
-        make_strategy(command.configuration.strategy, command.configuration.parameters)
+        body = command_body(_with_source(desk, session, command))
     if isinstance(command, StartProgram):
         make_program(command.program, command.parameters)
     with desk.store.write() as connection:
@@ -47,6 +49,25 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
             projector.take(append(connection, session, events, desk.at))
             projector.flush()
         return reads.session(connection, session)
+
+
+def _with_source(desk: Desk, session: str, command: ChangeConfiguration) -> ChangeConfiguration:
+    """Return a change with the digest of the code that it is about: of the session's own where it knows the strategy already."""
+    wanted, folder = command.configuration, desk.settings.strategies_path
+    with desk.store.read() as connection:
+        going = reads.session(connection, session).configuration
+        began = sources_of(connection, session).get(wanted.strategy, "")
+    there = shelf.source_digest(wanted.strategy, folder)
+    if not began or began == there:
+        make_strategy(wanted.strategy, wanted.parameters, folder)
+        return replace(command, source=there)
+    if (wanted.strategy, wanted.parameters) != (going.strategy, going.parameters):
+        # Only the process that trades has that code, and whether it knows these parameters cannot be told here.
+        raise Conflict(
+            f"a session keeps the code of {wanted.strategy} that it began with, of digest {began[:8]}",
+            f"its file is of digest {there[:8]} by now: start another session to trade it" if there else "its file is gone",
+        )
+    return replace(command, source=began)
 
 
 def command_body(command: Command) -> str:

@@ -97,7 +97,7 @@ def checked(desk: Desk, request: SessionRequest) -> SessionRequest:
     Refused
         If the strategy lives in a notebook's cell, where no worker can find it.
     """
-    make_strategy(request.configuration.strategy, request.configuration.parameters)
+    make_strategy(request.configuration.strategy, request.configuration.parameters, desk.settings.strategies_path)
     shelf.require_importable(request.configuration.strategy)
     if request.mode == "replay":
         with desk.store.read() as connection:

@@ -105,10 +105,17 @@ class ForceExit(msgspec.Struct, frozen=True, tag_field="command", tag=True):
     instrument: str | None = None
 
 
-class ChangeConfiguration(msgspec.Struct, frozen=True, tag_field="command", tag=True):
-    """Go on with another configuration from the next bar."""
+class ChangeConfiguration(msgspec.Struct, frozen=True, tag_field="command", tag=True, omit_defaults=True):
+    """Go on with another configuration from the next bar.
+
+    Parameters
+    ----------
+    source
+        Digest of the file of the user's own that its strategy was in when it was asked for; filled in with the asking.
+    """
 
     configuration: StrategyConfiguration
+    source: str = ""
 
 
 class StartProgram(msgspec.Struct, frozen=True, tag_field="command", tag=True, omit_defaults=True):

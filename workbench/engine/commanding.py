@@ -103,7 +103,7 @@ def obey(turn: Turn, command: Command, by: str) -> None:
             running.resume(turn, run)
         case CancelProgram(run, sell):
             running.cancel(turn, run, "it was cancelled by hand", sell)
-        case ChangeConfiguration(configuration):
+        case ChangeConfiguration(configuration=configuration):
             turn.reconfigure(configuration)
             turn.events.append(ConfigurationChanged(configuration))
         case Stop(reason, close_positions):

@@ -4,7 +4,8 @@
 the page's form, the notebook's sliders, the command line and the contract tests find it by themselves.
 
 A user's own are files of the same kind in the folder `strategies` of the data folder, or in `WORKBENCH_STRATEGIES`; and, for the
-notebook itself, classes in its cells.
+notebook itself, classes in its cells. Where the folders of several open desks have one of a name, a desk's own sessions and
+sweeps go by its own, and everything else by that of the desk that was opened last.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +14,9 @@ from typing import Any, Final
 
 from workbench.domain.params import make
 from workbench.engine.strategy import SignalStrategy
+from workbench.errors import NotFound
 from workbench.settings import read_settings
-from workbench.shelf import Shelf, camel_case, snake_case
+from workbench.shelf import Shelf, camel_case
 
 own_folders: Final[list[Path]] = []
 """Folders of the data that are open beside the usual ones; a desk adds its own while it is open."""
@@ -27,8 +29,13 @@ def _folders() -> Iterator[Path]:
 shelf: Shelf[SignalStrategy] = Shelf("workbench.strategies", SignalStrategy, "strategy", _folders)
 
 
-def make_strategy(name: str, parameters: Mapping[str, Any] | None = None) -> SignalStrategy:
+def make_strategy(name: str, parameters: Mapping[str, Any] | None = None, folder: Path | None = None) -> SignalStrategy:
     """Return a strategy with its parameters.
+
+    Parameters
+    ----------
+    folder
+        Of the user's own files, looked at before the others: that of the desk whose session or sweep it is for.
 
     Raises
     ------
@@ -37,14 +44,18 @@ def make_strategy(name: str, parameters: Mapping[str, Any] | None = None) -> Sig
     Invalid
         If a parameter is out of bounds.
     """
-    found = shelf.get(name, "strategy")
-    made: SignalStrategy = make(found, parameters or {}, f"parameter of {snake_case(found.__name__)}")
+    return strategy_of(shelf.get(name, "strategy", folder), parameters or {})
+
+
+def strategy_of(kind: type[SignalStrategy], parameters: Mapping[str, Any]) -> SignalStrategy:
+    """Return a strategy of a class with its parameters; refused as by `make_strategy`."""
+    made: SignalStrategy = make(kind, parameters, f"parameter of {shelf.name_of(kind)}")
     return made
 
 
 def name_of(strategy: SignalStrategy) -> str:
     """Return the name that the shelf knows a strategy by."""
-    return snake_case(type(strategy).__name__)
+    return shelf.name_of(type(strategy))
 
 
 def parameters_of(strategy: SignalStrategy) -> dict[str, int | float]:
@@ -53,9 +64,12 @@ def parameters_of(strategy: SignalStrategy) -> dict[str, int | float]:
 
 
 def __getattr__(name: str) -> type[SignalStrategy]:
-    if name.startswith("_") or snake_case(name) not in shelf.names():
-        raise AttributeError(f"module 'workbench.strategies' has no attribute {name!r}")
-    return shelf.get(name)
+    try:
+        if not name.startswith("_"):
+            return shelf.get(name)
+    except NotFound:
+        pass
+    raise AttributeError(f"module 'workbench.strategies' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
