@@ -9,15 +9,25 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from workbench import jobs
+from workbench.actions import request_sweep as requesting
 from workbench.actions import run_requested_sweep as running
+from workbench.actions import run_sweep as sweeping
 from workbench.actions.rebuild_projections import rebuild_projections
-from workbench.actions.request_sweep import bars_asked_for, cancel_sweep, request_sweep, tell_of_sweep
+from workbench.actions.request_sweep import (
+    bars_asked_for,
+    cancel_sweep,
+    request_sweep,
+    tell_of_going_sweep,
+    tell_of_sweep,
+)
 from workbench.actions.run_requested_sweep import run_requested_sweep, run_waiting_sweeps
 from workbench.actions.run_sweep import run_sweep
-from workbench.domain.events import SweepCancelRequested, SweepStarted
+from workbench.domain.events import SweepAdvanced, SweepCancelRequested, SweepStarted
 from workbench.domain.sweeps import SweepRequest
 from workbench.errors import Conflict, Invalid, NotFound, Refused
+from workbench.research import trials as trials_module
 from workbench.research.outcome import outcome_of
+from workbench.research.trials import tally_of
 from workbench.store.log import stream_events
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs, next_sweep_run
 from workbench.store.tables import sweep_runs, trials
@@ -289,3 +299,85 @@ def test_a_strategy_of_ones_own_that_looks_ahead_fails_with_its_sentence_and_sto
     assert "looks ahead" in row.problem
     with desk.store.read() as connection:
         assert connection.execute(select(trials)).all() == []
+
+
+def test_a_sweep_that_is_cancelled_between_the_look_and_the_word_has_not_begun(desk, monkeypatch):
+    run = request_sweep(desk, SMALL).id
+    look = requesting.find_sweep_run
+
+    def cancelled_beside(connection, id_):
+        row = look(connection, id_)
+        # Whoever would cancel it now has to wait until the word is written: the store has one writer.
+        assert sweeps_may_not_be_written(desk)
+        return row
+
+    monkeypatch.setattr(requesting, "find_sweep_run", cancelled_beside)
+    assert tell_of_going_sweep(desk, run, SweepStarted(6))
+    cancel_sweep(desk, run)
+    assert not tell_of_going_sweep(desk, run, SweepAdvanced(3, 6))
+    assert _kinds(desk, run) == ["SweepRequested", "SweepStarted", "SweepCancelRequested"]
+
+
+def sweeps_may_not_be_written(desk):
+    other = sqlite3.connect(desk.settings.database_path, timeout=0, isolation_level=None)
+    try:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return True
+    finally:
+        other.close()
+    return False
+
+
+SLOW = PEEKING.replace("class Peeking", "class Slow").replace("np.append(bars.close[1:], bars.close[-1])", "bars.close * 1.01")
+
+
+def slow(desk, before):
+    folder = desk.settings.strategies_path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "slow.py").write_text(SLOW.replace("        ahead =", f"        {before}\n        ahead ="))
+    return SweepRequest("slow", {"wait": tuple(range(1, 10))}, count=600)
+
+
+def test_it_is_told_that_it_runs_before_it_is_looked_for_the_future(desk, monkeypatch):
+    run = request_sweep(desk, SMALL).id
+    seen = []
+    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_: seen.extend(_kinds(desk, run)))
+    assert run_requested_sweep(desk, run).status == "FINISHED"
+    assert seen == ["SweepRequested", "SweepStarted"]
+
+
+def test_trials_that_take_long_are_stored_as_they_are_done_and_those_left_are_dropped_once_it_is_cancelled(desk, monkeypatch):
+    request = slow(desk, "import time; time.sleep(0.06)")
+    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_: None)
+    monkeypatch.setattr(trials_module, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr(trials_module.os, "cpu_count", lambda: 1)
+    run = request_sweep(desk, request).id
+    whole = running.run_sweep
+
+    def cancelled_after_two(*given, progress, **options):
+        def tell(done, total):
+            if done == 2:
+                cancel_sweep(desk, run)
+            progress(done, total)
+
+        return whole(*given, progress=tell, **options)
+
+    monkeypatch.setattr(running, "run_sweep", cancelled_after_two)
+    calls = []
+    monkeypatch.setattr(trials_module, "tally_of", lambda *given: calls.append(given) or tally_of(*given))
+    row = run_requested_sweep(desk, run)
+    assert (row.status, row.done) == ("CANCELLED", 2)
+    with desk.store.read() as connection:
+        assert len(connection.execute(select(trials)).all()) == 2
+    # The one that the thread had begun by then, and no other.
+    assert len(calls) <= 4
+
+
+def test_a_strategy_that_ends_the_process_fails_its_sweep_by_name(desk, monkeypatch):
+    request = slow(desk, "pass")
+    run = request_sweep(desk, request).id
+    slow(desk, "raise SystemExit('not today')")
+    row = run_requested_sweep(desk, run)
+    assert (row.status, row.problem) == ("FAILED", "SystemExit: not today")

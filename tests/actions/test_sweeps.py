@@ -149,6 +149,16 @@ def test_threads_change_nothing(desk, bars):
     assert sweep(desk, bars, workers=4).frame.equals(alone.frame)
 
 
+def test_where_its_chunks_end_changes_nothing(desk, bars, monkeypatch):
+    whole = sweep(desk, bars)
+    monkeypatch.setattr(trials_module, "STORE_SECONDS", 0.0)
+    with wb.open_desk(":memory:") as other:
+        told = []
+        each = run_sweep("sma_cross", bars, **AXES, desk=other, progress=lambda done, total: told.append(done))
+    assert len(told) > 3
+    assert each.frame.equals(whole.frame)
+
+
 def test_an_interrupted_sweep_goes_on_where_it_stopped(desk, bars, monkeypatch):
     monkeypatch.setattr(trials_module, "CHUNK", 5)
 
@@ -167,7 +177,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(desk, bars, monkeypatch):
         assert len(stored_trials(connection, row.id)) == 5
     told = []
     swept = run_sweep("sma_cross", bars, **AXES, desk=desk, progress=lambda done, total: told.append((done, total)))
-    assert (swept.stored, told) == (5, [(5, 12), (10, 12), (12, 12)])
+    assert (swept.stored, told) == (5, [(0, 12), (5, 12), (10, 12), (12, 12)])
     with wb.open_desk(":memory:") as other:
         whole = run_sweep("sma_cross", bars, **AXES, desk=other, progress=False)
     assert swept.frame.equals(whole.frame)

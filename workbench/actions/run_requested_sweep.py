@@ -9,12 +9,18 @@ from contextlib import closing, contextmanager
 from threading import Event as Flag
 from typing import Final
 
-from workbench.actions.request_sweep import bars_asked_for, end_sweep, options_asked_for, tell_of_sweep
+from workbench.actions.request_sweep import (
+    bars_asked_for,
+    end_sweep,
+    options_asked_for,
+    strategy_asked_for,
+    tell_of_going_sweep,
+)
 from workbench.actions.run_search import run_search
 from workbench.actions.run_sweep import run_sweep
 from workbench.desk import Desk
-from workbench.domain.events import SweepAdvanced, SweepCancelled, SweepFailed, SweepFinished, SweepStarted
-from workbench.domain.sweeps import SweepRequest, SweepStatus
+from workbench.domain.events import Event, SweepAdvanced, SweepCancelled, SweepFailed, SweepFinished, SweepStarted
+from workbench.domain.sweeps import SweepRequest
 from workbench.errors import Conflict, WorkbenchError
 from workbench.research.outcome import outcome_of
 from workbench.store.rows import SweepRunRow
@@ -54,15 +60,15 @@ def run_requested_sweep(desk: Desk, id_: str) -> SweepRunRow:
         def tell(now_done: int, total: int) -> None:
             nonlocal done, told
             done = now_done
-            with desk.store.read() as connection:
-                if find_sweep_run(connection, row.id).status not in (SweepStatus.WAITING, SweepStatus.RUNNING):
-                    raise _CancelledSweep
+            event: Event | None = None
             if not told:
-                told = desk.now()
-                tell_of_sweep(desk, row.id, SweepStarted(total))
+                event = SweepStarted(total)
             elif desk.now() - told >= TELL_MS:
+                event = SweepAdvanced(done, total)
+            if not tell_of_going_sweep(desk, row.id, event):
+                raise _CancelledSweep
+            if event is not None:
                 told = desk.now()
-                tell_of_sweep(desk, row.id, SweepAdvanced(done, total))
 
         try:
             return end_sweep(desk, row.id, _run(desk, row.request, tell))
@@ -70,19 +76,20 @@ def run_requested_sweep(desk: Desk, id_: str) -> SweepRunRow:
             return end_sweep(desk, row.id, SweepCancelled(done))
         except WorkbenchError as problem:
             return end_sweep(desk, row.id, SweepFailed(str(problem)))
+        except SystemExit as problem:
+            # It is the strategy that wants to end, and no reason for us: whoever asked is told.
+            return end_sweep(desk, row.id, SweepFailed(f"SystemExit: {problem}"))
         except Exception as problem:  # a strategy of one's own may raise anything, and the reason belongs beside the sweep
             end_sweep(desk, row.id, SweepFailed(f"{type(problem).__name__}: {problem}"))
             raise
 
 
 def _run(desk: Desk, request: SweepRequest, tell: Callable[[int, int], None]) -> SweepFinished:
-    bars, options = bars_asked_for(desk, request), options_asked_for(request)
+    strategy, bars, options = strategy_asked_for(desk, request), bars_asked_for(desk, request), options_asked_for(request)
     if request.trials is None:
-        swept = run_sweep(request.strategy, bars, desk=desk, progress=tell, **options)
+        swept = run_sweep(strategy, bars, desk=desk, progress=tell, **options)
     else:
-        swept = run_search(
-            request.strategy, bars, desk=desk, progress=tell, trials=request.trials, sampler=request.sampler, **options
-        )
+        swept = run_search(strategy, bars, desk=desk, progress=tell, trials=request.trials, sampler=request.sampler, **options)
     return SweepFinished(swept.study.id, swept.frame.height, swept.stored, outcome_of(swept))
 
 

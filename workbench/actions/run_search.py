@@ -1,6 +1,7 @@
 """Search parameters by what earlier trials gave, and keep every trial: what was tried is counted, and nothing is run twice."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
@@ -13,7 +14,7 @@ from workbench.research.cluster import connected, run_remotely
 from workbench.research.search import AIM, MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
 from workbench.research.study import Values, meets, named_by, study_of, values_text
 from workbench.research.sweep import check_figure
-from workbench.research.trials import Trial, bench_of, figures_of, run_tallies
+from workbench.research.trials import STORE_SECONDS, Trial, bench_of, figures_of, run_tallies
 
 
 def run_search(
@@ -91,6 +92,8 @@ def run_search(
     low, high = ({name: values[place] for name, values in study.axes.items()} for place in (0, -1))
     own = {name: getattr(study.strategy, name) for name in study.axes if name in study.strategy.__struct_fields__}
     looked_at = [values for values in ({**low, **own}, low, high) if accepts(values)]
+    if callable(progress):
+        progress(0, trials)
     if looked_at:
         refuse_look_ahead(study, looked_at)
     bench = bench_of(study)
@@ -100,9 +103,10 @@ def run_search(
         every: list[Trial] = []
         stored = 0
 
-        def here(missing: Sequence[Values]) -> Iterator[list[Trial]]:
-            for part, tallies in run_tallies(bench, missing, workers):
-                yield [Trial(dict(v), f) for v, f in zip(part, figures_of(study, tallies), strict=True)]
+        def here(missing: Sequence[Values]) -> Generator[list[Trial]]:
+            with closing(run_tallies(bench, missing, workers, STORE_SECONDS)) as made:
+                for part, tallies in made:
+                    yield [Trial(dict(v), f) for v, f in zip(part, figures_of(study, tallies), strict=True)]
 
         def run(batch: Sequence[Values]) -> list[Trial]:
             nonlocal known, stored
@@ -111,9 +115,12 @@ def run_search(
             done = {values_text(v): read_figures(known[values_text(v)]) for v in batch if values_text(v) in known}
             stored += len(done)
             missing = [v for v in batch if values_text(v) not in done]
-            for fresh in here(missing) if client is None else run_remotely(client, study, missing):
-                keep(chosen, study, fresh)
-                done.update({values_text(trial.values): trial.figures for trial in fresh})
+            with closing(here(missing) if client is None else run_remotely(client, study, missing)) as made:
+                for fresh in made:
+                    keep(chosen, study, fresh)
+                    done.update({values_text(trial.values): trial.figures for trial in fresh})
+                    if len(done) < len(batch):
+                        tell(len(every) + len(done), trials)
             return [Trial(dict(v), done[values_text(v)]) for v in batch]
 
         for found in draw_trials(study, accepts, run, trials, aims, chosen_sampler, draw_seed):

@@ -1,7 +1,7 @@
 """Run a sweep and keep every trial: what was tried is counted, and nothing is run twice."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -91,6 +91,9 @@ def run_sweep(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
+    if callable(progress):
+        # It is on its way from here: to look for the future takes a while where the strategy does.
+        progress(0, len(wanted))
     refuse_look_ahead(study, wanted)
     with connected(executor) as client, desk_or_own(desk) as chosen:
         return sweep_study(chosen, study, wanted, progress, workers, client)
@@ -139,10 +142,11 @@ def kept_trials(
     stored = len(done)
     tell(stored, len(wanted))
     made = run_trials(study, missing, workers, laid) if client is None else run_remotely(client, study, missing)
-    for chunk in made if missing else ():
-        keep(desk, study, chunk)
-        done.update({values_text(trial.values): trial.figures for trial in chunk})
-        tell(len(done), len(wanted))
+    with closing(made):
+        for chunk in made if missing else ():
+            keep(desk, study, chunk)
+            done.update({values_text(trial.values): trial.figures for trial in chunk})
+            tell(len(done), len(wanted))
     return [Trial(dict(values), done[name]) for name, values in zip(names, wanted, strict=True)], stored
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -57,7 +57,7 @@ def connected(address: str | None) -> Iterator[Any]:
         client.close()
 
 
-def run_remotely(client: Any, study: Study, trials: Sequence[Values]) -> Iterator[list[Trial]]:
+def run_remotely(client: Any, study: Study, trials: Sequence[Values]) -> Generator[list[Trial]]:
     """Yield trials in their order, run by the workers of a cluster.
 
     Raises

@@ -1,9 +1,13 @@
 """Trials: many runs of one study, each in the kernel where it can be, and the figures of each."""
 
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
+from math import inf
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +35,10 @@ CHUNK: Final = 128
 """Trials that are held in memory as whole lines of days; of the others only figures stay."""
 AT_ONCE: Final = 4
 """Trials that a thread takes at a time: each handing over costs a fair part of a trial."""
+QUICK_SECONDS: Final = 0.05
+"""What a trial takes at most where a thread takes several: of slow ones each is told as it is done, and those left are dropped."""
+STORE_SECONDS: Final = 1.0
+"""How long trials that are done wait for the rest of their chunk, where they are to be stored."""
 COMPILING_SECONDS: Final = 300.0
 
 
@@ -120,8 +128,10 @@ def workers_for(trials: int) -> int:
 
 def run_trials(
     study: Study, trials: Sequence[Values], workers: int | None = None, laid: Laid | None = None
-) -> Iterator[list[Trial]]:
+) -> Generator[list[Trial]]:
     """Yield the trials in their order, in chunks; however many there are, no more than a chunk of lines is in memory.
+
+    Of trials that take long what is done comes every second or so, for what is lost or cancelled then is little.
 
     Parameters
     ----------
@@ -130,28 +140,59 @@ def run_trials(
     laid
         The study's bars as they were laid out before.
     """
-    for part, tallies in run_tallies(bench_of(study, laid), trials, workers):
-        yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
+    with closing(run_tallies(bench_of(study, laid), trials, workers, STORE_SECONDS)) as made:
+        for part, tallies in made:
+            yield [Trial(dict(values), figures) for values, figures in zip(part, figures_of(study, tallies), strict=True)]
 
 
 def run_tallies(
-    bench: Bench, trials: Sequence[Values], workers: int | None = None
-) -> Iterator[tuple[Sequence[Values], list[Tally]]]:
-    """Yield the trials as sums, in chunks, with their values."""
+    bench: Bench, trials: Sequence[Values], workers: int | None = None, seconds: float = inf
+) -> Generator[tuple[Sequence[Values], list[Tally]]]:
+    """Yield the trials as sums, in chunks, with their values; what has not begun once it is closed is dropped.
+
+    Parameters
+    ----------
+    workers
+        As for `run_trials`.
+    seconds
+        How long trials that are done wait for the rest of their chunk.
+    """
     is_ready(COMPILING_SECONDS)
-    parts = [trials[low : low + CHUNK] for low in range(0, len(trials), CHUNK)]
-    with ThreadPoolExecutor(workers or workers_for(len(trials)), thread_name_prefix="trial") as threads:
+    count = workers or workers_for(len(trials))
+    threads = ThreadPoolExecutor(count, thread_name_prefix="trial")
+    coming: deque[tuple[int, Future[tuple[list[Tally], float]]]] = deque()
+    asked, at_once = 0, 1
 
-        def begun(part: Sequence[Values]) -> Iterator[list[Tally]]:
-            few = [part[low : low + AT_ONCE] for low in range(0, len(part), AT_ONCE)]
-            return threads.map(lambda some: [tally_of(bench, values) for values in some], few)
+    def ask(end: int) -> None:
+        nonlocal asked
+        while asked < min(end, len(trials)):
+            # No part lies in two chunks.
+            high = min(asked + at_once, (asked // CHUNK + 1) * CHUNK, len(trials))
+            coming.append((high, threads.submit(_tallies_of, bench, trials[asked:high])))
+            asked = high
 
-        # While one chunk is judged and stored, the next one runs.
-        ahead = begun(parts[0]) if parts else iter(())
-        for place, part in enumerate(parts):
-            tallies = [tally for some in ahead for tally in some]
-            ahead = begun(parts[place + 1]) if place + 1 < len(parts) else iter(())
-            yield part, tallies
+    try:
+        low, tallies, since = 0, list[Tally](), time.monotonic()
+        # How long a trial takes is not known yet.
+        ask(count)
+        while coming:
+            done, future = coming.popleft()
+            some, took = future.result()
+            tallies += some
+            at_once = AT_ONCE if took <= QUICK_SECONDS * len(some) else 1
+            # While one chunk is judged and stored, the next one runs.
+            ask(done + CHUNK)
+            if done % CHUNK == 0 or done == len(trials) or time.monotonic() - since >= seconds:
+                yield trials[low:done], tallies
+                low, tallies, since = done, [], time.monotonic()
+    finally:
+        threads.shutdown(cancel_futures=True)
+
+
+def _tallies_of(bench: Bench, trials: Sequence[Values]) -> tuple[list[Tally], float]:
+    """Return trials in sums, and the seconds that they took."""
+    began = time.perf_counter()
+    return [tally_of(bench, values) for values in trials], time.perf_counter() - began
 
 
 def tally_of(bench: Bench, values: Values) -> Tally:
