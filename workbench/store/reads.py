@@ -373,7 +373,7 @@ def _position(row: Row[Any], state: State | None) -> PositionRow:
         cost=row.cost if row.is_open else trip.invested, value=value if row.is_open else trip.returned, unrealised=unrealised,
         realised=trip.gross - trip.costs, result=result, result_share=_ratio(result, trip.invested), opened=trip.opened,
         closed=None if row.is_open else trip.closed, stop=max(stops, default=None), target=holding.target if holding else None,
-        session=row.session,
+        session=row.session, costs=trip.costs, exit_reason=trip.exit_reason,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
+from workbench.domain.money import NO_CASH
 from workbench.domain.orders import Order
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Status
@@ -113,6 +114,8 @@ class PositionRow(msgspec.Struct, frozen=True):
     stop: Decimal | None
     target: Decimal | None
     session: str
+    costs: Decimal = NO_CASH
+    exit_reason: str = ""
 
 
 class TradeRow(msgspec.Struct, frozen=True):

@@ -162,8 +162,8 @@ def _number(field: Field, key: str, value: str, problem: Refused | None, wrong: 
 
 
 def _exits_in_words(profile: Profile) -> str:
-    trail = "" if profile.trail_pct is None else f", trail {plain_number(profile.trail_pct)} %"
-    return f"stop {plain_number(profile.stop_pct)} %, target {plain_number(profile.target_pct)} %{trail}"
+    trail = "–" if profile.trail_pct is None else plain_number(profile.trail_pct)
+    return f"{plain_number(profile.stop_pct)} / {plain_number(profile.target_pct)} / {trail} %"
 
 
 def read_terms(values: Mapping[str, str], base: Terms) -> Terms:

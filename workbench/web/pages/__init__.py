@@ -14,9 +14,17 @@ from litestar.params import FromPath
 
 from workbench.desk import Desk
 from workbench.web.page import ROOT, Asking, Page, draw, draw_block, owner_of
-from workbench.web.pages import configuration, dashboard, portfolio, research, strategies, trades
+from workbench.web.pages import analytics, configuration, dashboard, portfolio, research, strategies, trades
 
-PAGES: Final[tuple[Page, ...]] = (dashboard.PAGE, portfolio.PAGE, trades.PAGE, strategies.PAGE, configuration.PAGE, research.PAGE)
+PAGES: Final[tuple[Page, ...]] = (
+    dashboard.PAGE,
+    portfolio.PAGE,
+    trades.PAGE,
+    strategies.PAGE,
+    analytics.PAGE,
+    configuration.PAGE,
+    research.PAGE,
+)
 """In the order of the navigation."""
 
 WebRequest = Request[Any, Any, State]

@@ -173,7 +173,12 @@ def look_at_strip(connection: Connection, _: Asking) -> StripView:
 
 
 def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
-    """Return the equity line of the stretch that is asked for, thinned to what a screen can show."""
+    """Return the equity line of the stretch that is asked for."""
+    return equity_view(connection, asking, f"{ROOT}/")
+
+
+def equity_view(connection: Connection, asking: Asking, path: str) -> EquityView:
+    """Return the equity line of the stretch that a page's query asks for, thinned to what a screen can show."""
     wanted: str = asking.query.range
     newest = reads.sessions(connection, asking.account, limit=1)
     cursor = newest[0].cursor if newest else None
@@ -183,7 +188,6 @@ def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
     hold = reads.hold_line(connection, asking.account, since, limit=POINTS) if rows else []
     points = _points(rows)
     data = ChartData(points, _points(hold), _markers(connection, asking, points))
-    path = f"{ROOT}/"
     choices = tuple(
         Choice(label, asking.query.address(path, range=name), name == wanted)
         for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
