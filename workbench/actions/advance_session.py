@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import OperationalError
 
-from workbench.actions.fingerprint import fingerprint
+from workbench.actions.fingerprint import bars_part, fingerprint, history_bars
 from workbench.actions.runner import LiveRunner, Opening, ReplayRunner, Runner, add_input
 from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
@@ -186,6 +186,10 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
     if runner.source:
         # What it trades, and not what the file says by now: to fetch the history may have taken a while.
         prints = {**prints, "strategy_source": runner.source}
+    if isinstance(runner, LiveRunner):
+        with desk.store.read() as connection:
+            windows = history_bars(connection, request.source, plan, runner.strategy.memory, before, had.arrivals)
+        prints["bars_before"] = bars_part(windows)
     started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals, carried)
     _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
     with desk.store.read() as connection:

@@ -3,20 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from workbench.actions.fingerprint import code_version
+from workbench.actions.fingerprint import code_version, edited_opening
 from workbench.actions.verify_session import Seen, seen_by, verify_session
 from workbench.desk import Desk, desk_or_own
 from workbench.domain.bars import show_time
 from workbench.domain.book import open_book
+from workbench.domain.commands import StartProgram
 from workbench.domain.costs import CostModel, PaperTradingConfig
 from workbench.domain.params import with_fields
 from workbench.domain.presets import changes_between
+from workbench.domain.programs import ProgramRun
+from workbench.engine.program import ProgramStrategy
+from workbench.engine.programs import make_program
 from workbench.engine.series import PRICES, BarSeries
 from workbench.engine.state import open_state
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import Invalid
+from workbench.errors import Broken, Invalid
 from workbench.research.backtest import Backtest, Opening, backtest
 from workbench.research.parity import Verdict, compare_fills
 from workbench.strategies import make_strategy, parameters_of, shelf
@@ -42,6 +47,8 @@ def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | N
         If it has not begun.
     LogBroken
         If the log itself is not what was written.
+    Broken
+        If the state that its worker kept is gone or cannot be read.
     Invalid
         If it is no id, or no backtest.
     """
@@ -57,9 +64,10 @@ def check_parity(session: str, result: Backtest | None = None, *, desk: Desk | N
 
 
 def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
-    """Return the backtest on exactly the bars that a session saw, with its book, rules, costs and seed.
+    """Return the backtest on exactly the bars that a session saw, with its book, rules, costs, seed and the programs it began with.
 
-    Commands that the session was given are not part of it: what a person did by hand is not repeated.
+    Commands that the session was given are not part of it: what a person did by hand is not repeated. Nor are programs that began
+    in some of its instruments only, for a backtest runs each in all of them. The first of its `findings` then says so.
 
     Raises
     ------
@@ -67,10 +75,17 @@ def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
         If there is no such session.
     Conflict
         If it has taken no bar yet.
+    LogBroken
+        If the log itself is not what was written.
+    Broken
+        If the bars that the session saw are no longer there as it saw them, or the state that its worker kept is gone.
     """
     with desk_or_own(desk) as chosen:
         seen = seen_by(chosen, session)
-    return backtest(strategy_of(seen), seen.series, **options_of(seen))
+    result = backtest(strategy_of(seen), seen.series, **options_of(seen))
+    if untold := left_out(seen):
+        result.findings = [untold, *result.findings]
+    return result
 
 
 def strategy_of(seen: Seen) -> SignalStrategy:
@@ -80,12 +95,39 @@ def strategy_of(seen: Seen) -> SignalStrategy:
 
 
 def options_of(seen: Seen) -> dict[str, Any]:
-    """Return the options by which `backtest` does what a session did."""
+    """Return the options by which `backtest` does what a session did.
+
+    Raises
+    ------
+    Broken
+        If the bars that the session saw are no longer there as it saw them.
+    """
+    if seen.revised:
+        raise Broken(
+            f"The bars that session {seen.row.id} saw cannot be had: expected those that it took in, found others or none."
+        )
     plan, (since, until) = seen.started.plan, span_of(seen)
     return {
         "cash": seen.started.book.cash, "configuration": plan.configuration, "costs": plan.costs, "realism": plan.realism,
         "seed": plan.seed, "since": since, "until": until, "opening": opening_of(seen),
+        "programs": programs_of(seen),
     }  # fmt: skip
+
+
+def programs_of(seen: Seen) -> tuple[ProgramStrategy, ...]:
+    """Return the programs that a session began with; none where one began in some instruments only, as no backtest's does."""
+    keys = [instrument.key for instrument in seen.started.plan.instruments]
+    firsts = seen.begun[:: len(keys)]
+    every = tuple(StartProgram(first.program, key, first.parameters) for first in firsts for key in keys)
+    return tuple(make_program(first.program, first.parameters) for first in firsts) if every == seen.begun else ()
+
+
+def left_out(seen: Seen) -> str:
+    """Return the sentence that says what a session was given and its backtest is not; empty where there is nothing."""
+    symbols = {instrument.key: instrument.symbol for instrument in seen.started.plan.instruments}
+    alone = [] if programs_of(seen) else [f"{each.program} in {symbols[each.instrument]} alone" for each in seen.begun]
+    given = [*alone, *(type(command).__name__ for _, command in seen.commands)]
+    return f"The session was given what this does not repeat: {', '.join(dict.fromkeys(given))}." if given else ""
 
 
 def span_of(seen: Seen) -> tuple[int, int]:
@@ -124,9 +166,13 @@ def cause_between(seen: Seen, result: Backtest, when: int) -> str:
     begun = open_state(started.plan, started.book, started.marks, started.carried).equity
     if begun != result.cash:
         return f"parameters (the session began with {begun:f}, the backtest with {result.cash:f})"
-    if sorted(seen.programs) != sorted(run.program for run in result.runs):
-        named = [", ".join(names) or "no program" for names in (seen.programs, [run.program for run in result.runs])]
-        return f"parameters (the session had {named[0]}, the backtest {named[1]})"
+    programs = [sorted(map(_program_text, runs)) for runs in (seen.programs, result.runs)]
+    if programs[0] != programs[1]:
+        named = [", ".join(run.program for run in runs) or "no program" for runs in (seen.programs, result.runs)]
+        had, has = named if named[0] != named[1] else [", ".join(each) for each in programs]
+        return f"parameters (the session had {had}, the backtest {has})"
+    if seen.revised:
+        return "data revision (the bars that are stored are not those that the session saw)"
     return _span_cause(seen, result, when) or _data_cause(seen, result, when) or _given_cause(seen, when) or _code_cause(seen, when)
 
 
@@ -157,7 +203,7 @@ def _data_cause(seen: Seen, result: Backtest, when: int) -> str:
 
 
 def _given_cause(seen: Seen, when: int) -> str:
-    before = sum(came <= when for came in seen.commands)
+    before = sum(came <= when for came, _ in seen.commands)
     told = f"{before} command{'' if before == 1 else 's'}"
     return f"parameters (the session was given {told} up to there that a backtest does not know)" if before else ""
 
@@ -168,8 +214,10 @@ def _code_cause(seen: Seen, when: int) -> str:
         return f"code (the file of {own} is not what it was when the session began)"
     if seen.started.fingerprint.get("code") != code_version():
         return f"code (the session ran on {seen.started.fingerprint.get('code')}, this is {code_version()})"
-    if any(mark.late and mark.ts <= when for mark in seen.marks):
-        return "lateness (some slices came after a missed stretch)"
+    if edited := edited_opening(seen.started):
+        return edited
+    if any(mark.late and mark.ts == when for mark in seen.marks):
+        return "lateness (the slice came after a missed stretch)"
     return "platform (same code and data, another result: processor or library)"
 
 
@@ -186,6 +234,10 @@ def same_market(one: BarSeries, other: BarSeries, begin: int, end: int) -> bool:
     a, b = one.between(begin, end), other.between(begin, end)
     pool, pools = (series.liquidity if series.liquidity is not None else np.full(len(series), np.nan) for series in (a, b))
     return np.array_equal(a.volume, b.volume) and np.array_equal(pool, pools, equal_nan=True)
+
+
+def _program_text(run: ProgramRun) -> str:
+    return f"{run.program} in {run.instrument} by {msgspec.json.encode(run.parameters, order='sorted').decode()}"
 
 
 def _costs_between(one: CostModel, other: CostModel, real: PaperTradingConfig, other_real: PaperTradingConfig) -> str:

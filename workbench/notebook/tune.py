@@ -7,7 +7,7 @@ from typing import Any, Final
 import ipywidgets as widgets
 import plotly.graph_objects as go
 
-from workbench.actions.check_parity import options_of, strategy_of
+from workbench.actions.check_parity import left_out, options_of, strategy_of
 from workbench.actions.verify_session import seen_by
 from workbench.analytics.figures import equity_traces
 from workbench.analytics.report import stats_html
@@ -46,7 +46,7 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     result
         The backtest at the present values; the last good one while the values do not go together.
     message
-        What is wrong with the values, in a sentence; empty when nothing is.
+        What is wrong with the values, or what of a session is not in its backtest, in a sentence; empty when nothing is.
     """
 
     def __init__(
@@ -85,6 +85,11 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
     def __repr__(self) -> str:
         # The widget's own representation would write out every point of the figure.
         return f"Tuner({self.result!r})"
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence above the figure; none where it is empty."""
+        self.message = sentence
+        self._message.value = f'<span style="color:#8d5e00">{sentence}</span>' if sentence else ""
 
     @property
     def code(self) -> str:
@@ -125,10 +130,9 @@ class Tuner(widgets.VBox):  # type: ignore[misc]
         try:
             self.result = self._run()
         except WorkbenchError as problem:
-            self.message = str(problem)
-            self._message.value = f'<span style="color:#8d5e00">{problem}</span>'
+            self.say(str(problem))
             return
-        self.message, self._message.value = "", ""
+        self.say("")
         self._redraw()
         self._show()
 
@@ -199,8 +203,9 @@ def tune(
 def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | None = None) -> Tuner:
     """Show the backtest on exactly the bars that a session saw, with a slider for each of its parameters.
 
-    It begins where the session began, with its book, rules, costs and seed; before a slider is moved its `result` has the digest
-    of the session, as long as nobody gave that a command.
+    It begins where the session began, with its book, rules, costs, seed and the programs it began with; before a slider is moved
+    its `result` has the digest of the session, as long as nobody gave that a command. Commands are not repeated, nor are programs
+    that began in some of its instruments only; `message` then says so, until a slider is moved.
 
     Parameters
     ----------
@@ -217,6 +222,10 @@ def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | 
         If there is no such session.
     Conflict
         If it has taken no bar yet.
+    LogBroken
+        If the session's log is not what was written.
+    Broken
+        If the bars that the session saw are no longer there as it saw them, or the state that its worker kept is gone.
     """
     with desk_or_own(desk) as chosen:
         seen = seen_by(chosen, session)
@@ -228,7 +237,9 @@ def tune_like(session: str, *, desk: Desk | None = None, rules: Sequence[str] | 
     optional = {field.name for field in param_fields(StrategyConfiguration) if field.optional}
     configuration = with_fields(plan.configuration, {name: None for name in shown if name in optional})
     sliders = {name: value for name, value in own.items() if value is not None}
-    return Tuner(strategy_of(seen), seen.series, {**options_of(seen), "configuration": configuration, **sliders}, shown)
+    panel = Tuner(strategy_of(seen), seen.series, {**options_of(seen), "configuration": configuration, **sliders}, shown)
+    panel.say(left_out(seen))
+    return panel
 
 
 def terms_given(options: Mapping[str, Any]) -> Terms:

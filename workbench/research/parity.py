@@ -46,9 +46,9 @@ class Verdict(msgspec.Struct, frozen=True):
     recorded_state
         Beside a backtest, the session's book at that point, as JSON.
     cause
-        The class of cause: code, parameters, data revision, warm-up, cost model, lateness or platform.
+        The class of cause: code, parameters, data revision, warm-up, missing command, cost model, lateness or platform.
     last
-        Where the refolding ended, for a caller that knows where the session is.
+        Where the refolding came to, for a caller that knows where the session is.
     recorded_digest, digest
         The ledger digest that the session closed with (empty while it runs), and the refolding's.
     """
@@ -72,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True):
             counted = f"{self.events:,} events, digest {self.digest}" if self.digest else f"{self.events:,} fills"
             return f"identical, {counted}"
         if self.seq is None:
-            return f"different: {self.cause}; digest {self.digest}, recorded {self.recorded_digest or 'none yet'}"
+            return f"different: {self.cause}; digest {self.digest or 'none'}, recorded {self.recorded_digest or 'none yet'}"
         if not self.digest:
             return (
                 f"different at fill {self.seq}: the session has\n  {self.expected}\nand the backtest\n  {self.found}\n"
@@ -109,13 +109,10 @@ def refold(started: SessionStarted, inputs: Iterable[Input], ending: str) -> Ite
         yield from ((last.state, event) for event in last.events)
 
 
-def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[State, Event]], cause: Callable[[], str]) -> Verdict:
+def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[State, Event]]) -> Verdict:
     """Return whether a session's events and those of its refolding are the same, to the letter.
 
-    Parameters
-    ----------
-    cause
-        Called where they differ; returns the class of cause.
+    Where they differ, what is left of `folded` can be folded on from `last`; the cause is for the caller to find.
     """
     stream = iter(folded)
     state, count, closed = None, 0, ""
@@ -126,7 +123,7 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
         after = next(stream, None)
         if after is None:
             digest = digest_of(state) if state is not None else ""
-            return Verdict(session, False, count, digest, closed, row.seq, f"{row.kind} {row.body}", "nothing more", "", cause())
+            return Verdict(session, False, count, digest, closed, row.seq, f"{row.kind} {row.body}", "nothing more", last=state)
         before = state
         state, event = after
         body = canonical(event).decode()
@@ -134,7 +131,7 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
             found = f"{kind_of(event)} {body}"
             shown = msgspec.json.encode(state).decode()
             return Verdict(
-                session, False, count, digest_of(state), closed, row.seq, f"{row.kind} {row.body}", found, shown, cause(),
+                session, False, count, digest_of(state), closed, row.seq, f"{row.kind} {row.body}", found, shown, last=state,
                 before="" if before is None else msgspec.json.encode(before).decode(),
             )  # fmt: skip
         count += 1
@@ -143,7 +140,7 @@ def compare(session: str, recorded: Sequence[Recorded], folded: Iterable[tuple[S
     digest = digest_of(state) if state is not None else ""
     if extra is not None:
         found = f"{kind_of(extra[1])} {canonical(extra[1]).decode()}"
-        return Verdict(session, False, count, digest, closed, count + 1, "nothing more", found, "", cause())
+        return Verdict(session, False, count, digest, closed, count + 1, "nothing more", found, last=extra[0])
     return Verdict(session, True, count, digest, closed, last=state)
 
 
