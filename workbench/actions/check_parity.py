@@ -91,7 +91,7 @@ def backtest_like(session: str, *, desk: Desk | None = None) -> Backtest:
 def strategy_of(seen: Seen) -> SignalStrategy:
     """Return the strategy that a session began with."""
     configuration = seen.started.plan.configuration
-    return make_strategy(configuration.strategy, configuration.parameters)
+    return make_strategy(configuration.strategy, configuration.parameters, seen.folder)
 
 
 def options_of(seen: Seen) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def cause_between(seen: Seen, result: Backtest, when: int) -> str:
     if {i.key for i in started.plan.instruments} != {i.key for i in plan.instruments}:
         return f"parameters (the session traded {symbols[0]}, the backtest {symbols[1]})"
     theirs = started.plan.configuration
-    full = parameters_of(make_strategy(theirs.strategy, theirs.parameters))
+    full = parameters_of(make_strategy(theirs.strategy, theirs.parameters, seen.folder))
     ours = plan.configuration
     if (ours.strategy, dict(ours.parameters)) != (theirs.strategy, full):
         return f"parameters (the session went by {theirs.strategy} {full}, the backtest by {ours.strategy} {dict(ours.parameters)})"
@@ -210,7 +210,7 @@ def _given_cause(seen: Seen, when: int) -> str:
 
 def _code_cause(seen: Seen, when: int) -> str:
     own = seen.started.plan.configuration.strategy
-    if seen.started.fingerprint.get("strategy_source", "") != shelf.source_digest(own):
+    if seen.started.fingerprint.get("strategy_source", "") != shelf.source_digest(own, seen.folder):
         return f"code (the file of {own} is not what it was when the session began)"
     if seen.started.fingerprint.get("code") != code_version():
         return f"code (the session ran on {seen.started.fingerprint.get('code')}, this is {code_version()})"

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import reduce
 from itertools import zip_longest
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -61,7 +62,7 @@ def verify_session(desk: Desk, session: str) -> Verdict:
     """
     with desk.store.read() as connection:
         row = reads.session(connection, session)
-        log = _read_log(connection, row, "a session can be verified once it has begun")
+        log = _read_log(desk, connection, row, "a session can be verified once it has begun")
         try:
             strategies = _strategies(log)
         except Refused as problem:
@@ -113,6 +114,8 @@ class Seen(msgspec.Struct, frozen=True):
         The starts of programs that its own request asked for.
     revised
         Whether they are no longer those that it saw.
+    folder
+        Where the user's own strategies of its desk lie.
     """
 
     row: SessionRow
@@ -124,6 +127,7 @@ class Seen(msgspec.Struct, frozen=True):
     programs: tuple[ProgramRun, ...]
     begun: tuple[StartProgram, ...]
     revised: bool
+    folder: Path
 
 
 def seen_by(desk: Desk, session: str) -> Seen:
@@ -147,7 +151,7 @@ def seen_by(desk: Desk, session: str) -> Seen:
     once = "a session can be compared once it has taken a bar"
     with desk.store.read() as connection:
         row = reads.session(connection, session)
-        log = _read_log(connection, row, once)
+        log = _read_log(desk, connection, row, once)
         if not log.marks:
             raise Conflict(once, f"session {row.id} is {row.status}")
         series = _series(connection, row, log, max(strategy.memory for strategy in _strategies(log)))
@@ -163,7 +167,7 @@ def seen_by(desk: Desk, session: str) -> Seen:
         else:
             # After the last slice nothing but a stop that sells does anything, and that at the last slice's time.
             given.append((log.marks[min(steps, len(log.marks) - 1)].ts, event.command))
-    return Seen(row, log.started, series, log.marks, fills, tuple(given), runs, tuple(begun), revised)
+    return Seen(row, log.started, series, log.marks, fills, tuple(given), runs, tuple(begun), revised, log.folder)
 
 
 class _Log(msgspec.Struct, frozen=True):
@@ -176,9 +180,10 @@ class _Log(msgspec.Struct, frozen=True):
     ledger_digest: str
     state: State
     input_digest: str
+    folder: Path
 
 
-def _read_log(connection: Connection, row: SessionRow, expected: str) -> _Log:
+def _read_log(desk: Desk, connection: Connection, row: SessionRow, expected: str) -> _Log:
     """Return a session's log, held to its digests and to where the session is; one that has not begun is told what was expected."""
     rows = list(stream_events(connection, row.id))
     check_chain(rows)
@@ -207,7 +212,8 @@ def _read_log(connection: Connection, row: SessionRow, expected: str) -> _Log:
     if state.stopped and end is None:
         raise LogBroken(row.id, after, "the event that ended it, to where the session is", "nothing more")
     ending = end.reason if isinstance(end, SessionCompleted) else ""
-    return _Log(rows, started, marks, ending, "" if end is None else end.ledger_digest, state, cursor.input_digest)
+    digest = "" if end is None else end.ledger_digest
+    return _Log(rows, started, marks, ending, digest, state, cursor.input_digest, desk.settings.strategies_path)
 
 
 def _told(log: _Log) -> list[tuple[int, CommandReceived | CommandRefused]]:
@@ -225,7 +231,7 @@ def _told(log: _Log) -> list[tuple[int, CommandReceived | CommandRefused]]:
 
 def _strategies(log: _Log) -> list[SignalStrategy]:
     """Return what a session went by, the first strategy and one for each change of configuration."""
-    return [make_strategy(c.strategy, c.parameters) for c in _configurations(log)]
+    return [make_strategy(c.strategy, c.parameters, log.folder) for c in _configurations(log)]
 
 
 def _configurations(log: _Log) -> list[StrategyConfiguration]:
@@ -315,7 +321,7 @@ def _cause(desk: Desk, row: SessionRow, log: _Log, series: Sequence[BarSeries], 
     if prints.get("code") != code_version():
         return f"code (the session ran on {prints.get('code')}, this is {code_version()})"
     own = prints.get("strategy_source", "")
-    if own and own != shelf.source_digest(started.plan.configuration.strategy):
+    if own and own != shelf.source_digest(started.plan.configuration.strategy, log.folder):
         return f"code (the file of {started.plan.configuration.strategy} is not what it was when the session began)"
     edited = edited_opening(started)
     if edited:

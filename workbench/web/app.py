@@ -11,6 +11,7 @@ from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
 from workbench.web import api, configurations, control, login, pages, programs, sweeps
+from workbench.web.api import schema
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
 from workbench.web.live import Live, live_feed
@@ -74,6 +75,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *sweeps.handlers,
             *configurations.handlers,
             *api.handlers,
+            *schema.handlers,
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
