@@ -1,0 +1,177 @@
+"""A small client of the JSON API: for programs that steer a workbench over HTTP, and for our own tests.
+
+It unwraps the envelope, follows cursors, and turns an error of the API into an exception that carries its facts.
+"""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Final, Literal
+
+import httpx
+
+ROOT: Final = "/paper-trading/api/"
+Json = dict[str, Any]
+
+
+class ApiError(Exception):
+    """The workbench refused, or could not do what it was asked.
+
+    Attributes
+    ----------
+    status
+        Of the HTTP answer.
+    code, field
+        The error's name, and the field that it is about, None where it is about none.
+    """
+
+    def __init__(self, status: int, code: str, message: str, field: str | None = None) -> None:
+        self.status, self.code, self.field = status, code, field
+        super().__init__(message)
+
+
+class Client:
+    """A workbench over HTTP.
+
+    Parameters
+    ----------
+    address
+        Where it listens, such as `"http://127.0.0.1:8000"`.
+    token
+        Where it listens beyond loopback, the token that it was started with.
+    account
+        Whose account is meant, by id or name; the default one where empty.
+    http
+        An httpx client to send with; one of its own where None.
+
+    Examples
+    --------
+    >>> with Client("http://127.0.0.1:8000") as workbench:  # doctest: +SKIP
+    ...     workbench.start(runtime_minutes=60)["status"]
+    'STARTING'
+    """
+
+    def __init__(
+        self, address: str = "http://127.0.0.1:8000", token: str = "", account: str = "", http: httpx.Client | None = None
+    ) -> None:
+        self._http = http or httpx.Client(base_url=address, timeout=30)
+        self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        self.account = account
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._http.close()
+
+    # --- the bot -----------------------------------------------------------------------------------------------------
+
+    def start(self, **options: Any) -> Any:
+        """Start the bot; `options` are the fields of `bot/start/`."""
+        return self.post("bot/start/", **options)
+
+    def stop(self, reason: str = "asked to stop", close_positions: bool = False) -> Any:
+        """Stop the bot."""
+        return self.post("bot/stop/", reason=reason, close_positions=close_positions)
+
+    def status(self) -> Any:
+        """Return what the bot is doing."""
+        return self.get("bot/status/")
+
+    # --- what is held, and what it made ------------------------------------------------------------------------------
+
+    def portfolio(self) -> Any:
+        """Return the account's figures and its open positions."""
+        return self.get("portfolio/")
+
+    def performance(self) -> Any:
+        """Return what the account has made over time."""
+        return self.get("performance/")
+
+    def price(self, symbol: str) -> Any:
+        """Return the newest price of a token."""
+        return self.get(f"prices/{symbol}/")
+
+    def trades(self, **filters: Any) -> Iterator[Json]:
+        """Yield trades, newest first, page by page."""
+        return self.every("trades/", **filters)
+
+    def positions(self, state: Literal["open", "history"] = "open") -> Iterator[Json]:
+        """Yield the open positions, or the closed ones."""
+        return self.every(f"positions/{state}/")
+
+    def thoughts(self, **filters: Any) -> Iterator[Json]:
+        """Yield recorded thoughts, newest first."""
+        return self.every("ai-thoughts/", **filters)
+
+    def why(self, token: str, time: str = "") -> Any:
+        """Return the thought about a token that held at a time."""
+        return self.get("ai-thoughts/why/", token=token, time=time)
+
+    def sessions(self) -> Iterator[Json]:
+        """Yield sessions, newest first."""
+        return self.every("sessions/")
+
+    # --- orders ------------------------------------------------------------------------------------------------------
+
+    def orders(self, **filters: Any) -> Iterator[Json]:
+        """Yield orders, newest first."""
+        return self.every("orders/", **filters)
+
+    def place(self, **order: Any) -> Any:
+        """Place an order; `order` are the fields of `orders/`."""
+        return self.post("orders/", **order)
+
+    def cancel(self, order_id: int) -> Json:
+        """Take an order back."""
+        found: Json = self.post("orders/cancel/", order_id=order_id, account=None)["order"]
+        return found
+
+    # --- anything else -----------------------------------------------------------------------------------------------
+
+    def get(self, path: str, **query: Any) -> Any:
+        """Return what an address below `/paper-trading/api/` tells.
+
+        Raises
+        ------
+        ApiError
+            If it refuses.
+        """
+        asked = {name: value for name, value in {"account": self.account, **query}.items() if value not in (None, "")}
+        return _told(self._http.get(ROOT + path, params=asked, headers=self._headers))
+
+    def post(self, path: str, **body: Any) -> Any:
+        """Ask for something to be done, and return what was told of it.
+
+        Raises
+        ------
+        ApiError
+            If it refuses.
+        """
+        account = {"account": self.account} if self.account else {}
+        sent = {name: value for name, value in {**account, **body}.items() if value is not None}
+        return _told(self._http.post(ROOT + path, json=sent, headers=self._headers))
+
+    def every(self, path: str, **query: Any) -> Iterator[Json]:
+        """Yield the items of a list, following its cursor to the end."""
+        before = None
+        while True:
+            page = self.get(path, **{**query, **({"before": before} if before is not None else {})})
+            yield from page["items"]
+            before = page["next"]
+            if before is None:
+                return
+
+
+def _told(answer: httpx.Response) -> Any:
+    try:
+        body = answer.json()
+    except ValueError:
+        raise ApiError(answer.status_code, "no_json", f"expected JSON, found {answer.text[:200]!r}") from None
+    if not body.get("success"):
+        error = body.get("error", {})
+        raise ApiError(answer.status_code, error.get("code", "unknown"), error.get("message", "no message"), error.get("field"))
+    return body["data"]
