@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 from tests.web.conftest import HERE, begin, go_on
 from workbench import jobs
 from workbench.web.app import create_app
+from workbench.web.messages import read_types
 
 ROOT = "/paper-trading"
 TABLE = (Path(__file__).parent / "seed_table.md").read_text()
@@ -88,3 +89,29 @@ def test_every_task_goes_by_its_name(name):
         "update_single_position_price": ["position_id", "chain_id"],
     }[name]
     assert list(inspect.signature(task.func).parameters) == wanted
+
+
+ANSWERS = {
+    "ping": "pong", "request_portfolio_update": "portfolio_update", "request_trade_history": "trade_history",
+    "request_open_positions": "open_positions", "request_performance_metrics": "performance_metrics",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", named("asked"))
+def test_every_message_of_a_client_is_answered(client, name):
+    with client.websocket_connect("/ws/paper-trading/") as socket:
+        assert socket.receive_json()["type"] == "connection_confirmed"
+        assert socket.receive_json()["type"] == "initial_snapshot"
+        socket.send_json({"type": name})
+        answer = socket.receive_json()
+        assert answer["type"] == ANSWERS[name]
+        assert set(answer) >= {"type", "data", "timestamp"}
+
+
+@pytest.mark.parametrize("name", named("message"))
+def test_every_message_of_the_server_goes_by_its_name(client, name):
+    if name in ("connection_confirmed", "initial_snapshot"):
+        with client.websocket_connect("/ws/paper-trading/") as socket:
+            assert name in [socket.receive_json()["type"] for _ in range(2)]
+    else:
+        assert read_types(name)

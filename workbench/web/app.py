@@ -1,4 +1,4 @@
-"""The application: pages, their live feed, the bot's buttons, the JSON API and the static files, behind one gatekeeper."""
+"""The application: pages and their live feed, the bot's buttons, the JSON API and its feeds, static files; one gatekeeper."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,8 +10,8 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
-from workbench.web import api, configurations, control, login, pages, programs, sweeps
-from workbench.web.api import schema
+from workbench.web import api, configurations, control, login, pages, programs, sweeps, websocket
+from workbench.web.api import feed, schema
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
 from workbench.web.live import Live, live_feed
@@ -76,6 +76,8 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *configurations.handlers,
             *api.handlers,
             *schema.handlers,
+            *feed.handlers,
+            *websocket.handlers,
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],

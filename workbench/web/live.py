@@ -23,6 +23,7 @@ from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block, owner_of
 from workbench.web.pages import PAGES, WebRequest, page_named
+from workbench.web.tail import Tail
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +143,7 @@ class Channel:
 
 
 class Live:
-    """The watcher and its channels; one a process.
+    """The watcher, its channels, and the tail that tells programs what pages show; one a process.
 
     Parameters
     ----------
@@ -152,6 +153,7 @@ class Live:
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
+        self.tail = Tail(desk)
         self.channels: dict[tuple[str, str, Query], Channel] = {}
         self.cursor, self.prices = 0, 0
         self.ended = False
@@ -163,6 +165,7 @@ class Live:
         self.ended = False
         with self.desk.store.read() as connection:
             self.cursor, self.prices = reads.last_id(connection), reads.newest_price_ts(connection) or 0
+        self.tail.open()
         self._task = asyncio.create_task(self._watch())
 
     async def close(self) -> None:
@@ -172,11 +175,12 @@ class Live:
         self.channels.clear()
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self.tail.close(), return_exceptions=True)
 
     def end_feeds(self) -> None:
         """Let every open feed end now; a server that waits for its connections calls it when it begins to shut down."""
         self.ended = True
+        self.tail.end()
         for channel in self.channels.values():
             for reader in channel.readers:
                 reader.ready.set()
@@ -189,6 +193,7 @@ class Live:
             if version == heard:
                 continue
             heard = version
+            self.tail.ring()
             try:
                 ring = await asyncio.to_thread(self._listen)
             except Exception:  # whatever it was, the next ring finds the same events again

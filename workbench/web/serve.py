@@ -30,8 +30,16 @@ class Server(uvicorn.Server):
     def __init__(self, app: Litestar, asked_to_end: threading.Event, grace_seconds: int = 2) -> None:
         self.live: Live = app.state.live
         self.asked_to_end = asked_to_end
+        # What a WebSocket may send at once is bounded like a request's body; on loopback nothing is won by compressing it.
         config = uvicorn.Config(
-            app, log_level="warning", timeout_graceful_shutdown=grace_seconds, access_log=False, server_header=False
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=grace_seconds,
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=1_000_000,
+            ws_per_message_deflate=False,
         )
         super().__init__(config)
 

@@ -58,14 +58,25 @@ async def read_body(request: Request[Any, Any, State]) -> Json:
     kind = request.headers.get("content-type", "")
     if raw and not kind.partition(";")[0].strip().lower() == "application/json":
         raise Malformed("The request's body", "content-type application/json", kind or "none")
+    return read_object(raw, "The request's body") if raw.strip() else {}
+
+
+def read_object(raw: bytes | str, what: str) -> Json:
+    """Return a JSON object from its text.
+
+    Raises
+    ------
+    Malformed
+        If it is not JSON, or not an object.
+    """
     try:
-        body = msgspec.json.decode(raw) if raw.strip() else {}
+        body = msgspec.json.decode(raw)
     except msgspec.DecodeError as problem:
-        raise Malformed("The request's body", "JSON", str(problem)) from problem
+        raise Malformed(what, "JSON", str(problem)) from problem
     except RecursionError as problem:
-        raise Malformed("The request's body", "JSON of a few levels", "hundreds of them, one in another") from problem
+        raise Malformed(what, "JSON of a few levels", "hundreds of them, one in another") from problem
     if not isinstance(body, dict):
-        raise Malformed("The request's body", "a JSON object", type(body).__name__)
+        raise Malformed(what, "a JSON object", type(body).__name__)
     return body
 
 
@@ -254,4 +265,25 @@ def portfolio_shape(account: str, figures: Figures) -> Json:
         "positions_count": figures.open_positions,
         "winning_trades": figures.wins,
         "losing_trades": figures.closed - figures.wins,
+    }
+
+
+def metrics_shape(figures: Figures) -> Json:
+    """Return an account's figures as its metrics tell them."""
+    return {
+        "portfolio_value": figures.value,
+        "cash_balance": figures.cash,
+        "total_pnl": figures.result,
+        "roi": round(100 * figures.result_share, 4),
+        "today_pnl": figures.today,
+        "total_trades": figures.trades,
+        "closed_trades": figures.closed,
+        "winning_trades": figures.wins,
+        "losing_trades": figures.closed - figures.wins,
+        "win_rate": None if figures.win_rate is None else round(figures.win_rate, 6),
+        "drawdown_percent": round(100 * figures.drawdown, 4),
+        "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
+        "costs_paid": figures.costs,
+        "fees_paid": figures.fees,
+        "gas_paid": figures.gas,
     }

@@ -15,7 +15,7 @@ from workbench.desk import Desk
 from workbench.domain.bars import DAY
 from workbench.store import performance as store
 from workbench.store import reads
-from workbench.web.api.envelope import Json, answer, iso, listed
+from workbench.web.api.envelope import Json, answer, iso, listed, metrics_shape
 from workbench.web.api.paging import Account, Limit, Text, When, moment
 from workbench.web.api.trades import trades_file
 from workbench.web.page import account_named
@@ -34,24 +34,7 @@ def metrics(state: State, account: Account = "") -> Response[bytes]:
 
 def metrics_of(connection: Connection, account: str, now: int) -> Json:
     """Return the key figures of an account."""
-    figures = reads.figures(connection, account, now)
-    return {
-        "portfolio_value": figures.value,
-        "cash_balance": figures.cash,
-        "total_pnl": figures.result,
-        "roi": round(100 * figures.result_share, 4),
-        "today_pnl": figures.today,
-        "total_trades": figures.trades,
-        "closed_trades": figures.closed,
-        "winning_trades": figures.wins,
-        "losing_trades": figures.closed - figures.wins,
-        "win_rate": None if figures.win_rate is None else round(figures.win_rate, 6),
-        "drawdown_percent": round(100 * figures.drawdown, 4),
-        "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
-        "costs_paid": figures.costs,
-        "fees_paid": figures.fees,
-        "gas_paid": figures.gas,
-    }
+    return metrics_shape(reads.figures(connection, account, now))
 
 
 @get("/paper-trading/api/performance/", sync_to_thread=True)
