@@ -22,11 +22,12 @@ def wheel(tmp_path_factory):
 
 def test_templates_static_files_and_migrations_are_in_the_wheel(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    for page in (ROOT / "templates").glob("*.html"):
-        assert f"workbench/templates/{page.name}" in names
-    for path in (ROOT / "workbench" / "web" / "static").rglob("*"):
-        if path.is_file():
-            assert path.relative_to(ROOT).as_posix() in names
+    for page in (ROOT / "templates").rglob("*.html"):
+        assert f"workbench/{page.relative_to(ROOT).as_posix()}" in names
+    for folder in ("static", "admin/static"):
+        for path in (ROOT / "workbench" / "web" / folder).rglob("*"):
+            if path.is_file():
+                assert path.relative_to(ROOT).as_posix() in names
     assert any(name.startswith("workbench/store/migrations/versions/0001") for name in names)
     assert not any(name.startswith(("tests/", "notebooks/")) for name in names)
 

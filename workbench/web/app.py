@@ -11,6 +11,7 @@ from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
 from workbench.web import api, configurations, control, login, pages, programs, sweeps, websocket
+from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
@@ -78,6 +79,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *schema.handlers,
             *feed.handlers,
             *websocket.handlers,
+            admin_handler(desk),
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],

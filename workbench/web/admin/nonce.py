@@ -1,0 +1,40 @@
+"""Nonces for scripts: put in where templates are read, so that nothing that data brings into a page ever gets one."""
+
+import re
+import secrets
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Final
+
+from jinja2 import BaseLoader, Environment, PackageLoader
+
+_current: Final[ContextVar[str]] = ContextVar("nonce")
+_SCRIPT: Final = re.compile(r"<script\b(?![^>]*\bnonce=)")
+
+
+def fresh_nonce() -> str:
+    """Return a nonce for one answer, and keep it for the templates that draw it."""
+    made = secrets.token_urlsafe(16)
+    _current.set(made)
+    return made
+
+
+def nonce() -> str:
+    """Return the nonce of the answer that is being drawn."""
+    return _current.get()
+
+
+class Nonced(BaseLoader):
+    """The templates of starlette-admin, each of their scripts with the nonce of the answer."""
+
+    def __init__(self) -> None:
+        self._package = PackageLoader("starlette_admin", "templates")
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
+        """Return a template's text."""
+        source, name, uptodate = self._package.get_source(environment, template)
+        return _SCRIPT.sub('<script nonce="{{ nonce() }}"', source), name, uptodate
+
+    def list_templates(self) -> list[str]:
+        """Return the names of the templates."""
+        return self._package.list_templates()
