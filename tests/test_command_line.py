@@ -25,6 +25,25 @@ def candles(tmp_path):
     return path
 
 
+DIVIDING = """
+from typing import Annotated
+
+from workbench.engine.strategy import Candles, Param, Signals, SignalStrategy
+
+
+class Dividing(SignalStrategy, frozen=True):
+    wait: Annotated[int, Param(1, 9, 1, "Wait", "Bars.", "bars")] = 1
+
+    @property
+    def lookback(self) -> int:
+        return self.wait
+
+    def signals(self, bars: Candles) -> Signals:
+        return 1 / 0
+
+    def because(self, factors):
+        return "never"
+"""
 SMA = ("--strategy", "sma_cross", "--set", "fast=5", "--set", "slow=15", "--fee-bps", "10", "--size-pct", "10")
 
 
@@ -262,7 +281,13 @@ def test_what_is_set_need_not_go_with_every_value_that_is_tried(call, tries):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("walk-forward",), "There is nothing to try"),
+        (("walk-forward",), "There is nothing to try: expected at least one --try with several values, such as --try fast=5:25."),
+        (("sweep",), "There is nothing to try: expected at least one --try with several values, such as --try fast=5:25."),
+        (("cross-validate",), "There is nothing to try: expected at least one --try"),
+        (("sweep", "--try", "fast=3,5", "--by", "nope"), "--by: expected one of fast, "),
+        (("sweep", "--try", "fast=3,5", "--by", "nope"), "sharpe_out, ambiguous_bars, final_equity, psr, dsr"),
+        (("walk-forward", "--try", "fast=3,5", "--by", "nope"), "--by: expected one of return_pct, sharpe, "),
+        (("sweep", "--search", "100001"), "Invalid value for '--search': 100001 is not in the range 1<=x<=100000"),
         (("walk-forward", "--try", "fats=3,5"), "Did you mean 'fast'"),
         (("cross-validate", "--try", "fast=3,5", "--tested", "9"), "tested: expected a whole number from 1 to 5 of 6 groups"),
         (("monte-carlo", "--try", "fast=3,5"), "--try: expected single values"),
@@ -297,3 +322,36 @@ def test_a_validation_that_cannot_be_is_refused_in_a_sentence(call, words, said)
 def test_check_says_that_a_strategy_of_the_shelf_holds(call):
     told = call("check", "--strategy", "rsi_reversion", "--count", "600")
     assert (told.exit_code, "nothing changes at any of 600 bars" in told.output) == (0, True)
+
+
+def test_a_strategy_of_ones_own_that_breaks_is_told_with_its_line_and_no_traceback(call, tmp_path):
+    folder = tmp_path / "home" / "strategies"
+    folder.mkdir(parents=True)
+    (folder / "dividing.py").write_text(DIVIDING)
+    line = DIVIDING.splitlines().index("        return 1 / 0") + 1
+    for words in (("backtest",), ("check",), ("sweep", "--try", "wait=1,2")):
+        told = call(*words, "--strategy", "dividing", "--count", "600")
+        assert (told.exit_code, "Traceback" in told.output) == (2, False), told.output
+        expected = f"Dividing broke in dividing.py, line {line}: expected what it says about its bars, found ZeroDivisionError"
+        assert expected in told.output
+
+
+def test_a_search_is_sorted_by_what_it_was_for(call):
+    words = ("sweep", "--search", "8", "--try", "fast=3:20", "--count", "2000", "--home", ":memory:")
+    read = json.loads(call(*words, "--json").output)
+    assert read["best"] == read["rows"][0]
+    before = [row["sharpe_in"] for row in read["rows"] if row["sharpe_in"] is not None]
+    assert before == sorted(before, reverse=True)
+
+
+def test_of_what_a_drawdown_of_monte_carlo_is_is_said(call):
+    words = ("monte-carlo", "--set", "slow=20", "--set", "fast=5", "--runs", "9", "--count", "2000", "--home", ":memory:")
+    assert "max_drawdown_pct is that of closed round trips" in call(*words).output
+    assert "max_drawdown_pct is that of the account at every close" in call(*words, "--kind", "bars").output
+    assert "closed round trips" in json.loads(call(*words, "--json").output)["max_drawdown_of"]
+
+
+def test_bands_without_a_cost_say_that_they_are_one(call):
+    said = "The three bands are one run, for no spread, slippage, gas or impact is assumed"
+    assert said in call("backtest", "--bands", "--count", "600").output
+    assert said not in call("backtest", "--bands", "--count", "600", "--slippage-bps", "5").output

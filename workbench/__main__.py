@@ -266,12 +266,16 @@ def _print_bands(strategy: Any, bars: Any, as_json: bool, **options: Any) -> Non
 
     told = bands(strategy, bars, **options)
     if as_json:
-        click.echo(json.dumps({"bands": told.frame.to_dicts(), "breakeven_bps": told.breakeven_bps}, indent=2))
+        click.echo(
+            json.dumps({"bands": told.frame.to_dicts(), "breakeven_bps": told.breakeven_bps, "findings": told.findings}, indent=2)
+        )
         return
     for row in told.frame.to_dicts():
         click.echo(f"{row['band']:<12}{row['final_equity']:>16,.2f}{row['total_return_pct']:>10.2f} %{row['trades']:>7} trades")
     dies = "1,000 or more" if told.breakeven_bps is None else f"{told.breakeven_bps:.1f}"
     click.echo(f"\nThe bands lie {told.spread_pct:.2f} % apart; the edge dies at {dies} basis points more a fill.")
+    for sentence in told.findings:
+        click.echo(f"! {sentence}")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 
+import msgspec
 import polars as pl
 import pytest
 from msgspec.structs import replace
@@ -23,7 +24,7 @@ from workbench.actions.request_sweep import (
 from workbench.actions.run_requested_sweep import run_requested_sweep, run_waiting_sweeps
 from workbench.actions.run_sweep import run_sweep
 from workbench.domain.events import SweepAdvanced, SweepCancelRequested, SweepStarted
-from workbench.domain.sweeps import SweepRequest
+from workbench.domain.sweeps import SweepOutcome, SweepRequest
 from workbench.errors import Conflict, Invalid, NotFound, Refused
 from workbench.research import trials as trials_module
 from workbench.research.outcome import outcome_of
@@ -70,6 +71,17 @@ def test_a_requested_search_draws_the_trials_that_were_asked_for(desk):
     asked = SweepRequest("sma_cross", {"fast": tuple(range(5, 25)), "slow": tuple(range(30, 100, 5))}, count=900, trials=20)
     row = run_requested_sweep(desk, request_sweep(desk, asked).id)
     assert (row.status, row.done) == ("FINISHED", 20)
+    out = row.outcome
+    assert (out.by, out.surface.by) == ("sharpe_in", "sharpe_in")
+    before = [line.sharpe_in for line in out.top if line.sharpe_in is not None]
+    assert before == sorted(before, reverse=True)
+    assert out.top[0].values == out.values
+    assert max(v for cells in out.surface.cells for v in cells if v is not None) == round(before[0], 4)
+
+
+def test_what_came_of_a_sweep_before_it_said_by_what_is_read_as_it_was():
+    old = b'{"values":{"fast":"5"},"return_pct":1.5,"sharpe":0.5,"dsr":null,"overfitting":null}'
+    assert msgspec.json.decode(old, type=SweepOutcome).by == "sharpe"
 
 
 def test_what_happened_to_it_is_in_the_log_and_its_row_grows_from_there(desk):
@@ -115,7 +127,26 @@ def _telling(clock, steps, by):
         (replace(SMALL, values={"fast": ()}), Invalid, "at least one value"),
         (replace(SMALL, values={"fast": tuple(range(10_001))}), Invalid, "at most 10,000 values"),
         (replace(SMALL, dataset="feedbeef"), NotFound, "dataset"),
-        (replace(SMALL, count=20), Refused, "bars"),
+        (
+            replace(SMALL, count=20),
+            Invalid,
+            r"bars: expected more than the 51 that SmaCross\(fast=5, slow=50\) looks back, found 20",
+        ),
+        (replace(SMALL, count=100_000_000_000), Invalid, "count: expected a whole number from 1 to 5,000,000"),
+        (replace(SMALL, count=0), Invalid, "count: expected a whole number from 1 to 5,000,000"),
+        (replace(SMALL, timeframe="1d", count=4_000_000), Invalid, "at most 20,089 bars of 1d, for time begins in 1970"),
+        (replace(SMALL, timeframe="7q"), Invalid, "timeframe: expected"),
+        (replace(SMALL, symbol="NOPE"), NotFound, "no token 'NOPE'"),
+        (SweepRequest("manual", {}, trials=5), Refused, "There is nothing to search: manual has no parameter"),
+        (SweepRequest("buy_and_hold", {}, trials=5), Refused, "There is nothing to search: buy_and_hold has no parameter"),
+        (SweepRequest("sma_cross", {"fast": (50, 60), "slow": (10, 20)}, trials=5), Refused, "left to try: fast: expected fewer"),
+        (
+            SweepRequest("sma_cross", {"slow": (200,)}, trials=5, count=101),
+            Refused,
+            "left to try: bars: expected more than the 201",
+        ),
+        (SweepRequest("sma_cross", {}, trials=5, count=4), Refused, "nothing is left to try: bars: expected more than"),
+        (replace(SMALL, trials=100_001), Invalid, "trials: expected a whole number from 1 to 100000"),
     ],
 )
 def test_a_request_that_cannot_be_run_is_refused_before_it_is_written_down(desk, request_, problem, words):
@@ -123,6 +154,29 @@ def test_a_request_that_cannot_be_run_is_refused_before_it_is_written_down(desk,
         request_sweep(desk, request_)
     with desk.store.read() as connection:
         assert list_sweep_runs(connection) == []
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        replace(SMALL, timeframe="1w", count=2_000),
+        replace(SMALL, timeframe="1d", count=20_000),
+        replace(SMALL, count=5_000_000 // 24),
+        replace(SMALL, timeframe="1w", count=2_000, trials=5),
+    ],
+)
+def test_no_bar_is_made_to_check_a_request(desk, asked, monkeypatch):
+    def made(*_, **__):
+        raise AssertionError("no bars are needed to know whether a request can be run")
+
+    monkeypatch.setattr("workbench.sources.simulated.Simulated.bars", made)
+    monkeypatch.setattr("workbench.actions.request_sweep.dataset_bars", made)
+    assert request_sweep(desk, asked).status == "WAITING"
+
+
+def test_a_search_is_taken_where_few_of_its_draws_can_run_and_then_it_does_run(desk):
+    row = request_sweep(desk, SweepRequest("sma_cross", {}, trials=3, count=200))
+    assert run_requested_sweep(desk, row.id).done == 3
 
 
 def test_a_sweep_that_waits_is_cancelled_at_once(desk):

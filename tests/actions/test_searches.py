@@ -109,6 +109,7 @@ def test_a_small_space_ends_when_all_of_it_was_tried(desk, bars):
     ("options", "error", "sentence"),
     [
         ({"trials": 0}, Invalid, "trials: expected a whole number from 1"),
+        ({"trials": 100_001}, Invalid, "trials: expected a whole number from 1 to 100000, found 100001"),
         ({"aim": "sharp"}, NotFound, "Did you mean 'sharpe'"),
         ({"aim": []}, Invalid, "aim: expected one figure or several different ones, found 'none'"),
         ({"sampler": "grid"}, NotFound, "There is no sampler 'grid'"),

@@ -1,5 +1,8 @@
 """What a strategy says is checked where it comes in."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,7 +10,7 @@ import pytest
 import workbench as wb
 from tests.make import HOUR, START, Scripted, series
 from workbench.engine.strategy import Candles, Signals
-from workbench.errors import BadBar, Invalid
+from workbench.errors import BadBar, Invalid, Refused
 
 
 class Wrong(Scripted, frozen=True):
@@ -62,3 +65,41 @@ def test_a_volume_that_is_no_number_is_refused_with_its_bar():
     rows = {"ts": [START, START + HOUR], **{n: [1.0, 1.0] for n in ("open", "high", "low", "close")}}
     with pytest.raises(BadBar, match="the bar of 2023-11-15T01:00:00Z"):
         wb.BarSeries.from_frame(pl.DataFrame({**rows, "volume": [1.0, float("nan")]}))
+
+
+class Breaks(Scripted, frozen=True):
+    """Raises where it says."""
+
+    where: str = ""
+
+    def signals(self, bars: Candles) -> Signals:
+        said = super().signals(bars)
+        if self.where == "signals":
+            _divided(0)
+        if self.where == "ours":
+            raise Invalid("edge", "one", "none")
+        edge = (lambda: {}["gone"]) if self.where == "column" else said.edge
+        return Signals(said.enter, said.exit, said.confidence, edge, {})
+
+
+def _divided(by):
+    return 1 / by
+
+
+@pytest.mark.parametrize(
+    ("where", "line", "words"),
+    [("signals", "return 1 / by", "ZeroDivisionError: division by zero"), ("column", "edge = (lambda", "KeyError: 'gone'")],
+)
+def test_what_a_strategy_raises_is_told_with_its_name_its_file_and_the_line(where, line, words):
+    with pytest.raises(Refused) as refused:
+        wb.backtest(Breaks(where), series([100, 101, 102, 103, 104]))
+    told = str(refused.value)
+    number = int(re.search(r"line (\d+)", told)[1])
+    assert told == f"Breaks broke in test_windows.py, line {number}: expected what it says about its bars, found {words}."
+    assert line in Path(__file__).read_text().splitlines()[number - 1]
+    assert type(refused.value.__cause__).__name__ == words.partition(":")[0]
+
+
+def test_what_a_strategy_refuses_in_words_of_its_own_passes_as_it_is():
+    with pytest.raises(Invalid, match="edge: expected one, found 'none'"):
+        wb.backtest(Breaks("ours"), series([100, 101, 102, 103, 104]))

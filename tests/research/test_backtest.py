@@ -239,3 +239,14 @@ def test_holes_are_counted_and_never_filled():
     result = wb.backtest("sma_cross", holed, parameters={"fast": 3, "slow": 9})
     assert result.stats["bars"] == 90
     assert result.stats["missing_bars"] == 10
+
+
+def test_a_parameter_that_is_given_as_an_option_is_told_how_it_is_given():
+    bars = wb.simulate_bars("WETH", "1h", 500)
+    said = r"fast: expected parameters=\{'fast': 9\} or SmaCross\(fast=9\), for it is a parameter of SmaCross"
+    with pytest.raises(Invalid, match=said):
+        wb.backtest("sma_cross", bars, fast=9)
+    with pytest.raises(Invalid, match=r"Dca\(amount=50\), for it is a parameter of Dca"):
+        wb.backtest("dca", bars, amount=50)
+    with pytest.raises(NotFound, match="There is no option 'fats'"):
+        wb.backtest("sma_cross", bars, fats=9)

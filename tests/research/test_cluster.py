@@ -1,5 +1,7 @@
 """Trials on a Dask cluster: real workers in processes of their own, and the same rows as here."""
 
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -70,10 +72,21 @@ def test_a_class_of_a_cell_cannot_travel_and_says_so_before_anything_runs(desk, 
         assert list(ledger(connection, "in_cell", f"{bars.instrument.key}|1h")) == []
 
 
-@pytest.mark.parametrize("where", ["tcp://127.0.0.1:9", "nonsense", "tcp://"])
+@pytest.mark.parametrize(
+    "where", ["tcp://127.0.0.1:9", "nonsense", "tcp://", "tcp://nowhere.invalid:8786", "http://127.0.0.1:1", "tcp://127.0.0.1:port"]
+)
 def test_an_address_that_does_not_answer_is_one_sentence_and_stores_nothing(desk, bars, where, monkeypatch):
     monkeypatch.setattr("workbench.research.cluster.CONNECT_SECONDS", 1)
     with pytest.raises(Refused, match="No Dask scheduler answers at"):
         wb.sweep("sma_cross", bars, **AXES, desk=desk, progress=False, executor=where)
     with desk.store.read() as connection:
         assert list(ledger(connection, "sma_cross", f"{bars.instrument.key}|1h")) == []
+
+
+def test_what_is_no_address_is_told_at_once_and_leaves_nothing_behind(desk, bars):
+    command = [sys.executable, "-m", "workbench", "sweep", "--try", "fast=3,5", "--count", "500", "--home", ":memory:"]
+    ended = subprocess.run([*command, "--executor", "banana"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    said = "workbench: No Dask scheduler answers at 'banana': expected an address such as 'tcp://10.0.0.5:8786'"
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(said)

@@ -4,6 +4,8 @@ import re
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
+from sqlalchemy import update
 
 from workbench.actions.import_dataset import import_dataset
 from workbench.actions.request_sweep import cancel_sweep, request_sweep, tell_of_sweep
@@ -13,6 +15,7 @@ from workbench.domain.sweeps import Surface, SweepRequest
 from workbench.errors import Invalid, NotFound
 from workbench.sources.simulated import simulate_bars
 from workbench.store.sweep_runs import list_sweep_runs
+from workbench.store.tables import sweep_runs
 from workbench.web.asking import read_form
 from workbench.web.pages.research import ROWS, code_of, heat_of
 
@@ -35,6 +38,7 @@ def test_a_sweep_is_asked_for_watched_and_read_on_the_page(client, desk):
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}/?said=asked")
     text = client.get(answer.headers["location"]).text
     assert "The worker takes the sweep up at once" in text
+    assert "wb.sweep(" not in client.get(f"{PAGE}/result?sweep={_rows(desk)[0].id}").text, "there are no rows yet"
     assert "fast 2 × slow 3" in text
     assert '<span class="chip waiting">waiting</span>' in text
     (row,) = _rows(desk)
@@ -72,13 +76,13 @@ def test_the_block_alone_is_answered_where_it_is_asked_for(client, desk):
     [
         ({"p.fast": "5:x"}, 422, "Fast: expected a range of whole numbers"),
         ({"p.fast": "-5, 10"}, 422, "Fast: expected"),
-        ({"p.fast": "5", "p.slow": "30"}, 422, "nothing to try"),
+        ({"p.fast": "5", "p.slow": "30"}, 422, "nothing to try: expected one field with several values, such as 5:25"),
         ({"p.fast": "5:9999999999999999999999"}, 422, "at most 1,000,000 values"),
         ({"p.fast": "5:20000"}, 422, "Fast: expected at most 10,000 values to try, found 19,995 of them"),
         ({"p.unknown": "5"}, 404, "no parameter of sma_cross"),
         ({"strategy": "sma_crss"}, 404, "Did you mean &#39;sma_cross&#39;"),
         ({"count": "0"}, 422, "Number of bars: expected a whole number from 1 to 100,000"),
-        ({"count": "20"}, 422, "bars"),
+        ({"count": "20"}, 422, "Number of bars: expected more than the 51 that SmaCross(fast=5, slow=50) looks back, found 20"),
         ({"count": "many"}, 422, "Number of bars"),
         ({"trials": "x"}, 422, "Trials of a search"),
         ({"market": "NOTHING"}, 404, "NOTHING"),
@@ -160,7 +164,9 @@ def test_a_result_is_shown_of_the_sweep_that_an_address_names(client, desk):
 def test_one_that_failed_says_why(client, desk):
     row = request_sweep(desk, SMALL)
     tell_of_sweep(desk, row.id, SweepFailed("The <bars> are gone."))
-    assert "The &lt;bars&gt; are gone." in client.get(f"{PAGE}/result?sweep={row.id}").text
+    result = client.get(f"{PAGE}/result?sweep={row.id}").text
+    assert "The &lt;bars&gt; are gone." in result
+    assert "wb.sweep(" not in result, "there are no rows to read"
     assert "The &lt;bars&gt; are gone." in client.get(f"{PAGE}/ended").text
 
 
@@ -206,5 +212,55 @@ def test_the_form_reads_in_the_order_of_its_fields():
         read_form({**FORM, "count": "100001"})
     with pytest.raises(NotFound, match="fats"):
         read_form({**FORM, "p.fats": "1"})
-    assert read_form({}).values == {}
+    assert read_form({"trials": "5"}).values == {}
     assert Decimal(read_form(FORM).cash) == 10_000
+
+
+def test_a_file_of_ones_own_that_is_broken_is_left_out_and_the_page_says_so(client, desk):
+    kept = request_sweep(desk, SMALL)
+    folder = desk.settings.strategies_path
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "broken.py").write_text("class Broken(:")
+    with desk.store.write() as connection:
+        of_it = replace(kept.request, strategy="broken")
+        connection.execute(update(sweep_runs).where(sweep_runs.c.id == kept.id).values(request=of_it))
+    text = client.get(f"{PAGE}/").text
+    assert "Left out: broken.py, line 1 cannot be imported: SyntaxError" in text
+    assert 'value="broken"' not in text
+    assert "<b>broken</b>" in text.split('id="going"')[1], "one that was asked for before has its name"
+    assert 'value="sma_cross"' in text
+    assert "SyntaxError" in client.get(f"{PAGE}/tried?strategy=broken").text
+
+
+def test_the_best_of_a_search_is_the_best_by_what_the_page_says(client, desk):
+    asked = SweepRequest("sma_cross", {"fast": tuple(range(5, 25)), "stop_loss_pct": (1, 2, 4)}, count=2_000, trials=20)
+    out = run_requested_sweep(desk, request_sweep(desk, asked).id).outcome
+    text = client.get(f"{PAGE}/result").text
+    assert "Best by its Sharpe ratio before the days held out" in text
+    assert "Sharpe ratio before the days held out by fast (down) and stop loss % (across)" in text
+    assert f"fast {out.values['fast']}, stop loss {out.values['stop_loss_pct']} %" in text
+    first = re.search(r"<h3>The best.*?<tbody>\s*<tr>(.*?)</tr>", text, re.DOTALL)[1]
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", first)[:3] == list(out.values.values())
+    assert ">stop loss %</th>" in text
+    run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    assert "Best by its Sharpe ratio<" in client.get(f"{PAGE}/result").text
+
+
+def test_the_verdict_of_an_ended_sweep_stands_beside_its_status(client, desk):
+    run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', client.get(f"{PAGE}/ended").text)
+    assert heads[3:6] == ["Status", "Deflated", "Luck"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("before=x", "before: expected a whole number, found the text &#39;x&#39;."),
+        ("before=-1", "before: expected a whole number from 0, found the text &#39;-1&#39;."),
+        ("said=much", "said: expected one of &#39;asked&#39;, &#39;cancelled&#39;, found the text &#39;much&#39;."),
+        (f"sweep={'x' * 41}", "sweep: expected a text of at most 40 characters"),
+    ],
+)
+def test_what_an_address_asks_for_is_refused_in_plain_words(client, query, words):
+    answer = client.get(f"{PAGE}/?{query}")
+    assert (answer.status_code, words in answer.text) == (422, True), answer.text

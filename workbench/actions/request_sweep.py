@@ -1,30 +1,29 @@
 """Ask for a sweep that a worker runs, and ask for it to end: a request becomes a row, and a worker finds it."""
 
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
+import numpy as np
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from workbench.desk import Desk
 from workbench.domain.events import Event, SweepCancelled, SweepCancelRequested, SweepRequested
+from workbench.domain.instruments import Instrument
 from workbench.domain.params import counted
-from workbench.domain.sweeps import MOST_ASKED, SweepRequest, SweepStatus
-from workbench.engine.series import BarSeries
+from workbench.domain.sweeps import MOST_ASKED, MOST_DRAWN, SweepRequest, SweepStatus
+from workbench.engine.series import PRICES, BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Conflict, Invalid
-from workbench.research.search import AIM, check_aims
-from workbench.research.study import Study, check_lengths, grid, study_of
-from workbench.sources.simulated import simulate_bars
+from workbench.research.search import AIM, check_aims, check_drawn, with_typed_axes
+from workbench.research.study import check_lengths, grid, study_of
+from workbench.sources.simulated import simulate_bars, simulated_stretch
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run
 from workbench.strategies import make_strategy, shelf
-
-ENOUGH: Final = 2_000
-"""Simulated bars with which a request is checked first: more are made only where the parameters ask for more."""
 
 
 def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
@@ -40,7 +39,7 @@ def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
     NotFound
         If the strategy, a parameter, an option or the dataset is unknown.
     Invalid
-        If a value is out of bounds, or the bars are too few.
+        If a value, the timeframe or a number is out of bounds, or the bars are too few.
     Refused
         If nothing is left to try, or the strategy lives in a notebook's cell, where no worker can find it.
 
@@ -59,34 +58,33 @@ def request_sweep(desk: Desk, request: SweepRequest) -> SweepRunRow:
     if request.dataset:
         with desk.store.read() as connection:
             found = find_dataset(connection, request.dataset)
-        request = replace(request, dataset=found.id, symbol=found.instrument.symbol, timeframe=found.timeframe, count=found.bars)
-    _check(desk, request)
+        instrument = found.instrument
+        request = replace(request, dataset=found.id, symbol=instrument.symbol, timeframe=found.timeframe, count=found.bars)
+    else:
+        instrument, _, _ = simulated_stretch(request.symbol, request.timeframe, request.count)
+    _check(desk, request, instrument)
     run = str(uuid4())
     return tell_of_sweep(desk, run, SweepRequested(run, request))
 
 
-def _check(desk: Desk, request: SweepRequest) -> None:
-    """Refuse what could not be run; a simulated market is made as long as the parameters need it and no longer."""
+def _check(desk: Desk, request: SweepRequest, instrument: Instrument) -> None:
+    """Refuse what could not be run; for that no bar is made or read, only counted."""
     if request.trials is not None:
-        counted("trials", request.trials, 1)
-        check_aims([AIM], request.sampler)
+        counted("trials", request.trials, 1, MOST_DRAWN)
     elif request.sampler is not None:
         raise Invalid("sampler", "trials beside it, for nothing is drawn without", request.sampler)
-    first = min(request.count, ENOUGH)
-    study = _study(desk, replace(request, count=first))
-    if request.trials is not None:
-        return
-    try:
+    options = options_asked_for(request)
+    study = study_of(strategy_asked_for(desk, request), _as_many(instrument, request.timeframe, request.count), **options)
+    if request.trials is None:
         check_lengths(study, grid(study))
-    except Invalid:
-        if request.dataset or first == request.count:
-            raise
-        study = _study(desk, request)
-        check_lengths(study, grid(study))
+    else:
+        check_drawn(with_typed_axes(study, options), [AIM], check_aims([AIM], request.sampler))
 
 
-def _study(desk: Desk, request: SweepRequest) -> Study:
-    return study_of(strategy_asked_for(desk, request), bars_asked_for(desk, request), **options_asked_for(request))
+def _as_many(instrument: Instrument, timeframe: str, count: int) -> BarSeries:
+    """Return a series of which nothing is true but what it is of and how long it is; one number stands for all of a column."""
+    whole, volume = np.broadcast_to(np.int64(1), count), np.broadcast_to(np.float64(1), count)
+    return BarSeries(instrument, timeframe, whole, dict.fromkeys(PRICES, whole), volume, checked=True)
 
 
 def cancel_sweep(desk: Desk, id_: str) -> SweepRunRow:

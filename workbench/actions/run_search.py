@@ -7,12 +7,12 @@ from typing import Any
 from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
 from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
+from workbench.domain.sweeps import MOST_DRAWN
 from workbench.engine.strategy import SignalStrategy
-from workbench.errors import Invalid, Refused
 from workbench.research.causality import refuse_look_ahead
 from workbench.research.cluster import connected, run_remotely
-from workbench.research.search import AIM, MOST_SEED, Search, check_aims, draw_trials, with_typed_axes
-from workbench.research.study import Values, meets, named_by, study_of, values_text
+from workbench.research.search import AIM, MOST_SEED, Fitting, Search, check_aims, draw_trials, with_typed_axes
+from workbench.research.study import Values, study_of, values_text
 from workbench.research.sweep import check_figure
 from workbench.research.trials import STORE_SECONDS, Trial, bench_of, figures_of, run_tallies
 
@@ -42,7 +42,7 @@ def run_search(
     strategy, bars, where, desk, progress, workers, executor
         As for `sweep`.
     trials
-        How many different ones.
+        How many different ones, at most 100,000.
     aim
         A figure of the rows, or several, such as `["sharpe_in", "max_drawdown_pct"]`.
     sampler
@@ -66,32 +66,18 @@ def run_search(
     >>> found.frame.height
     20
     """
-    trials, draw_seed = counted("trials", trials, 1), counted("draw_seed", draw_seed, 0, MOST_SEED)
+    trials, draw_seed = counted("trials", trials, 1, MOST_DRAWN), counted("draw_seed", draw_seed, 0, MOST_SEED)
     workers = None if workers is None else counted("workers", workers, 1)
     aims = [aim] if isinstance(aim, str) else list(aim) if isinstance(aim, (list, tuple)) else [str(aim)]
     chosen_sampler = check_aims(aims, sampler)
     study = with_typed_axes(study_of(strategy, bars, **options), options)
     for each in aims:
         check_figure(each, study.held_out, field="aim")
-    wanted, shortest = named_by(where, study.axes), min(len(series) for series in study.many)
-    why = ["no combination meets `where`"]
-
-    def accepts(values: Values) -> bool:
-        if where is not None and not meets(where, {name: values[name] for name in wanted}):
-            return False
-        try:
-            lookback = study.strategy_with(values).lookback
-        except Invalid as problem:
-            why.append(str(problem))
-            return False
-        if lookback >= shortest:
-            why.append(f"bars: expected more than the {lookback:,} that a trial looks back, found {shortest:,}.")
-        return lookback < shortest
-
+    fits = Fitting(study, where)
     # Nothing is drawn yet: looked at are the parameters themselves, and the ends of what may be drawn.
     low, high = ({name: values[place] for name, values in study.axes.items()} for place in (0, -1))
     own = {name: getattr(study.strategy, name) for name in study.axes if name in study.strategy.__struct_fields__}
-    looked_at = [values for values in ({**low, **own}, low, high) if accepts(values)]
+    looked_at = [values for values in ({**low, **own}, low, high) if fits(values)]
     if callable(progress):
         progress(0, trials)
     if looked_at:
@@ -123,13 +109,11 @@ def run_search(
                         tell(len(every) + len(done), trials)
             return [Trial(dict(v), done[values_text(v)]) for v in batch]
 
-        for found in draw_trials(study, accepts, run, trials, aims, chosen_sampler, draw_seed):
+        for found in draw_trials(study, fits, run, trials, aims, chosen_sampler, draw_seed):
             every += found
             tell(len(every), trials)
         if not every:
-            # Bars that are too few are the reason that no other values could mend.
-            told = next((reason for reason in why if reason.startswith("bars:")), why[-1])
-            raise Refused(f"Of all that was drawn nothing is left to try: {told}")
+            fits.refuse()
         searched = Search(study, every, luck_of(chosen, study), stored, aims, chosen_sampler)
         best = searched.best()
         finish(chosen, study, {name: best[name] for name in study.axes})

@@ -27,6 +27,8 @@ MOST_ASKED: Final = 10_000
 """Values of one parameter in a request: it is a record, and this is as much as one should hold."""
 MOST_VALUES: Final = 1_000_000
 """Of one range that somebody writes down."""
+MOST_DRAWN: Final = 100_000
+"""Trials of a search, wherever it is asked for."""
 
 
 class TrialLine(msgspec.Struct, frozen=True):
@@ -40,6 +42,8 @@ class TrialLine(msgspec.Struct, frozen=True):
         On the days that were held out.
     plateau
         How its neighbours on the grid do, as a share of its own Sharpe ratio.
+    sharpe_in
+        On the days before those held out.
     """
 
     values: dict[str, str]
@@ -51,6 +55,7 @@ class TrialLine(msgspec.Struct, frozen=True):
     trades: int
     plateau: float | None
     at_edge: bool
+    sharpe_in: float | None = None
 
 
 class Surface(msgspec.Struct, frozen=True):
@@ -75,7 +80,7 @@ class Surface(msgspec.Struct, frozen=True):
 
 
 class SweepOutcome(msgspec.Struct, frozen=True):
-    """What came of a sweep: its best trial by the Sharpe ratio, and what luck makes of it.
+    """What came of a sweep: its best trial by one figure, and what luck makes of it.
 
     Parameters
     ----------
@@ -92,7 +97,9 @@ class SweepOutcome(msgspec.Struct, frozen=True):
     top
         The best trials, the best of them first.
     surface
-        How the Sharpe ratio lies over the grid.
+        How the figure lies over the grid.
+    by
+        The figure by which the best is the best: what a search was for, and the Sharpe ratio of a sweep.
     """
 
     values: dict[str, str]
@@ -105,6 +112,7 @@ class SweepOutcome(msgspec.Struct, frozen=True):
     findings: tuple[str, ...] = ()
     top: tuple[TrialLine, ...] = ()
     surface: Surface | None = None
+    by: str = "sharpe"
 
 
 class SweepRequest(msgspec.Struct, frozen=True):

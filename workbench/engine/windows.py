@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
+from traceback import walk_tb
 from typing import Any, overload
 
 import numpy as np
@@ -19,7 +21,7 @@ from workbench.engine.measures import UNKNOWN, Ints, measure
 from workbench.engine.series import BarSeries, Floats
 from workbench.engine.stitched import Blocks, Remembered, Rows, Stitched, blocks, lay_out, rows_of, window_start
 from workbench.engine.strategy import Candles, Column, Flags, Reading, Signals, SignalStrategy, candles, frozen
-from workbench.errors import Broken, Invalid
+from workbench.errors import Broken, Invalid, Refused, WorkbenchError
 
 __all__ = [
     "Readings",
@@ -295,8 +297,10 @@ def checked_signals(strategy: SignalStrategy, bars: Candles) -> Signals:
     ------
     Invalid
         Naming the array that is not.
+    Refused
+        If the strategy raises something of its own; the sentence says what and where.
     """
-    with _no_writing(strategy):
+    with _asked(strategy):
         given: Any = strategy.signals(bars)
     if not isinstance(given, Signals) or not isinstance(given.factors, dict):
         what = "factors of " + type(given.factors).__name__ if isinstance(given, Signals) else type(given).__name__
@@ -325,6 +329,8 @@ def made_column(strategy: SignalStrategy, said: Signals, name: str) -> Any:
     ------
     Invalid
         Naming the column.
+    Refused
+        If the function raises something of its own; the sentence says what and where.
     """
     factor = name.removeprefix("factor ")
     if factor != name and factor not in said.factors:
@@ -333,21 +339,35 @@ def made_column(strategy: SignalStrategy, said: Signals, name: str) -> Any:
     column = getattr(said, name) if factor == name else said.factors[factor]
     if not callable(column):
         return column
-    with _no_writing(strategy):
+    with _asked(strategy):
         made = column()
     return checked_column(strategy, name, made, len(said.enter))
 
 
 @contextmanager
-def _no_writing(strategy: SignalStrategy) -> Iterator[None]:
-    """Say in a sentence that a strategy writes into what others are given too."""
+def _asked(strategy: SignalStrategy) -> Iterator[None]:
+    """Say in a sentence what a strategy raises, and that it writes into what others are given too."""
     try:
         yield
-    except ValueError as problem:
-        if "read-only" not in str(problem):
-            raise
-        whose, found = f"{type(strategy).__name__}.signals", "a column or an indicator of the candles, written into"
-        raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy() or 1.01 * upper", found) from problem
+    except WorkbenchError:
+        raise
+    # A strategy is code of anybody's, and this is where it is called: whatever it raises is theirs to know, with the line.
+    except Exception as problem:
+        if isinstance(problem, ValueError) and "read-only" in str(problem):
+            whose, found = f"{type(strategy).__name__}.signals", "a column or an indicator of the candles, written into"
+            raise Invalid(whose, "arrays of its own to write into, such as bars.close.copy() or 1.01 * upper", found) from problem
+        found = f"{type(problem).__name__}: {problem}".removesuffix(": ").rstrip(".")
+        where = _place_of(problem, type(strategy).__module__)
+        raise Refused(f"{type(strategy).__name__} broke {where}: expected what it says about its bars, found {found}.") from problem
+
+
+def _place_of(problem: Exception, module: str) -> str:
+    """Return the innermost place of a module that an error came through; the innermost of all where it came through none."""
+    passed = [(frame.f_globals.get("__name__"), frame.f_code.co_filename, line) for frame, line in walk_tb(problem.__traceback__)]
+    own = [(name, line) for whose, name, line in passed if whose == module]
+    name, line = own[-1] if own else passed[-1][1:]
+    is_cell = name.startswith("<") or "ipykernel" in name
+    return f"in line {line} of its cell" if is_cell else f"in {Path(name).name}, line {line}"
 
 
 def checked_column(strategy: SignalStrategy, name: str, column: Any, count: int, bars: Candles | None = None) -> Floats:

@@ -22,7 +22,7 @@ from workbench.domain.money import opening_cash
 from workbench.domain.params import counted, make, with_fields
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Carried, Plan
-from workbench.domain.terms import terms_of
+from workbench.domain.terms import OPTIONS, terms_of
 from workbench.domain.thoughts import Thought
 from workbench.domain.trips import round_trips
 from workbench.engine.kernel import is_ready
@@ -296,6 +296,12 @@ def backtest(
 
     chosen, programs = _chosen(strategy, parameters, programs)
     many = as_series(bars, symbol, timeframe)
+    for made in (chosen, *programs):
+        for name in options:
+            if name in made.__struct_fields__ and name not in OPTIONS:
+                kind, said = type(made).__name__, repr(options[name])
+                expected = f"parameters={{{name!r}: {said}}} or {kind}({name}={said}), for it is a parameter of {kind}"
+                raise Invalid(name, expected, f"the option {name}={said}")
     terms, seed = terms_of(configuration, costs, realism, options), counted("seed", seed, None)
     if opening is not None and not isinstance(opening, Opening):
         raise Invalid("opening", "an Opening, the book that a run begins with", opening)

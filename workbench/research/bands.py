@@ -48,13 +48,25 @@ class Bands(msgspec.Struct, frozen=True):
         returns = [float(run.final_equity / run.cash - 1) * 100 for run in self.runs.values()]
         return max(returns) - min(returns)
 
+    @property
+    def findings(self) -> list[str]:
+        """What to know before the bands are believed, in plain sentences."""
+        pessimistic, *others = [_assumed(run) for run in self.runs.values()]
+        if any(other != pessimistic for other in others):
+            return []
+        return [
+            "The three bands are one run, for no spread, slippage, gas or impact is assumed: expected one, such as slippage_bps=5."
+        ]
+
     def __repr__(self) -> str:
         told = ", ".join(f"{band} {float(run.final_equity / run.cash - 1) * 100:+.2f} %" for band, run in self.runs.items())
         dies = f"more than {MOST_BPS:,.0f}" if self.breakeven_bps is None else f"{self.breakeven_bps:.1f}"
         return f"{told}; the edge dies at {dies} bps more a fill"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self!r}</p>{self.frame._repr_html_()}"
+        from workbench.analytics.report import told_html
+
+        return told_html(repr(self), self.findings, self.frame)
 
 
 def bands(strategy: Any, bars: Any, **options: Any) -> Bands:
@@ -81,6 +93,14 @@ def bands(strategy: Any, bars: Any, **options: Any) -> Bands:
 
     runs = {band: run(Terms(costs=banded(base.costs, band), realism=banded(base.realism, band))) for band in BANDS}
     return Bands(runs, breakeven_bps(lambda bps: run(base.changed(_more(base, bps))), runs["base"]))
+
+
+def _assumed(run: Backtest) -> dict[str, Any]:
+    """Return what a run assumed of costs; without a fee of its own a maker pays the fee."""
+    assumed = {**msgspec.structs.asdict(run.plan.costs), **msgspec.structs.asdict(run.plan.realism)}
+    if assumed.get("maker_fee_bps") is None:
+        assumed["maker_fee_bps"] = assumed.get("fee_bps")
+    return assumed
 
 
 def _more(base: Terms, bps: float) -> dict[str, Any]:

@@ -42,13 +42,20 @@ def connected(address: str | None) -> Iterator[Any]:
         raise Refused(
             "A cluster needs Dask, which is not installed: `uv add 'workbench[dask]'`, or leave `executor` out and run here."
         ) from None
+    dask: Any = distributed
+    expected = "expected an address such as 'tcp://10.0.0.5:8786'"
     try:
-        dask: Any = distributed
-        client = dask.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as problem:
-        why = type(problem).__name__
-        expected = "expected an address such as 'tcp://10.0.0.5:8786'"
-        raise Refused(f"No Dask scheduler answers at {address!r}: {expected} ({why}).") from problem
+        # Looked at first: a client of what is no address goes on trying, and says so when the process ends.
+        dask.comm.get_address_host_port(address)
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise Refused(f"No Dask scheduler answers at {address!r}: {expected} ({problem}).") from problem
+    client = dask.Client.__new__(dask.Client)
+    try:
+        client.__init__(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as problem:
+        # One that has found nobody is half made, and has threads of its own all the same.
+        client.close(timeout=0)
+        raise Refused(f"No Dask scheduler answers at {address!r}: {expected} ({type(problem).__name__}).") from problem
     try:
         if not client.scheduler_info()["workers"]:
             raise Refused(f"The Dask scheduler at {address!r} has no worker: expected at least one.")

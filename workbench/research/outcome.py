@@ -6,8 +6,9 @@ from typing import Any, Final
 import polars as pl
 
 from workbench.domain.sweeps import Surface, SweepOutcome, TrialLine
+from workbench.research.search import Search
 from workbench.research.study import Value
-from workbench.research.sweep import Sweep, in_order
+from workbench.research.sweep import LEAST, Sweep, in_order
 
 TOP: Final = 10
 WIDE: Final = 32
@@ -16,18 +17,19 @@ WIDE: Final = 32
 
 def outcome_of(swept: Sweep) -> SweepOutcome:
     """Return what a sweep came to: its best trials, how its figures lie over the grid, and what luck makes of them."""
-    axes, best, chance = list(swept.study.axes), swept.best(), swept.overfitting
-    rows = swept.frame.sort("sharpe", descending=True, nulls_last=True, maintain_order=True).head(TOP)
+    by = swept.aims[0] if isinstance(swept, Search) else "sharpe"
+    axes, best, chance = list(swept.study.axes), swept.best(by), swept.overfitting
+    rows = swept.ordered(by).head(TOP)
     top = tuple(
         TrialLine(
             _texts(row, axes), row["return_pct"], row["sharpe"], row["sharpe_out"], row["dsr"], row["max_drawdown_pct"],
-            row["trades"], row["plateau"], row["at_edge"],
+            row["trades"], row["plateau"], row["at_edge"], row["sharpe_in"],
         )
         for row in rows.iter_rows(named=True)
     )  # fmt: skip
     return SweepOutcome(
         _texts(best, axes), best["return_pct"], best["sharpe"], best["dsr"], None if chance is None else chance.probability,
-        swept.luck.trials, swept.luck.effective, tuple(swept.findings), top, surface_of(swept.frame, axes),
+        swept.luck.trials, swept.luck.effective, tuple(swept.findings), top, surface_of(swept.frame, axes, by), by,
     )  # fmt: skip
 
 
@@ -49,7 +51,7 @@ def surface_of(frame: pl.DataFrame, axes: Sequence[str], by: str = "sharpe") -> 
     for row in frame.iter_rows(named=True):
         value, i, j = row[by], row_of[row[down]] if down else 0, column_of[row[across]]
         best = cells[i][j]
-        if value is not None and (best is None or value > best):
+        if value is not None and (best is None or (value < best if by in LEAST else value > best)):
             cells[i][j] = round(value, 4)
     return Surface(by, down, across, rows, columns, tuple(tuple(line) for line in cells))
 

@@ -8,7 +8,7 @@ gives the same trials everywhere.
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from workbench.analytics.returns import Floats
 from workbench.domain.params import Field, param_fields
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.research.luck import Luck
-from workbench.research.study import Study, Value, Values
+from workbench.research.study import Study, Value, Values, meets, named_by
 from workbench.research.sweep import LEAST, SHOWN, Sweep, in_order
 from workbench.research.trials import Figures, Trial
 
@@ -30,6 +30,7 @@ MOST_SEED: Final = 2**32 - 1
 _WORST: Final = -1e12
 _FRUITLESS: Final = 16
 _NEAR: Final = 0.1
+_GLANCES: Final = 64
 
 
 def with_typed_axes(study: Study, given: Mapping[str, Any]) -> Study:
@@ -83,6 +84,76 @@ def check_aims(aims: Sequence[str], sampler: str | None) -> str:
     if len(aims) > 1 and chosen == "cma-es":
         raise Invalid("sampler", "'nsga-ii' or 'tpe' for several aims", chosen)
     return chosen
+
+
+class Fitting:
+    """Whether values go together and leave bars to trade on; it remembers why others did not.
+
+    Parameters
+    ----------
+    where
+        A condition of the caller's, as for `run_sweep`.
+    """
+
+    def __init__(self, study: Study, where: Callable[..., bool] | None = None) -> None:
+        self._study, self._where, self._named = study, where, named_by(where, study.axes)
+        self._shortest = min(len(series) for series in study.many)
+        self._why = ["no combination meets `where`"]
+
+    def __call__(self, values: Values) -> bool:
+        """Return whether these do."""
+        if self._where is not None and not meets(self._where, {name: values[name] for name in self._named}):
+            return False
+        try:
+            lookback = self._study.strategy_with(values).lookback
+        except Invalid as problem:
+            self._why.append(str(problem))
+            return False
+        if lookback >= self._shortest:
+            self._why.append(f"bars: expected more than the {lookback:,} that a trial looks back, found {self._shortest:,}.")
+        return lookback < self._shortest
+
+    def refuse(self) -> NoReturn:
+        """Say that nothing is left to try, and why.
+
+        Raises
+        ------
+        Refused
+            Always.
+        """
+        # Bars that are too few are the reason that no other values could mend.
+        told = next((reason for reason in self._why if reason.startswith("bars:")), self._why[-1])
+        raise Refused(f"Of all that was drawn nothing is left to try: {told}")
+
+
+class _FoundOne(Exception):
+    """Something was drawn that can be run."""
+
+
+def check_drawn(study: Study, aims: Sequence[str], sampler: str, seed: int = 1) -> None:
+    """Refuse a search that would draw nothing that can be run.
+
+    Until one trial is run, what is drawn does not depend on what any gives, so the draws themselves can be asked.
+
+    Raises
+    ------
+    Refused
+        Saying why nothing is left to try.
+    """
+    fits, by_chance = Fitting(study), np.random.default_rng(seed)
+    for _ in range(_GLANCES):
+        # One in so many at random: the sampler, which draws four times as many, finds one too, and takes a while to load.
+        if fits({name: values[by_chance.integers(len(values))] for name, values in study.axes.items()}):
+            return
+
+    def found(_: Sequence[Values]) -> Sequence[Trial]:
+        raise _FoundOne
+
+    try:
+        list(draw_trials(study, fits, found, 1, aims, sampler, seed))
+    except _FoundOne:
+        return
+    fits.refuse()
 
 
 def draw_trials(
@@ -180,6 +251,10 @@ class Search(Sweep):
             If there is no such column.
         """
         return super().best(self.aims[0] if by is None else by)
+
+    def ordered(self, by: str | None = None) -> pl.DataFrame:
+        """Return the rows from the best by a column to the worst; by the first aim where None."""
+        return super().ordered(self.aims[0] if by is None else by)
 
     @cached_property
     def front(self) -> pl.DataFrame:

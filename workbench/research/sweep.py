@@ -218,7 +218,11 @@ class Sweep:
             told.append(f"The best lies at the edge of the grid ({', '.join(ends)}): a wider grid may find a better one.")
         if best["plateau"] is not None and best["plateau"] < 0.5:
             told.append(f"Its neighbours on the grid reach {best['plateau']:.0%} of its Sharpe ratio: it stands alone.")
-        if best["decay"] is not None and best["decay"] > 0.5:
+        if best["decay"] is not None and best["decay"] > 1:
+            told.append(
+                f"Out of sample its Sharpe ratio is negative: {best['sharpe_out']:.2f}, after {best['sharpe_in']:.2f} before."
+            )
+        elif best["decay"] is not None and best["decay"] > 0.5:
             told.append(f"Out of sample {best['decay']:.0%} of its Sharpe ratio is gone.")
         if best["trades"] < FEW_TRADES:
             told.append(f"It made {best['trades']} round trips: too few to tell, {FEW_TRADES} are the least.")

@@ -366,8 +366,21 @@ def simulate_bars(
     >>> simulate_bars("WETH", "1h", 3).ts.tolist()
     [1735678800000, 1735682400000, 1735686000000]
     """
-    source = Simulated(seed)
-    known = {instrument.symbol: instrument for instrument in source.instruments()}
+    found, first, last = simulated_stretch(symbol, timeframe, count, end=end)
+    return Simulated(seed).bars(found, timeframe, first, last)
+
+
+def simulated_stretch(
+    symbol: str, timeframe: str, count: int, *, end: str | datetime | None = DEFAULT_END
+) -> tuple[Instrument, int, int]:
+    """Return whose bars `simulate_bars` would make, and from when to when; none is made, and it raises the same.
+
+    Examples
+    --------
+    >>> simulated_stretch("WETH", "1h", 3)[1:]
+    (1735678800000, 1735689600000)
+    """
+    known = {token.instrument.symbol: token.instrument for token in TOKENS}
     wanted = symbol.lower().removesuffix("/usdc")
     found = next((instrument for name, instrument in known.items() if name.lower() == wanted), None)
     if found is None:
@@ -378,7 +391,7 @@ def simulate_bars(
     last = _end(end) // length * length
     if last - count * length < 0:
         raise Invalid("count", f"at most {last // length:,} bars of {timeframe}, for time begins in 1970", count)
-    return source.bars(found, timeframe, last - count * length, last)
+    return found, last - count * length, last
 
 
 def _end(end: str | datetime | None) -> int:

@@ -4,15 +4,15 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from workbench.domain.params import param_fields
-from workbench.domain.sweeps import read_values
+from workbench.domain.sweeps import MOST_DRAWN, read_values
 from workbench.domain.terms import OPTIONS
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid, NotFound, Refused
 from workbench.terminal.options import bars_of, given_rules, home_option, read_settings, rule_options, strategy_options
 
 if TYPE_CHECKING:
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from workbench.engine.strategy import SignalStrategy
 
 _SINGLE = ("cash", "seed", "symbol", "timeframe")
+_FALLS = {
+    "trades": "closed round trips, from one closing to the next; --kind bars has the account's at every close, which is deeper",
+    "bars": "the account at every close, with what is open; --kind trades has that of closed round trips only",
+    "parameters": "the account at every close, with what is open",
+}
+"""Of what a kind of runs takes the drawdown."""
 _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_out", "plateau")
 
 
@@ -35,11 +41,16 @@ _SHOWN = ("return_pct", "sharpe", "dsr", "max_drawdown_pct", "trades", "sharpe_o
     metavar="NAME=VALUES",
     help="What to try of a parameter, rule or cost: `fast=5:25`, `slow=30:221:10` or `stop_loss_pct=1,2,4`; again for more.",
 )
-@click.option("--search", "trials", type=click.IntRange(1), help="So many trials, drawn by what earlier ones gave, instead of all.")
+@click.option(
+    "--search",
+    "trials",
+    type=click.IntRange(1, MOST_DRAWN),
+    help="So many trials, drawn by what earlier ones gave, instead of all.",
+)
 @click.option("--sampler", type=click.Choice(["tpe", "cma-es", "nsga-ii"]), help="By which a search draws.")
 @click.option("--executor", metavar="TCP://…", help="A Dask scheduler whose workers run the trials.")
 @click.option("--background", is_flag=True, help="Let the worker run it: `workbench sweeps` tells how far it is.")
-@click.option("--by", default="sharpe", show_default=True, help="The column by which rows are sorted.")
+@click.option("--by", help="The column by which rows are sorted; what a search is for, and sharpe of a sweep, without it.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many rows are printed.")
 @click.option("--json", "as_json", is_flag=True, help="Print every row as JSON.")
 @home_option
@@ -54,7 +65,7 @@ def sweep(
     sampler: str | None,
     executor: str | None,
     background: bool,
-    by: str,
+    by: str | None,
     top: int,
     as_json: bool,
     symbol: str | None,
@@ -74,15 +85,19 @@ def sweep(
     from workbench.actions.run_search import run_search
     from workbench.actions.run_sweep import run_sweep
     from workbench.desk import open_desk
-    from workbench.research.sweep import LUCK, SHOWN, Sweep, check_figure
+    from workbench.research.search import AIM
+    from workbench.research.sweep import LUCK, SHOWN, Sweep
 
     if sampler is not None and trials is None:
         raise Invalid("--sampler", "--search beside it, for nothing is drawn without", sampler)
     chosen, fixed, given_axes = _asked(strategy, settings, tried, options)
-    bars = bars_of(path, symbol, timeframe, count)
-    check_figure(by, 1, (*given_axes, *fixed, *SHOWN, *LUCK))
-    if background and (by != "sharpe" or top != 10):
+    if trials is None:
+        _require_tried(tried)
+    if background and (by is not None or top != 10):
         raise Invalid("--background", "neither --by nor --top, for nothing is printed", f"--by {by} --top {top}")
+    by = by or ("sharpe" if trials is None else AIM)
+    _check_by(by, (*given_axes, *fixed, *SHOWN, *LUCK))
+    bars = bars_of(path, symbol, timeframe, count)
     if background and executor is not None:
         raise Invalid("--background", "the worker's own processor, without --executor", executor)
     if background:
@@ -240,6 +255,16 @@ def _asked(
     return type(chosen), {name: value for name, value in values.items() if name not in axes}, {**rules, **axes}
 
 
+def _require_tried(tried: tuple[str, ...]) -> None:
+    if not tried:
+        raise Refused("There is nothing to try: expected at least one --try with several values, such as --try fast=5:25.")
+
+
+def _check_by(by: str, known: Sequence[str]) -> None:
+    if by not in known:
+        raise Invalid("--by", "one of " + ", ".join(known), by)
+
+
 def _validation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command what a sweep has too: strategy, bars, axes, home, rules, and JSON."""
     for option in (
@@ -279,8 +304,11 @@ def walk_forward(
     """Choose on one window of time, trade the next, and go on so to the end."""
     from workbench.actions.run_walk_forward import run_walk_forward
     from workbench.desk import open_desk
+    from workbench.research.sweep import SHOWN
 
     chosen, fixed, given = _asked(strategy, settings, tried, options)
+    _require_tried(tried)
+    _check_by(by, SHOWN)
     with open_desk(home) as desk:
         found = run_walk_forward(
             chosen, bars_of(path, symbol, timeframe, count), folds=folds, train=train, anchored=anchored, by=by, desk=desk,
@@ -306,6 +334,7 @@ def cross_validate(
     from workbench.desk import open_desk
 
     chosen, fixed, given = _asked(strategy, settings, tried, options)
+    _require_tried(tried)
     with open_desk(home) as desk:
         found = run_cross_validation(
             chosen, bars_of(path, symbol, timeframe, count), groups=groups, tested=tested, purge=purge, embargo=embargo, desk=desk,
@@ -346,7 +375,9 @@ def monte_carlo(
     with open_desk(home) as desk:
         wanted: Any = kind
         found = run_monte_carlo(result, wanted, runs=runs, seed=seed, desk=desk, progress=not as_json)
-    _tell(found, found.frame if as_json else found.quantiles, as_json)
+    _tell(found, found.frame if as_json else found.quantiles, as_json, max_drawdown_of=_FALLS[kind])
+    if not as_json:
+        click.echo(f"\nmax_drawdown_pct is that of {_FALLS[kind]}.")
 
 
 def read_parameters(kind: "type[SignalStrategy]", values: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.params import Field, param_fields
-from workbench.domain.sweeps import MOST_ASKED, Scalar, SweepRequest, read_values
+from workbench.domain.sweeps import MOST_ASKED, MOST_DRAWN, Scalar, SweepRequest, read_values
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.sources.simulated import Simulated
@@ -22,8 +22,9 @@ ASKED: Final = Said("The worker takes the sweep up at once, or when the one befo
 TIMEFRAMES: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
 RULES: Final = ("stop_loss_pct", "take_profit_pct", "trailing_stop_pct", "max_hold_hours")
 """Rules that can be tried beside a strategy's parameters; the notebook and the command line try any."""
+LABELS: Final = {"strategy": "Strategy", "market": "Bars", "timeframe": "Timeframe"}
+"""What the fields are called in which one chooses and does not write."""
 MOST_BARS: Final = 100_000
-MOST_TRIALS: Final = 100_000
 _DATASET: Final = "dataset:"
 
 
@@ -35,7 +36,13 @@ class Market(msgspec.Struct, frozen=True):
 
 
 class SweepForm(msgspec.Struct, frozen=True):
-    """What can be asked for, and what is in the fields."""
+    """What can be asked for, and what is in the fields.
+
+    Parameters
+    ----------
+    left_out
+        What is wrong with files of the user's own that cannot be offered.
+    """
 
     offers: tuple[Offer, ...]
     chosen: Offer
@@ -48,6 +55,7 @@ class SweepForm(msgspec.Struct, frozen=True):
     tried: tuple[Input, ...]
     rules: tuple[Input, ...]
     problems: dict[str, str]
+    left_out: tuple[str, ...]
 
 
 class FormView(msgspec.Struct, frozen=True):
@@ -70,11 +78,15 @@ def form_view(
     connection: Connection, asking: Asking, values: Mapping[str, str], problem: Refused | None = None, said: Said | None = None
 ) -> FormView:
     """Return the form with what somebody put into it and what was wrong with that."""
-    names = [name for name in shelf.names() if param_fields(shelf.get(name))]
-    offers = tuple(Offer(name, shelf.get(name).title, shelf.get(name).summary) for name in names)
-    wanted = values.get("strategy", "")
-    chosen = next(offer for offer in offers if offer.name == (wanted if wanted in names else "sma_cross"))
+    kinds = {name: kind for name, kind in shelf.offered().items() if param_fields(kind)}
+    offers = tuple(Offer(name, kind.title or name, kind.summary) for name, kind in kinds.items())
+    wanted, markets = values.get("strategy", ""), _markets(connection)
+    chosen = next(offer for offer in offers if offer.name == (wanted if wanted in kinds else "sma_cross"))
+    market = values.get("market", markets[0].value)
     wrong, sentence = (problem.field or "", beside(problem)) if problem is not None else ("", "")
+    if wrong == "bars":
+        # Of a simulated market there are as many as are asked for.
+        wrong = "market" if market.startswith(_DATASET) else "count"
 
     def own(field: Field, suggested: str) -> Input:
         key, p = PREFIX + field.name, field.param
@@ -85,17 +97,16 @@ def form_view(
     def whole(name: str, label: str, help_: str, high: int, text: str) -> Input:
         return Input(name, label, help_, "", "1", str(high), "1", values.get(name, text), sentence if name == wrong else "")
 
-    tried = tuple(own(field, _suggested(field)) for field in param_fields(shelf.get(chosen.name)))
+    tried = tuple(own(field, _suggested(field)) for field in param_fields(kinds[chosen.name]))
     rules = tuple(own(field, "") for field in param_fields(StrategyConfiguration) if field.name in RULES)
     count = whole("count", "Number of bars", f"At most {MOST_BARS:,}.", MOST_BARS, "5000")
-    trials = whole("trials", "Trials of a search", "So many, drawn by what earlier ones gave.", MOST_TRIALS, "")
-    markets = _markets(connection)
+    trials = whole("trials", "Trials of a search", "So many, drawn by what earlier ones gave.", MOST_DRAWN, "")
     form = SweepForm(
-        offers, chosen, markets, values.get("market", markets[0].value), values.get("timeframe", "1h"), TIMEFRAMES, count, trials,
-        tried, rules, {wrong: sentence} if wrong else {},
+        offers, chosen, markets, market, values.get("timeframe", "1h"), TIMEFRAMES, count, trials,
+        tried, rules, {wrong: sentence} if wrong else {}, tuple(shelf.problems().values()),
     )  # fmt: skip
     if problem is not None:
-        label = next((field.label for field in (*tried, *rules, count, trials) if field.problem), "")
+        label = next((field.label for field in (*tried, *rules, count, trials) if field.problem), LABELS.get(wrong, ""))
         said = Said(f"{label}: {sentence[:1].lower()}{sentence[1:]}" if label else str(problem), is_bad=True)
     return FormView(form, said, asking.query.whose)
 
@@ -125,6 +136,8 @@ def read_form(values: Mapping[str, str]) -> SweepRequest:
         If there is no such strategy or parameter.
     Invalid
         If something is no number, or no range of them.
+    Refused
+        If there is nothing to try.
     """
     name = values.get("strategy") or "sma_cross"
     kind: type[SignalStrategy] = shelf.get(name, "strategy")
@@ -142,9 +155,11 @@ def read_form(values: Mapping[str, str]) -> SweepRequest:
     market = values.get("market", "WETH")
     dataset = market.removeprefix(_DATASET) if market.startswith(_DATASET) else ""
     trials = values.get("trials", "").strip()
+    if not trials and all(len(several) == 1 for several in tried.values()):
+        raise Refused("There is nothing to try: expected one field with several values, such as 5:25 or 5, 10, 20.")
     return SweepRequest(
         name, tried, dataset, "WETH" if dataset else market, values.get("timeframe") or "1h",
-        _whole("count", values.get("count") or "5000", MOST_BARS), _whole("trials", trials, MOST_TRIALS) if trials else None,
+        _whole("count", values.get("count") or "5000", MOST_BARS), _whole("trials", trials, MOST_DRAWN) if trials else None,
     )  # fmt: skip
 
 

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from workbench.actions.open_account import DEFAULT_ACCOUNT, default_account
 from workbench.desk import Desk
 from workbench.domain.events import KINDS
-from workbench.errors import Invalid, NotFound
+from workbench.errors import NotFound
 from workbench.store import reads
 from workbench.web import render
+from workbench.web.misread import misread
 
 ROOT: Final = "/paper-trading"
 OWNERS: Final = 20
@@ -209,9 +210,7 @@ class Page(msgspec.Struct, frozen=True):
         try:
             return msgspec.convert(wanted, self.query, strict=False)
         except msgspec.ValidationError as problem:
-            what, _, where = str(problem).partition(" - at ")
-            field = where.strip("`$.") or "query"
-            raise Invalid(field, what[:1].lower() + what[1:], wanted.get(field, "something else")) from problem
+            raise misread(problem, wanted, self.query, "query") from problem
 
 
 def owner_of(desk: Desk, query: Query) -> str:

@@ -18,6 +18,7 @@ def test_a_sweep_is_asked_for_told_of_and_its_result_read(client, desk):
     one = client.get(f"{API}{told['sweep_id'][:8]}/").json()["data"]
     assert (one["status"], one["trials_done"], one["trials_total"]) == ("FINISHED", 4, 4)
     assert set(one["result"]["values"]) == {"fast", "slow"}
+    assert one["result"]["best_by"] == "sharpe"
     assert len(one["result"]["top"]) == 4
     assert one["result"]["surface"]["columns"] == ["30", "40"]
     (listed,) = client.get(API).json()["data"]["items"]
@@ -73,3 +74,25 @@ def test_what_cannot_be_run_is_refused_and_nothing_is_written_down(client, desk,
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "before=-1", f"before={2**63}"])
 def test_a_list_is_bounded(client, query):
     assert client.get(f"{API}?{query}").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"count": "2000"}, "count: expected a whole number, found the text '2000'."),
+        ({"count": None}, "count: expected a whole number, found null."),
+        ({"count": 2000.5}, "count: expected a whole number, found the number 2000.5."),
+        ({"count": [2000]}, "count: expected a whole number, found a list."),
+        ({"trials": True}, "trials: expected a whole number, found true."),
+        ({"cash": 100}, "cash: expected a text, found the number 100."),
+        ({"values": None}, "values: expected an object with a list or a value for each name, found null."),
+        ({"values": {"fast": [[1]]}}, "values: expected true or false or a number or a text, found a list."),
+        ({"values": {"fast": [None]}}, "values: expected true or false or a number or a text, found null."),
+    ],
+)
+def test_a_value_of_another_kind_is_told_in_plain_words(client, change, sentence):
+    assert client.post(API, json={**ASKED, **change}).json()["error"]["message"] == sentence
+
+
+def test_a_strategy_that_is_left_out_is_told_in_plain_words(client):
+    assert client.post(API, json={}).json()["error"]["message"] == "strategy: expected a value, found nothing."

@@ -15,6 +15,7 @@ from workbench.errors import Invalid
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
 from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+from workbench.web.misread import kind_of, misread
 
 FIELDS: Final = tuple(SweepRequest.__struct_fields__)
 MOST: Final = 100
@@ -26,7 +27,7 @@ def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> Json:
     best = None
     if outcome is not None:
         best = {
-            "values": outcome.values, "return_percent": outcome.return_pct, "sharpe_ratio": outcome.sharpe,
+            "values": outcome.values, "best_by": outcome.by, "return_percent": outcome.return_pct, "sharpe_ratio": outcome.sharpe,
             "deflated_sharpe_ratio": outcome.dsr, "overfitting_probability": outcome.overfitting,
             "trials_ever": outcome.trials_ever, "effective_trials": outcome.effective,
         }  # fmt: skip
@@ -102,14 +103,12 @@ def read_request(body: Json) -> SweepRequest:
     know_fields(body, FIELDS)
     given = body.get("values", {})
     if not isinstance(given, dict):
-        raise Invalid("values", "an object with a list or a value for each name", given)
+        raise Invalid("values", "an object with a list or a value for each name", kind_of(given))
     tried = {name: values if isinstance(values, list) else [values] for name, values in given.items()}
     try:
         return msgspec.convert({**body, "values": tried}, SweepRequest)
     except msgspec.ValidationError as problem:
-        what, _, where = str(problem).partition(" - at ")
-        name = where.strip("`$.").partition("[")[0] or "strategy"
-        raise Invalid(name, what[:1].lower() + what[1:], body.get(name, "nothing")) from problem
+        raise misread(problem, body, SweepRequest, "strategy") from problem
 
 
 @post("/paper-trading/api/sweeps/{sweep:str}/cancel/", status_code=200)

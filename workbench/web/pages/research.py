@@ -25,6 +25,13 @@ TONES: Final = 7
 WRITTEN: Final = 12
 """With more columns than this, a cell of the map is too narrow to have its number written in it."""
 LABELS: Final = 8
+FIGURES: Final = {"sharpe": "Sharpe ratio", "sharpe_in": "Sharpe ratio before the days held out"}
+"""Figures by which one is the best, as a sentence has them."""
+ROWS_OF: Final[dict[str, str]] = {
+    SweepStatus.FINISHED: "All rows in a notebook, without running them again:",
+    SweepStatus.CANCELLED: "In a notebook, going on from the trials that are stored:",
+}
+"""What the call is good for that a result offers; of others there is nothing to read."""
 SAID: Final = {"cancelled": Said("The sweep ends after the trials that are on their way; those that are done stay.")}
 
 
@@ -112,6 +119,8 @@ class Heat(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
+    title
+        Of what figure it is, over what.
     columns
         Labels; empty where there is no room for one.
     rows
@@ -122,7 +131,7 @@ class Heat(msgspec.Struct, frozen=True):
         Whether cells are wide enough for their numbers.
     """
 
-    surface: Surface
+    title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Cell | None, ...]], ...]
     low: str
@@ -131,12 +140,25 @@ class Heat(msgspec.Struct, frozen=True):
 
 
 class ResultView(msgspec.Struct, frozen=True):
-    """What came of a sweep; no line where none has finished yet."""
+    """What came of a sweep; no line where none has finished yet.
+
+    Parameters
+    ----------
+    by
+        The figure by which the best is the best.
+    names
+        Of what was tried, as the table of the best has them.
+    code, use
+        The call that gives the same rows, and what it is good for; empty where there are no rows to read.
+    """
 
     line: SweepLine | None
     heat: Heat | None
-    code: str
     now: int
+    by: str = ""
+    names: tuple[str, ...] = ()
+    code: str = ""
+    use: str = ""
 
 
 class EndedView(msgspec.Struct, frozen=True):
@@ -195,9 +217,13 @@ def look_at_result(connection: Connection, asking: Asking) -> ResultView:
     wanted = asking.query.sweep
     row = find_sweep_run(connection, wanted) if wanted else newest_finished(connection)
     if row is None:
-        return ResultView(None, None, "", asking.now)
-    surface = row.outcome.surface if row.outcome is not None else None
-    return ResultView(_line(row, asking.query, row.id), heat_of(surface), code_of(row.request), asking.now)
+        return ResultView(None, None, asking.now)
+    line, use = _line(row, asking.query, row.id), ROWS_OF.get(row.status, "") if row.done else ""
+    code = code_of(row.request) if use else ""
+    if row.outcome is None:
+        return ResultView(line, None, asking.now, code=code, use=use)
+    names = tuple(words_of(name) for name in row.outcome.values)
+    return ResultView(line, heat_of(row.outcome.surface), asking.now, figure_of(row.outcome.by), names, code, use)
 
 
 def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
@@ -210,25 +236,46 @@ def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
     return EndedView(tuple(_line(row, query) for row in shown), older, newest, asking.now)
 
 
+def words_of(name: str) -> str:
+    """Return the name of a parameter, a rule or a cost as it is read.
+
+    Examples
+    --------
+    >>> words_of("stop_loss_pct"), words_of("fee_bps")
+    ('stop loss %', 'fee bps')
+    """
+    return name.replace("_pct", " %").replace("_", " ")
+
+
+def _valued(name: str, value: str) -> str:
+    return f"{words_of(name.removesuffix('_pct'))} {value}{' %' if name.endswith('_pct') else ''}"
+
+
+def figure_of(by: str) -> str:
+    """Return a figure as a sentence has it."""
+    return FIGURES.get(by, words_of(by))
+
+
 def heat_of(surface: Surface | None) -> Heat | None:
     """Return a sweep's surface as tones from the least to the greatest; None where it has no figure at all.
 
     Examples
     --------
     >>> heat_of(Surface("sharpe", "", "fast", ("",), ("5", "9"), ((0.5, 2.0),))).rows[0][1][1].words
-    'fast 9: sharpe 2.00'
+    'fast 9: Sharpe ratio 2.00'
     """
     found = [value for row in surface.cells for value in row if value is not None] if surface is not None else []
     if surface is None or not found:
         return None
-    low, high = min(found), max(found)
+    low, high, by = min(found), max(found), figure_of(surface.by)
+    down, across = words_of(surface.down), words_of(surface.across)
 
     def cell(row: str, column: str, value: float | None) -> Cell | None:
         if value is None:
             return None
         tone = min(int((value - low) / (high - low) * TONES), TONES - 1) if high > low else TONES - 1
-        where = f"{surface.down} {row}, " if surface.down else ""
-        words = f"{where}{surface.across} {column}: {surface.by} {money(value)}"
+        where = f"{down} {row}, " if down else ""
+        words = f"{where}{across} {column}: {by} {money(value)}"
         return Cell(tone, money(value, 1), words)
 
     rows = tuple(
@@ -238,7 +285,8 @@ def heat_of(surface: Surface | None) -> Heat | None:
     every = -(-len(surface.columns) // LABELS) if len(surface.columns) > WRITTEN else 1
     # Of values that stand together there is room for the first.
     columns = tuple(label.partition(" – ")[0] if place % every == 0 else "" for place, label in enumerate(surface.columns))
-    return Heat(surface, columns, rows, money(low), money(high), len(surface.columns) <= WRITTEN)
+    title = f"{by[:1].upper()}{by[1:]} by " + (f"{down} (down) and {across} (across)" if down else across)
+    return Heat(title, columns, rows, money(low), money(high), len(surface.columns) <= WRITTEN)
 
 
 def code_of(request: SweepRequest) -> str:
@@ -281,10 +329,11 @@ def _plain(value: Scalar) -> str:
 
 def _line(row: SweepRunRow, query: ResearchQuery, shown: str = "") -> SweepLine:
     request, outcome = row.request, row.outcome
-    title = shelf.get(request.strategy).title if request.strategy in shelf.names() else request.strategy
-    tried = [f"{name} {len(values)}" for name, values in request.values.items() if len(values) > 1]
+    kind = shelf.find(request.strategy)
+    title = kind.title if kind is not None and kind.title else request.strategy
+    tried = [f"{words_of(name.removesuffix('_pct'))} {len(values)}" for name, values in request.values.items() if len(values) > 1]
     axes = " × ".join(tried) or "within its own bounds"
-    best = ", ".join(f"{name} {value}" for name, value in outcome.values.items()) if outcome is not None else ""
+    best = ", ".join(_valued(name, value) for name, value in outcome.values.items()) if outcome is not None else ""
     return SweepLine(row, title, axes, best, f"{query.address(PATH, sweep=row.id[:8])}#result", row.id == shown)
 
 
