@@ -692,3 +692,11 @@ def test_an_indicator_may_ask_for_another(desk, bars):
     swept = run_sweep(Nested, bars, count=[3, 4], desk=desk, progress=False)
     assert swept.frame["trades"].min() > 0
     assert wb.backtest(Nested(count=3), bars).stats["trades"] == swept.frame["trades"][0]
+
+
+def test_a_sharpe_ratio_that_is_lost_more_than_whole_is_told_as_the_number_that_it_is(desk, monkeypatch):
+    swept = wb.sweep("sma_cross", wandering(900), fast=[3, 5], slow=[20, 40], desk=desk, progress=False)
+    row = {**swept.best(), "sharpe": 1.5, "decay": 1.66, "sharpe_in": 1.8, "sharpe_out": -1.2}
+    monkeypatch.setattr(type(swept), "best", lambda *_: row)
+    assert "Out of sample its Sharpe ratio is negative: -1.20, after 1.80 before." in swept.findings
+    assert not any("is gone" in sentence for sentence in swept.findings)
