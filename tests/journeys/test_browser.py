@@ -68,9 +68,12 @@ def test_the_bot_is_started_watched_and_stopped_in_the_browser(page, site, home)
 def test_a_page_works_without_script(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    for path in ("/", "/trades/", "/portfolio/", "/strategies/", "/research/"):
+    for path in ("/", "/trades/", "/portfolio/", "/strategies/", "/research/", "/thoughts/", "/markets/"):
         assert page.goto(f"{site}{path}").status == 200
         assert page.locator("h1").count() == 1
+    # A market is there from its first bar on.
+    until(lambda: page.goto(f"{site}/markets/WETH/").ok)
+    assert page.locator("#candles noscript svg, #candles svg").count() == 1
     page.goto(f"{site}/")
     page.click("#bot-start")
     assert page.locator("#bot-stop").count() == 1

@@ -182,7 +182,9 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
     page.wait_for_url("**/trades/?token=WETH")
 
 
-@pytest.mark.parametrize("path", ["", "portfolio/", "trades/", "strategies/", "research/", "nothing/here"])
+@pytest.mark.parametrize(
+    "path", ["", "portfolio/", "trades/", "strategies/", "research/", "thoughts/", "markets/", "markets/WETH/", "nothing/here"]
+)
 def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     session = begin(desk)
     go_on(desk, clock, session, 3)
@@ -270,3 +272,63 @@ def test_a_sweep_is_asked_for_and_its_news_arrive_without_a_reload(page, site, d
     page.click(f"#sweep-{second.id} button")
     expect(page.locator(f"#ended-{second.id} .chip")).to_have_text("cancelled")
     assert page.evaluate("window.neverReloaded") is True
+
+
+def test_candles_grow_a_click_asks_why_and_older_ones_come_when_they_are_looked_for(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 3)
+    page.goto(f"{site.address}markets/WETH/")
+    live(page)
+    page.evaluate("window.canvas = document.querySelector('#candles canvas')")
+    time = page.locator("#candles .readout .time")
+    before = time.inner_text()
+    go_on(desk, clock, session, 1)
+    expect(time).not_to_have_text(before)
+    assert page.evaluate("window.canvas.isConnected && window.canvas === document.querySelector('#candles canvas')")
+    page.locator("#candles .canvas").focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowLeft")
+    chosen = time.inner_text()
+    page.keyboard.press("Enter")
+    expect(page.locator("#why .answer")).to_contain_text("WETH")
+    assert page.input_value("#ask-form [name=at]").startswith(chosen[:10])
+    assert "at=" in page.url
+    box = page.locator("#candles .canvas").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5)
+    with page.expect_response("**/api/candles/WETH/**") as answer:
+        page.locator("#candles .canvas").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowLeft")
+    assert answer.value.status == 200
+    expect(page.locator("#why .answer")).to_be_visible()
+    assert page.said == []
+
+
+def test_the_newest_page_of_thoughts_grows_and_an_older_one_stands_still(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 3)
+    page.goto(f"{site.address}thoughts/")
+    live(page)
+    first = page.locator("#tape li").first.get_attribute("id")
+    page.click("#tape .pager [rel=next]")
+    page.wait_for_url("**/thoughts/?before=*")
+    live(page)
+    older = page.locator("#tape li").evaluate_all("all => all.map(li => li.id)")
+    newest = page.context.new_page()
+    newest.goto(f"{site.address}thoughts/")
+    live(newest)
+    go_on(desk, clock, session, 1)
+    newest.wait_for_function("first => document.querySelector('#tape li').id !== first", arg=first)
+    assert page.locator("#tape li").evaluate_all("all => all.map(li => li.id)") == older
+    newest.close()
+
+
+def test_a_time_that_is_being_written_does_not_filter_by_itself(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 1)
+    page.goto(f"{site.address}thoughts/")
+    page.fill("[name=since]", "2025-01-01T00:00:30")
+    assert "since" not in page.url
+    page.click("button:text('Filter')")
+    page.wait_for_url("**/thoughts/?since=2025-01-01T00%3A00%3A30")
+    assert page.input_value("[name=since]").startswith("2025-01-01T00:00:30")

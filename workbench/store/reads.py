@@ -12,6 +12,7 @@ from workbench.domain.commands import Command
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.events import CommandRefused
+from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, per_unit, product
 from workbench.domain.presets import mode_of
 from workbench.domain.programs import ProgramRun, RunStatus
@@ -20,7 +21,6 @@ from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.engine.state import State
 from workbench.errors import Invalid, NotFound
-from workbench.store import recorded
 from workbench.store import tables as t
 from workbench.store.log import LogRow, events_after, head, last_id, newest_first
 from workbench.store.rows import (
@@ -40,28 +40,42 @@ from workbench.store.rows import (
 __all__ = [
     "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
     "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
-    "last_id", "last_state", "latest_thoughts", "newest_price_ts", "paper_trading_config", "positions", "program_counts",
-    "program_run", "program_runs", "quotes", "refusals", "session", "session_state", "sessions", "spelled", "terms",
-    "thoughts", "trades", "waiting_commands",
+    "last_id", "last_state", "latest_thoughts", "newest_close", "newest_price_ts", "paper_trading_config", "positions",
+    "program_counts", "program_run", "program_runs", "quotes", "refusals", "session", "session_state", "sessions", "spelled",
+    "terms", "thoughts", "trades", "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
 
 
 def quotes(connection: Connection, source: str = "simulated", timeframe: str = "5s", count: int = 60) -> tuple[Quote, ...]:
-    """Return the newest price of each of a source's tokens, with its latest closes."""
-    rows = connection.execute(
-        select(t.series).where(t.series.c.source == source, t.series.c.timeframe == timeframe, t.series.c.newest.is_not(None))
-        .order_by(t.series.c.place, t.series.c.id)
-    )  # fmt: skip
-    found = []
-    for row in rows.all():
-        bars = recorded.newest_bars(connection, row.id, row.instrument, timeframe, count)
-        closes = bars.floats("close")
-        newest = bars.bar(len(bars) - 1).close
-        change = float(closes[-1] / closes[0] - 1)
-        found.append(Quote(row.instrument, newest, change, tuple(closes.tolist()), int(bars.ts[-1]) + parse_timeframe(timeframe)))
-    return tuple(found)
+    """Return the newest price of each of a source's tokens, with its latest closes: those of so many bars' time."""
+    c, length = t.bars.c, parse_timeframe(timeframe)
+    mine = (t.series.c.source == source, t.series.c.timeframe == timeframe, t.series.c.newest.is_not(None))
+    rows = connection.execute(select(t.series).where(*mine).order_by(t.series.c.place, t.series.c.id)).all()
+    latest = (
+        select(c.series, c.ts, c.close)
+        .join(t.series, (c.series == t.series.c.id) & (c.ts > t.series.c.newest - count * length) & (c.ts <= t.series.c.newest))
+        .where(*mine, c.revision == 0)
+        .order_by(c.series, c.ts)
+    )
+    points: dict[int, list[tuple[int, int]]] = {}
+    for number, ts, close in connection.execute(latest):
+        points.setdefault(number, []).append((ts, close))
+    return tuple(_quote(row.instrument, points[row.id], length) for row in rows)
+
+
+def _quote(instrument: Instrument, points: list[tuple[int, int]], length: int) -> Quote:
+    prices = [Decimal(close).scaleb(-instrument.price_decimals) for _, close in points]
+    spark = tuple(float(price) for price in prices)
+    return Quote(instrument, prices[-1], spark[-1] / spark[0] - 1, spark, points[-1][0] + length)
+
+
+def newest_close(connection: Connection, source: str = "simulated", timeframe: str = "5s") -> int | None:
+    """Return when the newest bar of a source's tokens closed; None before the first."""
+    query = select(func.max(t.series.c.newest)).where(t.series.c.source == source, t.series.c.timeframe == timeframe)
+    newest = connection.execute(query).scalar()
+    return None if newest is None else newest + parse_timeframe(timeframe)
 
 
 def newest_price_ts(connection: Connection) -> int | None:
@@ -438,10 +452,11 @@ def trades(
     column = SORTS[sort.lstrip("-")]
     order = column.desc() if sort.startswith("-") else column.asc()
     query = select(t.trades).where(*mine).order_by(order, t.trades.c.id.desc()).limit(limit)
-    return [_trade(row) for row in connection.execute(query)]
+    return [trade_row(row) for row in connection.execute(query)]
 
 
-def _trade(row: Row[Any]) -> TradeRow:
+def trade_row(row: Row[Any]) -> TradeRow:
+    """Return a row of the table of trades as reads return it."""
     return TradeRow(
         id=row.id, ts=row.ts, instrument=row.instrument, side=row.side, quantity=row.quantity, price=row.price,
         notional=row.notional, fee=row.fee, gas=row.gas, tax=row.tax, costs=row.fee + row.gas + row.tax,

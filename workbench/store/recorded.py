@@ -44,7 +44,8 @@ def record(connection: Connection, number: int, given: BarSeries, arrived: datet
     known = {int(ts): i for i, ts in enumerate(given.ts)}
     rows = []
     overlap: dict[int, tuple[int, Any]] = {}
-    newest, arrivals = connection.execute(select(series.c.newest, series.c.arrivals).where(series.c.id == number)).one()
+    ends = select(series.c.first, series.c.newest, series.c.arrivals).where(series.c.id == number)
+    oldest, newest, arrivals = connection.execute(ends).one()
     if newest is not None and newest >= first:
         query = select(*_COLUMNS, bars.c.revision).where(bars.c.series == number, bars.c.ts.between(first, last))
         for row in connection.execute(query.order_by(bars.c.ts, bars.c.revision)):
@@ -68,7 +69,10 @@ def record(connection: Connection, number: int, given: BarSeries, arrived: datet
         )  # fmt: skip
     if rows:
         connection.execute(bars.insert(), rows)
-        now = {"arrivals": arrivals + 1, "newest": last if newest is None else max(last, newest)}
+        now = {
+            "arrivals": arrivals + 1, "bars": series.c.bars + sum(row["revision"] == 0 for row in rows),
+            "first": first if oldest is None else min(first, oldest), "newest": last if newest is None else max(last, newest),
+        }  # fmt: skip
         connection.execute(update(series).where(series.c.id == number).values(now))
     return len(rows)
 

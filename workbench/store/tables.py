@@ -83,7 +83,10 @@ series = Table(
     Column("timeframe", String(8), nullable=False),
     Column("instrument", Frozen(Instrument), nullable=False),
     Column("place", Integer, nullable=False, server_default="0"),
+    # Open times of its ends, and how many bars it has; nobody has to count millions to say what is missing between them.
+    Column("first", BigInteger),
     Column("newest", BigInteger),
+    Column("bars", Integer, nullable=False, server_default="0"),
     # Counts the writes that brought bars; each bar says with which it came.
     Column("arrivals", Integer, nullable=False, server_default="0"),
     UniqueConstraint("source", "key", "timeframe"),

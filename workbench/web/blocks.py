@@ -59,9 +59,7 @@ class PositionsView(msgspec.Struct, frozen=True):
 
 def look_at_state(connection: Connection, asking: Asking) -> StateView:
     """Return whether something runs, and how fresh the prices are."""
-    quotes = reads.quotes(connection, count=1)
-    newest = max((quote.ts for quote in quotes), default=None)
-    return StateView(reads.active_session(connection, asking.account), newest, asking.now)
+    return StateView(reads.active_session(connection, asking.account), reads.newest_close(connection), asking.now)
 
 
 def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:

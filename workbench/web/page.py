@@ -168,6 +168,13 @@ class Page(msgspec.Struct, frozen=True):
         The parts that live.
     inner
         Parts of a block that are fetched alone when somebody asks for them.
+    item
+        The page of one of the things that this one lists, at this one's path and the thing's name; the name is its query's
+        `symbol`.
+    settle
+        Returns the query of an item's page with the item's name as it is spelled; its page has that name for its title.
+    within
+        The page of the navigation that it belongs to, where it is not one of them itself.
     """
 
     name: str
@@ -178,11 +185,18 @@ class Page(msgspec.Struct, frozen=True):
     blocks: tuple[Block, ...]
     query: type[Query] = Query
     inner: tuple[Block, ...] = ()
+    item: "Page | None" = None
+    settle: Callable[[Connection, Any], Any] | None = None
+    within: str = ""
 
     @property
     def template(self) -> str:
         """The file that it is written in."""
         return f"{self.name}.html"
+
+    def has_block(self, name: str) -> bool:
+        """Return whether it has a block of that name."""
+        return any(block.name == name for block in (*self.blocks, *self.inner))
 
     def block(self, name: str) -> Block:
         """Return a block by name.
@@ -253,7 +267,7 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
         cursor, prices = reads.last_id(connection), reads.newest_price_ts(connection)
         owners = _owners(connection, account)
     live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
-    places = links(pages, page.name, query.account)
+    places = links(pages, page.within or page.name, query.account)
     shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live)}", asking.now)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
 

@@ -5,6 +5,7 @@ from litestar.handlers import HTTPRouteHandler
 from workbench.web.api import (
     account,
     bot,
+    candles,
     configuration,
     intel,
     markets,
@@ -23,5 +24,5 @@ from workbench.web.api import (
 handlers: list[HTTPRouteHandler] = [
     *bot.handlers, *portfolio.handlers, *trades.handlers, *orders.handlers, *thoughts.handlers, *performance.handlers,
     *markets.handlers, *sessions.handlers, *configuration.handlers, *intel.handlers, *account.handlers, *strategies.handlers,
-    *sweeps.handlers, *trials.handlers, *tasks.handlers,
+    *sweeps.handlers, *trials.handlers, *tasks.handlers, *candles.handlers,
 ]  # fmt: skip

@@ -12,6 +12,7 @@ from workbench.domain.thoughts import Decision
 from workbench.errors import NotFound
 from workbench.store import reads
 from workbench.store.rows import ThoughtRow
+from workbench.store.thoughts import Wanted, read_thoughts
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, thought_shape
 from workbench.web.api.paging import Account, Before, Limit, Text, When, moment, page_of
@@ -31,15 +32,17 @@ def every(
     symbol: Text = "",
     decision: Text = "",
     session: Text = "",
+    stopped_by: Text = "",
     since: When = "",
     until: When = "",
     account: Account = "",
 ) -> Response[bytes]:
     """List the newest recorded thoughts."""
     desk: Desk = state.desk
-    wanted = _filters(desk, account, symbol, decision, session, since, until)
+    account = account_named(desk, account)
+    wanted = _filters(symbol, decision, session, stopped_by, since, until)
     with desk.store.read() as connection:
-        rows = reads.thoughts(connection, limit=limit + 1, before=before, **wanted)
+        rows = read_thoughts(connection, account, wanted, limit=limit + 1, before=before)
     return answer(page_of(rows, limit, thought_shape, lambda row: row.id))
 
 
@@ -49,16 +52,18 @@ def export(
     symbol: Text = "",
     decision: Text = "",
     session: Text = "",
+    stopped_by: Text = "",
     since: When = "",
     until: When = "",
     account: Account = "",
 ) -> Stream:
     """Download the recorded thoughts that pass the filters, as CSV."""
     desk: Desk = state.desk
-    wanted = _filters(desk, account, symbol, decision, session, since, until)
+    account = account_named(desk, account)
+    wanted = _filters(symbol, decision, session, stopped_by, since, until)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
-        return [thought_shape(row) for row in reads.thoughts(connection, limit=limit, before=before, **wanted)]
+        return [thought_shape(row) for row in read_thoughts(connection, account, wanted, limit=limit, before=before)]
 
     return csv_file("thoughts", COLUMNS, desk, read, "thought_id")
 
@@ -92,14 +97,11 @@ def thought_at(connection: Connection, account: str, symbol: str, ts: int) -> tu
     return before[0], after[0] if after else None
 
 
-def _filters(desk: Desk, account: str, symbol: str, decision: str, session: str, since: str, until: str) -> Json:
+def _filters(symbol: str, decision: str, session: str, stopped_by: str, since: str, until: str) -> Wanted:
     known = [each.value for each in Decision]
     if decision and decision.lower() not in known:
         raise NotFound("decision", decision, known, field="decision")
-    return {
-        "account": account_named(desk, account), "symbol": symbol, "decision": decision, "session": session,
-        "since": moment("since", since), "until": moment("until", until),
-    }  # fmt: skip
+    return Wanted(symbol, decision.lower(), session, stopped_by, moment("since", since), moment("until", until))
 
 
 handlers = [every, export, why]

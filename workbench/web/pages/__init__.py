@@ -1,7 +1,7 @@
 """The shelf of pages: each module offers one `PAGE`; adding a page is adding a module and a template.
 
 Every page is served whole at its path, and each of its blocks alone at `/paper-trading/<page>/<block>`, drawn by the same
-code.
+code. A page that lists things may have a page for each of them, at its own path and the thing's name.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,16 @@ from litestar import MediaType, Request, Response, get
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
+from msgspec.structs import replace
 
 from workbench.desk import Desk
 from workbench.web.page import ROOT, Asking, Page, draw, draw_block, owner_of
-from workbench.web.pages import analytics, configuration, dashboard, portfolio, research, strategies, trades
+from workbench.web.pages import analytics, configuration, dashboard, markets, portfolio, research, strategies, thoughts, trades
 
 PAGES: Final[tuple[Page, ...]] = (
-    dashboard.PAGE,
-    portfolio.PAGE,
-    trades.PAGE,
-    strategies.PAGE,
-    analytics.PAGE,
-    configuration.PAGE,
+    dashboard.PAGE, portfolio.PAGE, trades.PAGE, thoughts.PAGE, markets.PAGE, strategies.PAGE, analytics.PAGE, configuration.PAGE,
     research.PAGE,
-)
+)  # fmt: skip
 """In the order of the navigation."""
 
 WebRequest = Request[Any, Any, State]
@@ -32,7 +28,8 @@ WebRequest = Request[Any, Any, State]
 
 def page_named(name: str) -> Page | None:
     """Return a page by name, or None."""
-    return next((page for page in PAGES if page.name == name), None)
+    every = (*PAGES, *(page.item for page in PAGES if page.item is not None))
+    return next((page for page in every if page.name == name), None)
 
 
 def html(text: str, status: int = 200) -> Response[str]:
@@ -50,12 +47,28 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
 
     def part(request: WebRequest, state: State, block: FromPath[str]) -> Response[str]:
         desk: Desk = state.desk
+        if page.item is not None and not page.has_block(block):
+            return html(_item(page.item, desk, {**request.query_params, "symbol": block}))
         found, query = page.block(block), page.ask(dict(request.query_params))
         account = owner_of(desk, query)
         with desk.store.read() as connection:
             return html(draw_block(page, found, connection, Asking(account, query, desk.now())))
 
-    return [_get(page.path, whole, page.name), _get(f"{ROOT}/{page.name}/{{block:str}}", part, f"{page.name}_block")]
+    handlers = [_get(f"{ROOT}/{page.name}/{{block:str}}", part, f"{page.name}_block")]
+    if page.item is not None:
+        handlers += page_handlers(page.item)
+    # The page of an item has no address without its name.
+    return handlers if page.within else [_get(page.path, whole, page.name), *handlers]
+
+
+def _item(page: Page, desk: Desk, given: dict[str, str]) -> str:
+    """Return the page of one of the things that another page lists."""
+    query: Any = page.ask(given)
+    account = owner_of(desk, query)
+    if page.settle is not None:
+        with desk.store.read() as connection:
+            query = page.settle(connection, query)
+    return draw(replace(page, title=query.symbol), PAGES, desk, account, query)
 
 
 def _get(path: str, function: Callable[..., Response[str]], name: str) -> HTTPRouteHandler:

@@ -12,10 +12,10 @@ from tsdownsample import MinMaxLTTBDownsampler
 from workbench.domain.bars import UNITS
 from workbench.store import reads
 from workbench.store.rows import EquityRow, Quote, ThoughtRow, TradeRow
-from workbench.strategies import shelf
 from workbench.web.blocks import FIGURES, POSITIONS, STATE, FiguresView, PositionsView
 from workbench.web.bot import BOT, BotView, look_at_bot
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
+from workbench.web.thoughts import GateLine, ThoughtLine, gate_line, thought_lines
 
 RANGES: Final = {"1h": UNITS["h"], "24h": UNITS["d"], "7d": 7 * UNITS["d"], "all": None}
 POINTS: Final = 480
@@ -24,14 +24,6 @@ MARKERS: Final = 40
 TAPE: Final = 16
 RECENT: Final = 8
 
-_LABELS: Final = {
-    "signal": "Signal", "warm_up": "Warm-up", "running": "Not paused", "next_bar": "Next bar to trade at",
-    "fresh_prices": "Missing bars", "confidence": "Confidence", "open_positions": "Open positions",
-    "daily_trades": "Trades today", "cooldown": "Cooldown", "cash": "Free cash", "exit_signal": "Exit signal",
-    "stop_loss": "Stop loss", "trailing_stop": "Trailing stop", "take_profit": "Take profit", "max_hold": "Longest hold",
-}  # fmt: skip
-_UNITS: Final = {"warm_up": "bars", "fresh_prices": "bars", "confidence": "%", "cooldown": "min", "cash": "USDC", "max_hold": "h"}
-_YES_NO: Final = frozenset({"running", "next_bar"})
 _thin: Final[Any] = MinMaxLTTBDownsampler()  # type: ignore[no-untyped-call]
 
 
@@ -90,37 +82,6 @@ class EquityView(msgspec.Struct, frozen=True):
         """A coarse line for a browser without script."""
         values = [value for _, value in self.data.equity]
         return values[:: max(1, len(values) // 120)]
-
-
-class GateLine(msgspec.Struct, frozen=True):
-    """A gate as the tape shows it; `value` and the others are None where there is nothing to show."""
-
-    label: str
-    unit: str
-    value: float | None
-    threshold: float | None
-    margin: float | None
-    passed: bool
-    is_yes_no: bool
-
-
-class FactorLine(msgspec.Struct, frozen=True):
-    """A factor; a signed one has a bar that diverges from the middle of 100."""
-
-    label: str
-    value: float | None
-    is_signed: bool
-    bar_from: float
-    bar_width: float
-
-
-class ThoughtLine(msgspec.Struct, frozen=True):
-    """A thought, with its gates and factors ready to be shown."""
-
-    row: ThoughtRow
-    gates: tuple[GateLine, ...]
-    factors: tuple[FactorLine, ...]
-    passed: int
 
 
 class ThoughtsView(msgspec.Struct, frozen=True):
@@ -225,48 +186,6 @@ def look_at_thoughts(connection: Connection, asking: Asking) -> ThoughtsView:
     return ThoughtsView(thought_lines(rows), running, asking.now)
 
 
-def thought_lines(rows: list[ThoughtRow]) -> tuple[ThoughtLine, ...]:
-    """Return thoughts with their gates and factors ready to be shown.
-
-    A factor that is below zero anywhere among them is signed, and its bars have one scale.
-    """
-    largest: dict[str, float] = {}
-    signed: set[str] = set()
-    for row in rows:
-        for name, value in row.factors.items():
-            if value is not None:
-                largest[name] = max(largest.get(name, 0.0), abs(value))
-                if value < 0:
-                    signed.add(name)
-    return tuple(
-        ThoughtLine(
-            row,
-            tuple(_gate(row, place) for place in range(len(row.gates))),
-            tuple(_factor(name, value, name in signed, largest.get(name, 0.0)) for name, value in row.factors.items()),
-            sum(gate.passed for gate in row.gates),
-        )
-        for row in rows
-    )
-
-
-def _gate(row: ThoughtRow, place: int) -> GateLine:
-    gate = row.gates[place]
-    unit = _UNITS.get(gate.name, "")
-    if gate.name in ("signal", "exit_signal") and (strategy := shelf.find(row.strategy)) is not None:
-        unit = strategy.edge_unit
-    return GateLine(
-        _LABELS.get(gate.name, gate.name.replace("_", " ").capitalize()), unit, gate.value, gate.threshold, gate.margin,
-        gate.passed, gate.name in _YES_NO,
-    )  # fmt: skip
-
-
-def _factor(name: str, value: float | None, signed: bool, largest: float) -> FactorLine:
-    label = name.replace("_", " ").removesuffix(" bps") + (", bps" if name.endswith("_bps") else "")
-    width = 50 * abs(value) / largest if value is not None and largest else 0.0
-    begin = 50 - width if value is not None and value < 0 else 50.0
-    return FactorLine(label, value, signed, round(begin, 2), round(width, 2))
-
-
 def look_at_now(connection: Connection, asking: Asking) -> NowView:
     """Return what the running bot makes of each of its tokens, in the session's order."""
     going = reads.active_session(connection, asking.account)
@@ -278,7 +197,7 @@ def look_at_now(connection: Connection, asking: Asking) -> NowView:
 
 def _token_now(row: ThoughtRow) -> TokenNow:
     places = [place for place, gate in enumerate(row.gates) if gate.name == row.stopped_by]
-    return TokenNow(row, _gate(row, places[0]) if places else None)
+    return TokenNow(row, gate_line(row, places[0]) if places else None)
 
 
 def look_at_trades(connection: Connection, asking: Asking) -> RecentTradesView:

@@ -1,7 +1,8 @@
 // Islands of TradingView Lightweight Charts: an element with `data-chart` names the JSON block beside it. The chart is made
 // once; when the live feed or a morph changes the JSON, its data are set in place. Colours come from the page's tokens.
 
-const { createChart, createSeriesMarkers, AreaSeries, LineSeries, LineStyle, CrosshairMode } = window.LightweightCharts;
+const { createChart, createSeriesMarkers, AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, CrosshairMode } =
+  window.LightweightCharts;
 const amount = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const islands = new WeakMap();
 
@@ -35,6 +36,12 @@ function looks() {
       lineColor: accent, topColor: colour("accent", 0.1), bottomColor: colour("accent", 0), crosshairMarkerBackgroundColor: accent,
       crosshairMarkerBorderColor: card, priceLineColor: accent,
     },
+    candles: {
+      // A candle that rose is hollow, one that fell is full: the colour alone says nothing.
+      upColor: card, borderUpColor: colour("gain"), wickUpColor: colour("gain"), downColor: colour("loss"), borderDownColor: colour("loss"),
+      wickDownColor: colour("loss"), priceLineColor: faint,
+    },
+    volume: { color: colour("faint", 0.3) },
     hold: { color: faint, crosshairMarkerBackgroundColor: faint, crosshairMarkerBorderColor: card },
     buy: accent,
     sell: dim,
@@ -135,7 +142,213 @@ class EquityChart {
   }
 }
 
+// Candles: those on the page are the newest; older ones are asked for as JSON when somebody looks for them. A candle that is
+// clicked, or chosen by keyboard, fills and sends the form that asks why.
+const MOST = 6000;
+const PART = 500;
+
+class CandleChart {
+  constructor(host) {
+    this.host = host;
+    this.rows = new Map();
+    this.fills = new Map();
+    this.marks = [];
+    host.replaceChildren();
+    this.readout = host.appendChild(document.createElement("p"));
+    this.readout.className = "readout";
+    const zone = host.appendChild(document.createElement("span"));
+    zone.className = "zone";
+    zone.textContent = "UTC";
+    this.canvas = host.appendChild(document.createElement("div"));
+    this.canvas.className = "canvas";
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "application");
+    this.canvas.setAttribute("aria-label", "Chart: left and right go from candle to candle, Enter asks why");
+    this.chart = createChart(this.canvas, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
+      localization: { locale: "en-GB", timeFormatter: (t) => `${full(t)} UTC` },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.06, bottom: 0.18 }, minimumWidth: 70 },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3, minBarSpacing: 0.5 },
+      crosshair: { mode: CrosshairMode.Normal },
+      handleScroll: { vertTouchDrag: false },
+    });
+    this.volume = this.chart.addSeries(HistogramSeries, { priceScaleId: "", priceFormat: { type: "volume" }, priceLineVisible: false, lastValueVisible: false });
+    this.volume.priceScale().applyOptions({ scaleMargins: { top: 0.87, bottom: 0 } });
+    this.candles = this.chart.addSeries(CandlestickSeries, { priceLineWidth: 1 });
+    this.markers = createSeriesMarkers(this.candles, []);
+    this.chart.subscribeCrosshairMove((move) => this.read(move.time));
+    this.chart.subscribeClick((click) => click.time && this.ask(click.time));
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => range && range.from < 20 && this.older());
+    this.canvas.addEventListener("keydown", (event) => this.press(event));
+    this.recolour();
+  }
+
+  set(data) {
+    const last = this.times?.at(-1);
+    const isFirst = last === undefined;
+    this.length = data.length;
+    // After a long silence there would be a gap: then what the page has is all there is again.
+    if (!isFirst && data.candles.length && data.candles[0][0] > last + data.length) this.rows.clear();
+    const changed = data.candles.filter((row) => String(this.rows.get(row[0])) !== String(row));
+    for (const row of changed) this.rows.set(row[0], row);
+    if (isFirst || this.rows.size === changed.length || changed.some((row) => row[0] < last)) this.draw();
+    else {
+      for (const row of changed) {
+        this.candles.update(this.candle(row));
+        this.volume.update({ time: row[0], value: Number(row[5]) });
+        if (row[0] > this.times.at(-1)) this.times.push(row[0]);
+      }
+    }
+    if (isFirst) {
+      const precision = data.decimals;
+      this.candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
+      this.chart.applyOptions({ timeScale: { secondsVisible: data.length < 60 } });
+      const fits = Math.max(30, Math.floor((this.canvas.clientWidth - 70) / 7));
+      this.chart.timeScale().setVisibleLogicalRange({ from: this.rows.size - Math.min(fits, Math.max(this.rows.size, 40)), to: this.rows.size + 2 });
+    }
+    this.mark();
+    this.read(this.chosen);
+    if (isFirst && this.host.dataset.at) this.show(Math.floor(Number(this.host.dataset.at) / 1000));
+  }
+
+  candle([time, open, high, low, close]) {
+    return { time, open: Number(open), high: Number(high), low: Number(low), close: Number(close) };
+  }
+
+  draw() {
+    this.times = [...this.rows.keys()].sort((a, b) => a - b);
+    const rows = this.times.map((time) => this.rows.get(time));
+    this.candles.setData(rows.map((row) => this.candle(row)));
+    this.volume.setData(rows.map((row) => ({ time: row[0], value: Number(row[5]) })));
+  }
+
+  // Leads to the time that the page was asked about, as far as it can be reached.
+  async show(at) {
+    for (let i = 0; i < 3 && at < this.times[0] && !this.isWhole; i += 1) await this.older(2000);
+    const place = this.times.findLastIndex((time) => time <= at);
+    if (place < 0) return;
+    this.chosen = this.times[place];
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    const half = (range.to - range.from) / 2;
+    if (place < range.from) this.chart.timeScale().setVisibleLogicalRange({ from: place - half, to: place + half });
+    this.chart.setCrosshairPosition(Number(this.rows.get(this.chosen)[4]), this.chosen, this.candles);
+    this.read(this.chosen);
+  }
+
+  async older(count = PART) {
+    if (this.asking || this.isWhole || !this.times?.length || this.times.length >= MOST) return;
+    this.asking = true;
+    try {
+      const answer = await fetch(`${this.host.dataset.older}&limit=${count}&until=${this.times[0] * 1000}`);
+      if (!answer.ok) return;
+      const { items, next } = (await answer.json()).data;
+      for (const item of items) {
+        const time = Date.parse(item.ts) / 1000;
+        if (!this.rows.has(time)) this.rows.set(time, [time, item.open, item.high, item.low, item.close, item.volume].map((text) => (typeof text === "string" && text.includes(".") ? text.replace(/\.?0+$/, "") : text)));
+      }
+      this.isWhole = next === null;
+      if (items.length) this.draw();
+      this.mark();
+    } finally {
+      this.asking = false;
+    }
+  }
+
+  setMarks(marks) {
+    this.marks = marks;
+    this.mark();
+  }
+
+  mark() {
+    if (!this.length) return;
+    this.fills = new Map();
+    for (const fill of this.marks) {
+      const time = Math.floor(fill.time / this.length) * this.length;
+      if (this.rows.has(time)) this.fills.set(time, [...(this.fills.get(time) ?? []), fill]);
+    }
+    const shown = [];
+    for (const [time, fills] of this.fills) {
+      const sides = new Set(fills.map((fill) => fill.side));
+      if (sides.has("buy")) shown.push({ time, position: "belowBar", shape: "arrowUp", color: this.looks.buy, size: 1 });
+      if (sides.has("sell")) shown.push({ time, position: "aboveBar", shape: "arrowDown", color: this.looks.sell, size: 1 });
+    }
+    this.markers.setMarkers(shown.sort((a, b) => a.time - b.time));
+  }
+
+  read(wanted) {
+    const time = wanted ?? this.times?.at(-1);
+    const row = this.rows.get(time);
+    if (!row) return;
+    const [, open, high, low, close, volume] = row;
+    const change = (Number(close) / Number(open) - 1) * 100;
+    const way = change > 0 ? "gain" : change < 0 ? "loss" : "";
+    const sign = change > 0 ? "+" : change < 0 ? "\u2212" : "";
+    const parts = [["time", full(time)], ["", `O ${open}`], ["", `H ${high}`], ["", `L ${low}`], ["equity", `C ${close}`]];
+    parts.push([way, `${sign}${Math.abs(change).toFixed(2)}\u202f%`], ["", `V ${volume}`]);
+    const fills = this.fills.get(time) ?? [];
+    for (const fill of fills.slice(0, 2)) parts.push([fill.side, `${fill.side === "buy" ? "▲ bought" : "▼ sold"} at ${fill.text}`]);
+    if (fills.length > 2) parts.push(["", `and ${fills.length - 2} more`]);
+    this.readout.replaceChildren(
+      ...parts.map(([name, text]) => {
+        const part = document.createElement("span");
+        part.className = name;
+        part.textContent = text;
+        return part;
+      }),
+    );
+  }
+
+  press(event) {
+    const last = this.times.length - 1;
+    const now = this.chosen === undefined ? last + 1 : this.times.indexOf(this.chosen);
+    const steps = { ArrowLeft: now - 1, ArrowRight: now + 1, Home: 0, End: last };
+    if (event.key === "Enter" && this.chosen !== undefined) this.ask(this.chosen);
+    else if (event.key in steps) {
+      this.chosen = this.times[Math.min(Math.max(steps[event.key], 0), last)];
+      this.readout.setAttribute("aria-live", "polite");
+      this.chart.setCrosshairPosition(Number(this.rows.get(this.chosen)[4]), this.chosen, this.candles);
+      const place = this.times.indexOf(this.chosen);
+      const range = this.chart.timeScale().getVisibleLogicalRange();
+      const off = place < range.from ? place - range.from - 2 : place > range.to ? place - range.to + 2 : 0;
+      if (off) this.chart.timeScale().setVisibleLogicalRange({ from: range.from + off, to: range.to + off });
+      this.read(this.chosen);
+    } else return;
+    event.preventDefault();
+  }
+
+  ask(time) {
+    const form = document.getElementById(this.host.dataset.ask);
+    const at = this.fills.get(time)?.at(-1).at ?? (time + this.length) * 1000 - 1;
+    form.elements.at.value = new Date(at).toISOString().slice(0, 19);
+    form.requestSubmit();
+    const address = new URL(location.href);
+    address.searchParams.set("at", form.elements.at.value);
+    history.replaceState(null, "", address);
+  }
+
+  recolour() {
+    this.looks = looks();
+    this.chart.applyOptions(this.looks.chart);
+    this.candles.applyOptions(this.looks.candles);
+    this.volume.applyOptions(this.looks.volume);
+    this.mark();
+  }
+}
+
+function refreshCandles() {
+  for (const host of document.querySelectorAll("[data-candles]")) {
+    const [candles, marks] = [host.dataset.candles, host.dataset.marks].map((id) => document.getElementById(id)?.textContent ?? "");
+    if (!candles) continue;
+    let island = islands.get(host);
+    if (!island) islands.set(host, (island = { chart: new CandleChart(host), candles: "", marks: "" }));
+    if (island.candles !== candles) island.chart.set(JSON.parse((island.candles = candles)));
+    if (marks && island.marks !== marks) island.chart.setMarks(JSON.parse((island.marks = marks)));
+  }
+}
+
 function refresh() {
+  refreshCandles();
   for (const host of document.querySelectorAll("[data-chart]")) {
     const source = document.getElementById(host.dataset.chart);
     if (!source) continue;
@@ -148,7 +361,7 @@ function refresh() {
 }
 
 document.addEventListener("theme:changed", () => {
-  for (const host of document.querySelectorAll("[data-chart]")) islands.get(host)?.chart.recolour();
+  for (const host of document.querySelectorAll("[data-chart], [data-candles]")) islands.get(host)?.chart.recolour();
 });
 document.addEventListener("htmx:after:swap", refresh);
 refresh();

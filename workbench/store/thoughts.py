@@ -1,0 +1,197 @@
+"""Recorded thoughts, searched: filtered, page by page, and the one that held at a time.
+
+However many there are, a search walks along an index from where it is asked to begin, and looks at so many at most.
+"""
+
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Text, func, literal, select, type_coerce, union_all
+
+from workbench.domain.thoughts import Thought
+from workbench.store import reads
+from workbench.store import tables as t
+from workbench.store.rows import ThoughtRow
+
+LOOKED_THROUGH: Final = 5_000
+"""How many thoughts are looked at, at most, for those that pass the filters that no index knows."""
+_FOREVER: Final = 2**63 - 1
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What thoughts are looked for; what is empty or None asks nothing.
+
+    Parameters
+    ----------
+    gate
+        The gate that stopped it.
+    since, until
+        Open times of bars, milliseconds UTC: from the first on, and before the second.
+    """
+
+    symbol: str = ""
+    decision: str = ""
+    session: str = ""
+    gate: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a search has found.
+
+    Parameters
+    ----------
+    rows
+        In the order that was asked for.
+    went_to
+        The id up to which it has looked, where it stopped before it had enough; None where there is nothing beyond.
+    """
+
+    rows: tuple[ThoughtRow, ...]
+    went_to: int | None
+
+
+class Held(msgspec.Struct, frozen=True):
+    """The thought that held at a time, and when the next one was; None where it is the newest."""
+
+    row: ThoughtRow
+    until: int | None
+
+
+def search_thoughts(
+    connection: Connection,
+    account: str,
+    wanted: Wanted,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = 50,
+    oldest: bool = False,
+) -> Found:
+    """Return an account's thoughts that pass the filters, newest first.
+
+    Parameters
+    ----------
+    before, after
+        Only thoughts with a smaller, or a larger, id.
+    oldest
+        The oldest first.
+    """
+    found, is_known = _search(connection, account, wanted, before, after, limit, oldest)
+    if wanted.symbol and not is_known:
+        # What is compared by an index is compared letter by letter: perhaps it was written in another case.
+        symbol = reads.spelled(connection, wanted.symbol)
+        if symbol != wanted.symbol:
+            again = msgspec.structs.replace(wanted, symbol=symbol)
+            found, _ = _search(connection, account, again, before, after, limit, oldest)
+    return found
+
+
+def read_thoughts(
+    connection: Connection, account: str, wanted: Wanted, *, before: int | None = None, limit: int = 50
+) -> list[ThoughtRow]:
+    """Return as many thoughts that pass the filters as there are up to a limit, newest first, however far it has to look."""
+    rows: list[ThoughtRow] = []
+    while True:
+        found = search_thoughts(connection, account, wanted, before=before, limit=limit - len(rows))
+        rows += found.rows
+        if len(rows) == limit or found.went_to is None:
+            return rows
+        before = found.went_to
+
+
+def _search(
+    connection: Connection, account: str, wanted: Wanted, before: int | None, after: int | None, limit: int, oldest: bool
+) -> tuple[Found, bool]:
+    """Return what is found, and whether there was anything at all to look at."""
+    c = t.thoughts.c
+    order = c.id.asc() if oldest else c.id.desc()
+    walk = [c.account == account, *_bounds(account, wanted)]
+    walk += [c.id < before] if before is not None else []
+    walk += [c.id > after] if after is not None else []
+    if wanted.symbol:
+        walk.append(c.symbol == wanted.symbol)
+    elif wanted.decision:
+        walk.append(c.decision == wanted.decision)
+    checks = _checks(wanted)
+    most = LOOKED_THROUGH if checks else limit
+    looked = select(c.id).where(*walk).order_by(order).limit(most).subquery()
+    query = select(t.thoughts).where(c.id.in_(select(looked.c.id)), *checks).order_by(order).limit(limit)
+    rows = tuple(_thought(row) for row in connection.execute(query))
+    if len(rows) == limit or not checks:
+        return Found(rows, None), bool(rows)
+    end = func.max(looked.c.id) if oldest else func.min(looked.c.id)
+    count, went_to = connection.execute(select(func.count(), end).select_from(looked)).one()
+    return Found(rows, went_to if count == most else None), count > 0
+
+
+def _bounds(account: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return between which ids all that is wanted lies, as far as an index can tell.
+
+    Ids are the log's, so a session's lie between its first event and its last; and an account's time goes forwards with
+    them, so a time lies beside the equity that was marked then.
+    """
+    c, e, p = t.thoughts.c, t.events.c, t.equity_points.c
+    bounds: list[ColumnElement[bool]] = []
+    if wanted.session:
+        mine = select(e.id).where(e.stream == wanted.session)
+        bounds.append(c.id >= func.coalesce(mine.order_by(e.seq).limit(1).scalar_subquery(), _FOREVER))
+        bounds.append(c.id <= func.coalesce(mine.order_by(e.seq.desc()).limit(1).scalar_subquery(), 0))
+    points = select(p.id).where(p.account == account)
+    if wanted.since is not None:
+        earlier = points.where(p.ts < wanted.since).order_by(p.ts.desc()).limit(1).scalar_subquery()
+        bounds.append(c.id > func.coalesce(earlier, 0))
+    if wanted.until is not None:
+        later = points.where(p.ts >= wanted.until).order_by(p.ts).limit(1).scalar_subquery()
+        bounds.append(c.id < func.coalesce(later, _FOREVER))
+    return bounds
+
+
+def _checks(wanted: Wanted) -> list[ColumnElement[bool]]:
+    """Return what has to be looked up in each thought."""
+    c = t.thoughts.c
+    checks: list[ColumnElement[bool]] = []
+    checks += [c.decision == wanted.decision] if wanted.decision and wanted.symbol else []
+    checks += [c.session == wanted.session] if wanted.session else []
+    checks += [c.ts >= wanted.since] if wanted.since is not None else []
+    checks += [c.ts < wanted.until] if wanted.until is not None else []
+    if wanted.gate:
+        # A quote inside a sentence is escaped in JSON, so this is found in no other place.
+        checks.append(type_coerce(c.thought, Text).contains(f'"stopped_by":"{wanted.gate}"', autoescape=True))
+    return checks
+
+
+def held_thought(connection: Connection, account: str, symbol: str, ts: int) -> Held | None:
+    """Return the thought that held at a time, and until when; None where nothing was thought of the token by then."""
+    held = _held(connection, account, symbol, ts)
+    if held is None:
+        known = reads.spelled(connection, symbol)
+        return _held(connection, account, known, ts) if known != symbol else None
+    return held
+
+
+def _held(connection: Connection, account: str, symbol: str, ts: int) -> Held | None:
+    c = t.thoughts.c
+    columns = (c.id, c.session, c.ts, type_coerce(c.thought, Text).label("body"))
+    mine = (c.account == account, c.symbol == symbol)
+    then = select(*columns, literal(0).label("place")).where(*mine, c.ts <= ts).order_by(c.ts.desc(), c.id.desc()).limit(1)
+    following = select(*columns, literal(1).label("place")).where(*mine, c.ts > ts).order_by(c.ts, c.id).limit(1)
+    both = union_all(select(then.subquery()), select(following.subquery()))
+    by_place = {row.place: row for row in connection.execute(both)}
+    if 0 not in by_place:
+        return None
+    row = by_place[0]
+    thought = msgspec.json.decode(row.body, type=Thought)
+    return Held(_row(row.id, row.session, thought), by_place[1].ts if 1 in by_place else None)
+
+
+def _thought(row: Row[Any]) -> ThoughtRow:
+    return _row(row.id, row.session, row.thought)
+
+
+def _row(id_: int, session: str, thought: Thought) -> ThoughtRow:
+    return ThoughtRow(
+        id_, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value, thought.stopped_by,
+        thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session,
+    )  # fmt: skip
