@@ -68,7 +68,10 @@ def test_the_bot_is_started_watched_and_stopped_in_the_browser(page, site, home)
 def test_a_page_works_without_script(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    for path in ("/", "/trades/", "/portfolio/", "/strategies/", "/research/", "/thoughts/", "/markets/"):
+    for path in (
+        "/", "/trades/", "/portfolio/", "/strategies/", "/research/", "/thoughts/", "/markets/", "/orders/", "/sessions/",
+        "/configuration/", "/analytics/",
+    ):  # fmt: skip
         assert page.goto(f"{site}{path}").status == 200
         assert page.locator("h1").count() == 1
     # A market is there from its first bar on.

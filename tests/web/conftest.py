@@ -1,10 +1,11 @@
 """A desk on which a bot has traded for a while on the simulated market, and a client of its pages."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
 from litestar.testing import TestClient
+from sqlalchemy import event
 
 from tests.make import Clock
 from workbench.actions.advance_session import advance_session
@@ -15,6 +16,7 @@ from workbench.desk import Desk, open_desk
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.sessions import SessionRequest
 from workbench.web.app import create_app
+from workbench.web.page import Asking, Block, Page, Query, draw_block, owner_of
 
 HERE = "http://127.0.0.1:8000"
 MINUTE = 60_000
@@ -35,6 +37,29 @@ def go_on(desk: Desk, clock: Clock, session: str, minutes: float) -> None:
     clock.move(round(minutes * MINUTE))
     refresh_prices(desk)
     advance_session(desk, session, budget_seconds=60)
+
+
+def queries(desk: Desk, visit: Callable[[], object]) -> int:
+    """Return how many statements a visit reads with."""
+    seen = []
+
+    def count(connection: object, cursor: object, statement: str, *rest: object) -> None:
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            seen.append(statement)
+
+    event.listen(desk.store.engine, "before_cursor_execute", count)
+    try:
+        visit()
+    finally:
+        event.remove(desk.store.engine, "before_cursor_execute", count)
+    return len(seen)
+
+
+def alone(desk: Desk, page: Page, block: Block, query: Query) -> str:
+    """Return one block of a page as its own address answers with it."""
+    account = owner_of(desk, query)
+    with desk.store.read() as connection:
+        return draw_block(page, block, connection, Asking(account, query, desk.now()))
 
 
 @pytest.fixture(scope="module")

@@ -183,7 +183,20 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
 
 
 @pytest.mark.parametrize(
-    "path", ["", "portfolio/", "trades/", "strategies/", "research/", "thoughts/", "markets/", "markets/WETH/", "nothing/here"]
+    "path",
+    [
+        "",
+        "portfolio/",
+        "trades/",
+        "strategies/",
+        "research/",
+        "thoughts/",
+        "markets/",
+        "markets/WETH/",
+        "orders/",
+        "sessions/",
+        "nothing/here",
+    ],
 )
 def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     session = begin(desk)

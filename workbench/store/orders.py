@@ -52,7 +52,7 @@ def list_orders(
     mine += [columns.session == session] if session else []
     mine += [columns.id < before] if before is not None else []
     rows = connection.execute(select(table).where(*mine).order_by(columns.id.desc()).limit(limit))
-    return [_order(row) for row in rows]
+    return [order_row(row) for row in rows]
 
 
 def count_active(connection: Connection, account: str) -> int:
@@ -75,10 +75,11 @@ def find_order(connection: Connection, id_: int) -> OrderRow:
     row = connection.execute(select(table).where(table.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("order", str(id_), field="order_id")
-    return _order(row)
+    return order_row(row)
 
 
-def _order(row: Row[Any]) -> OrderRow:
+def order_row(row: Row[Any]) -> OrderRow:
+    """Return an order from a row of the table."""
     return OrderRow(
         row.id, row.session, row.account, row.instrument, row.body, row.status, row.placed, row.ended, row.amount, row.quantity,
         row.filled, row.why,

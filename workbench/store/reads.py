@@ -41,8 +41,8 @@ __all__ = [
     "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
     "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
     "last_id", "last_state", "latest_thoughts", "newest_close", "newest_price_ts", "paper_trading_config", "positions",
-    "program_counts", "program_run", "program_runs", "quotes", "refusals", "session", "session_state", "sessions", "spelled",
-    "terms", "thoughts", "trades", "waiting_commands",
+    "program_counts", "program_run", "program_runs", "quotes", "refusals", "session", "session_row", "session_state", "sessions",
+    "spelled", "terms", "thoughts", "trades", "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -611,7 +611,7 @@ def session(connection: Connection, id_: str) -> SessionRow:
     )
     if len(rows) != 1:
         raise NotFound("session", id_)
-    return _session(rows[0])
+    return session_row(rows[0])
 
 
 def active_session(connection: Connection, account: str) -> SessionRow | None:
@@ -619,7 +619,7 @@ def active_session(connection: Connection, account: str) -> SessionRow | None:
     columns = t.trading_sessions.c
     query = select(t.trading_sessions).where(columns.account == account, columns.status.in_([status.value for status in ACTIVE]))
     row = connection.execute(query).first()
-    return _session(row) if row else None
+    return session_row(row) if row else None
 
 
 def sessions(
@@ -639,7 +639,7 @@ def sessions(
     query = query.where(columns.account == account) if account else query
     query = query.where(columns.number < before) if before is not None else query
     query = query.where(columns.status.not_in([status.value for status in ACTIVE])) if ended else query
-    return [_session(row) for row in connection.execute(query)]
+    return [session_row(row) for row in connection.execute(query)]
 
 
 def waiting_commands(connection: Connection, session: str) -> list[Command]:
@@ -663,7 +663,8 @@ def refusals(connection: Connection, session: str, among: int = 500) -> list[tup
     return [(row.id, row.event) for row in rows if isinstance(row.event, CommandRefused)]
 
 
-def _session(row: Row[Any]) -> SessionRow:
+def session_row(row: Row[Any]) -> SessionRow:
+    """Return a session from a row of its table."""
     request = row.request
     return SessionRow(
         id=row.id, number=row.number, account=row.account, name=row.name, status=Status(row.status), mode=request.mode,

@@ -10,7 +10,7 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from workbench.desk import Desk
-from workbench.web import api, configurations, control, login, pages, programs, sweeps, websocket
+from workbench.web import api, configurations, control, login, orders, pages, programs, sessions, sweeps, websocket
 from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
 from workbench.web.entry import Door, Pace
@@ -75,6 +75,8 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *programs.handlers,
             *sweeps.handlers,
             *configurations.handlers,
+            *orders.handlers,
+            *sessions.handlers,
             *api.handlers,
             *schema.handlers,
             *feed.handlers,

@@ -288,7 +288,7 @@ async def live_feed(request: WebRequest, state: State, page: FromQuery[str] = "d
     if found is None:
         raise NotFound("page", page, [known.name for known in PAGES], field="page")
     given = dict(request.query_params)
-    query = found.ask(given)
+    query = found.ask(request.query_params.dict())
     resumed = request.headers.get("last-event-id")
     cursor = _whole(resumed or given.get("after", "0"), "Last-Event-ID" if resumed else "after")
     # Who resumes has been gone for a while: the prices that it knew are old.

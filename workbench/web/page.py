@@ -4,7 +4,7 @@ A block says how it looks at the store and which events make it dirty. Pages, si
 from that.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -52,10 +52,10 @@ class Query(msgspec.Struct, frozen=True):
 
     account: str = ""
 
-    def kept(self) -> dict[str, str]:
-        """Return what differs from the defaults, as an address writes it."""
+    def kept(self) -> dict[str, str | tuple[str, ...]]:
+        """Return what differs from the defaults, as an address writes it; what is several stands there as often."""
         return {
-            info.encode_name: str(value)
+            info.encode_name: value if isinstance(value, tuple) else str(value)
             for info in msgspec.structs.fields(type(self))
             if info.name not in self.passing and (value := getattr(self, info.name)) != info.default and value is not None
         }
@@ -68,7 +68,7 @@ class Query(msgspec.Struct, frozen=True):
     def address(self, path: str, **changes: object) -> str:
         """Return the address of a path that asks the same, with some answers changed."""
         changed = msgspec.structs.replace(self, **changes).kept()
-        return f"{path}?{urlencode(changed)}" if changed else path
+        return f"{path}?{urlencode(changed, doseq=True)}" if changed else path
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -211,16 +211,19 @@ class Page(msgspec.Struct, frozen=True):
                 return block
         raise NotFound("block", name, [block.name for block in self.blocks])
 
-    def ask(self, given: Mapping[str, str]) -> Query:
+    def ask(self, given: Mapping[str, Sequence[str]]) -> Query:
         """Return an address's query in the page's own terms; names that it does not know are let be.
+
+        Of an answer that is given more than once the first holds, where the page does not ask for several.
 
         Raises
         ------
         Invalid
             If a value is not one that it can have.
         """
-        names = {info.encode_name for info in msgspec.structs.fields(self.query)}
-        wanted = {name: value for name, value in given.items() if name in names and value != ""}
+        several = {info.encode_name: isinstance(info.default, tuple) for info in msgspec.structs.fields(self.query)}
+        answers = {name: [value for value in values if value] for name, values in given.items() if name in several}
+        wanted = {name: values if several[name] else values[0] for name, values in answers.items() if values}
         try:
             return msgspec.convert(wanted, self.query, strict=False)
         except msgspec.ValidationError as problem:
@@ -268,7 +271,7 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
         owners = _owners(connection, account)
     live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
     places = links(pages, page.within or page.name, query.account)
-    shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live)}", asking.now)
+    shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live, doseq=True)}", asking.now)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
 
 

@@ -15,11 +15,23 @@ from msgspec.structs import replace
 
 from workbench.desk import Desk
 from workbench.web.page import ROOT, Asking, Page, draw, draw_block, owner_of
-from workbench.web.pages import analytics, configuration, dashboard, markets, portfolio, research, strategies, thoughts, trades
+from workbench.web.pages import (
+    analytics,
+    configuration,
+    dashboard,
+    markets,
+    orders,
+    portfolio,
+    research,
+    sessions,
+    strategies,
+    thoughts,
+    trades,
+)  # fmt: skip
 
 PAGES: Final[tuple[Page, ...]] = (
-    dashboard.PAGE, portfolio.PAGE, trades.PAGE, thoughts.PAGE, markets.PAGE, strategies.PAGE, analytics.PAGE, configuration.PAGE,
-    research.PAGE,
+    dashboard.PAGE, portfolio.PAGE, trades.PAGE, orders.PAGE, thoughts.PAGE, markets.PAGE, strategies.PAGE, sessions.PAGE,
+    analytics.PAGE, configuration.PAGE, research.PAGE,
 )  # fmt: skip
 """In the order of the navigation."""
 
@@ -42,14 +54,14 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
 
     def whole(request: WebRequest, state: State) -> Response[str]:
         desk: Desk = state.desk
-        query = page.ask(dict(request.query_params))
+        query = page.ask(request.query_params.dict())
         return html(draw(page, PAGES, desk, owner_of(desk, query), query))
 
     def part(request: WebRequest, state: State, block: FromPath[str]) -> Response[str]:
         desk: Desk = state.desk
         if page.item is not None and not page.has_block(block):
-            return html(_item(page.item, desk, {**request.query_params, "symbol": block}))
-        found, query = page.block(block), page.ask(dict(request.query_params))
+            return html(_item(page.item, desk, {**request.query_params.dict(), "symbol": [block]}))
+        found, query = page.block(block), page.ask(request.query_params.dict())
         account = owner_of(desk, query)
         with desk.store.read() as connection:
             return html(draw_block(page, found, connection, Asking(account, query, desk.now())))
@@ -61,7 +73,7 @@ def page_handlers(page: Page) -> list[HTTPRouteHandler]:
     return handlers if page.within else [_get(page.path, whole, page.name), *handlers]
 
 
-def _item(page: Page, desk: Desk, given: dict[str, str]) -> str:
+def _item(page: Page, desk: Desk, given: dict[str, list[str]]) -> str:
     """Return the page of one of the things that another page lists."""
     query: Any = page.ask(given)
     account = owner_of(desk, query)

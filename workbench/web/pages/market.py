@@ -218,7 +218,7 @@ def thought_time(row: TradeRow) -> int:
 def look_at_ask(connection: Connection, asking: Asking) -> AskView:
     """Return the form that asks why, and its answer where an address names a time."""
     query: MarketQuery = asking.query
-    hidden = {name: value for name, value in query.kept().items() if name not in ("symbol", "at")}
+    hidden = {name: str(value) for name, value in query.kept().items() if name not in ("symbol", "at")}
     why = look_at_why(connection, asking).why
     return AskView(query.symbol, market_address(query.symbol), field_time("at", query.at), hidden, why)
 

@@ -200,7 +200,7 @@ def _tokens(names: list[str], chosen: str) -> tuple[Option, ...]:
 
 
 def _others(query: ThoughtsQuery, names: tuple[str, ...]) -> dict[str, str]:
-    return {name: value for name, value in query.kept().items() if name in names}
+    return {name: str(value) for name, value in query.kept().items() if name in names}
 
 
 def _cleared(query: ThoughtsQuery) -> str:
@@ -252,7 +252,7 @@ def look_at_tape(connection: Connection, asking: Asking) -> TapeView:
 def look_at_ask(connection: Connection, asking: Asking) -> AskView:
     """Return the form that asks why."""
     query: ThoughtsQuery = asking.query
-    hidden = {name: value for name, value in query.kept().items() if name not in ("of", "at")}
+    hidden = {name: str(value) for name, value in query.kept().items() if name not in ("of", "at")}
     rows = reads.sessions(connection, asking.account, limit=SESSIONS)
     return AskView(_tokens(_symbols(rows), query.of), field_time("at", query.at), hidden)
 

@@ -347,13 +347,89 @@ function refreshCandles() {
   }
 }
 
+// Several lines on one scale, in percent, by the seconds since each began; they differ in colour and in how they are drawn.
+const STYLES = [LineStyle.Solid, LineStyle.Dashed, LineStyle.Dotted, LineStyle.LargeDashed];
+
+function elapsed(seconds) {
+  const two = (value) => String(value).padStart(2, "0");
+  const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor((seconds % 86400) / 3600), Math.floor((seconds % 3600) / 60)];
+  if (days) return `${days} d ${two(hours)} h`;
+  if (hours) return `${hours} h ${two(minutes)} min`;
+  return `${minutes}:${two(Math.floor(seconds % 60))}`;
+}
+
+class LinesChart {
+  constructor(host) {
+    host.replaceChildren();
+    this.readout = host.appendChild(document.createElement("p"));
+    this.readout.className = "readout";
+    const canvas = host.appendChild(document.createElement("div"));
+    canvas.className = "canvas";
+    const percent = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${amount.format(Math.abs(value))} %`;
+    this.percent = percent;
+    this.chart = createChart(canvas, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
+      localization: { locale: "en-GB", priceFormatter: percent, timeFormatter: (t) => `after ${elapsed(t)}` },
+      rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.08 }, minimumWidth: 78 },
+      timeScale: { borderVisible: false, tickMarkFormatter: (t) => elapsed(t), lockVisibleTimeRangeOnResize: true, minBarSpacing: 0.05 },
+      crosshair: { mode: CrosshairMode.Magnet },
+      handleScroll: false,
+      handleScale: false,
+    });
+    this.series = [];
+    this.chart.subscribeCrosshairMove((move) => this.read(move));
+  }
+
+  set(data) {
+    this.data = data;
+    while (this.series.length > data.lines.length) this.chart.removeSeries(this.series.pop());
+    while (this.series.length < data.lines.length) {
+      const lineStyle = STYLES[this.series.length % STYLES.length];
+      this.series.push(this.chart.addSeries(LineSeries, { lineWidth: 2, lineStyle, priceLineVisible: false, lastValueVisible: true }));
+    }
+    data.lines.forEach((line, place) => this.series[place].setData(line.points.map(([time, value]) => ({ time, value }))));
+    this.recolour();
+    this.chart.timeScale().fitContent();
+    this.read({});
+  }
+
+  read(move) {
+    if (!this.data) return;
+    const last = Math.max(0, ...this.data.lines.map((line) => line.points.at(-1)?.[0] ?? 0));
+    const time = move.time ?? last;
+    const parts = [["time", `after ${elapsed(time)}`, ""]];
+    this.data.lines.forEach((line, place) => {
+      // Where a line has no point of its own, what it was last is what it is.
+      const found = line.points.findLast(([at]) => at <= time);
+      const ended = time > (line.points.at(-1)?.[0] ?? 0);
+      if (found && !(move.time !== undefined && ended)) parts.push([`ink-${place + 1}`, `${line.name} ${this.percent(found[1])}`]);
+    });
+    this.readout.replaceChildren(
+      ...parts.map(([name, text]) => {
+        const part = document.createElement("span");
+        part.className = name;
+        part.textContent = text;
+        return part;
+      }),
+    );
+  }
+
+  recolour() {
+    this.chart.applyOptions(looks().chart);
+    this.series.forEach((series, place) => series.applyOptions({ color: colour(`series-${place + 1}`) }));
+  }
+}
+
+const KINDS = { equity: EquityChart, lines: LinesChart };
+
 function refresh() {
   refreshCandles();
   for (const host of document.querySelectorAll("[data-chart]")) {
     const source = document.getElementById(host.dataset.chart);
     if (!source) continue;
     let island = islands.get(host);
-    if (!island) islands.set(host, (island = { chart: new EquityChart(host), text: "" }));
+    if (!island) islands.set(host, (island = { chart: new KINDS[host.dataset.kind ?? "equity"](host), text: "" }));
     if (island.text === source.textContent) continue;
     island.text = source.textContent;
     island.chart.set(JSON.parse(island.text));
