@@ -195,6 +195,8 @@ def test_filters_lead_to_an_address_with_nothing_empty_in_it(page, site, desk, c
         "markets/WETH/",
         "orders/",
         "sessions/",
+        "configuration/",
+        "analytics/",
         "nothing/here",
     ],
 )
