@@ -95,7 +95,6 @@ def test_a_configuration_is_edited_a_trade_is_not_and_a_session_is_stopped(page,
     picture(page, "sessions-light")
     page.get_by_role("link", name="Stop").first.click()
     expect(page.locator("#modal-action")).to_be_visible()
-    page.wait_for_timeout(400)
     picture(page, "stop-light")
     page.get_by_role("button", name="Stop session").click()
     expect(page.locator(".alert-success")).to_contain_text("was asked to stop")

@@ -10,6 +10,8 @@
   document.addEventListener("theme:changed", colour);
 
   document.addEventListener("DOMContentLoaded", () => {
+    // The library's frame names no main part, and whoever hears the page wants to go there.
+    document.querySelector(".page-wrapper")?.setAttribute("role", "main");
     if (matchMedia("(max-width: 960px)").matches) document.querySelector(".admin-rail details")?.removeAttribute("open");
   });
   document.addEventListener("click", (event) => {
