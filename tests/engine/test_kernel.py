@@ -271,12 +271,9 @@ def test_flags_whose_bytes_are_not_one_are_truths_all_the_same():
     assert plain_flags(leave) is leave
 
 
-@pytest.mark.parametrize("other", [np.zeros(19_990), np.zeros(1), np.zeros((20_000, 1))])
+@pytest.mark.parametrize("other", [np.zeros(19_990), np.zeros(1)])
 def test_lines_of_unequal_length_never_meet_in_compiled_code(other):
     is_ready(600)
     line = np.ones(20_000)
-    if other.size == 1:
-        assert crossings(line, other)[0].tolist() == [False] * 20_000
-    else:
-        with pytest.raises(ValueError, match="broadcast"):
-            crossings(line, other)[0].reshape(20_000)
+    with pytest.raises(ValueError, match="broadcast"):
+        crossings(line, other)
