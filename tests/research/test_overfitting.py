@@ -165,3 +165,12 @@ def test_cross_validation_gives_the_same_however_much_is_at_hand_at_a_time(monke
         own = beyond[np.argmax(within)]
         rank = ((beyond < own - 1e-12).sum() + ((np.abs(beyond - own) <= 1e-12).sum() + 1) / 2) / 41
         assert found.logits[place] == pytest.approx(np.log(rank / (1 - rank)))
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-8, 1e-10])
+def test_the_probability_of_overfitting_does_not_depend_on_how_large_the_positions_are(scale):
+    returns = np.random.default_rng(8).normal(0.0002, 0.01, (12, 640))
+    whole, small = probability_of_overfitting(returns), probability_of_overfitting(scale * returns)
+    assert 0 < whole.probability < 1
+    assert small.probability == whole.probability
+    assert np.allclose(small.logits, whole.logits)
