@@ -137,12 +137,23 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _deaf_to_interrupts(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process that hears of Ctrl-C only once it lets itself, instead of breaking off in the middle of an import."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows has none, and no signal that reaches a whole group either
+        return subprocess.Popen(command)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return subprocess.Popen(command)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @contextmanager
 def _worker(home: str, asked_to_end: threading.Event) -> Iterator[None]:
     """Keep a worker process going: it is started again if it dies, and ended with us."""
     ended, turn = threading.Event(), threading.Lock()
     command = [sys.executable, "-m", "workbench", "worker", "--home", home, "--parent", str(os.getpid())]
-    process = [subprocess.Popen(command)]
+    process = [_deaf_to_interrupts(command)]
 
     def watch() -> None:
         while not ended.wait(0.5):
@@ -150,7 +161,7 @@ def _worker(home: str, asked_to_end: threading.Event) -> Iterator[None]:
             with turn:
                 if process[0].poll() is not None and not ended.is_set() and not asked_to_end.is_set():
                     click.echo("The worker ended; starting it again.", err=True)
-                    process[0] = subprocess.Popen(command)
+                    process[0] = _deaf_to_interrupts(command)
 
     threading.Thread(target=watch, daemon=True).start()
     try:

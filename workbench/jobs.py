@@ -10,6 +10,7 @@ A task's name is its module and its function, so jobs stay in this file.
 import json
 import logging
 import os
+import signal
 import threading
 from datetime import datetime
 from typing import Any, Final
@@ -230,6 +231,13 @@ class Dispatcher(threading.Thread):
             run_sweeps()
 
 
+def _hear_of_interrupts(consumer: Consumer) -> None:
+    """Take note of Ctrl-C from here on, that of an earlier moment included; the consumer's own handlers come once it runs."""
+    signal.signal(signal.SIGINT, lambda *_: consumer.stop_flag.set())
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def work(desk: Desk, parent: int | None = None) -> None:
     """Run the worker in this process until it is told to end: the consumer's threads and the dispatcher.
 
@@ -251,6 +259,7 @@ def work(desk: Desk, parent: int | None = None) -> None:
     # Indicators take seconds to import where pandas is installed; the first session should not wait for them.
     threading.Thread(target=strategies.load, daemon=True).start()
     dispatcher.start()
+    _hear_of_interrupts(consumer)
     try:
         consumer.run()
     finally:

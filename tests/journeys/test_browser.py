@@ -115,6 +115,13 @@ def test_ctrl_c_while_it_is_still_starting_is_not_lost(start, home):
     assert up.interrupt() == 0
 
 
+def test_ctrl_c_while_the_worker_is_still_starting_ends_both_without_a_traceback(start, home):
+    up = start("up", "--no-browser", "--port", "0")
+    until(lambda: subprocess.run(["pgrep", "-f", f"worker --home {home}"], capture_output=True, text=True).stdout)
+    assert up.interrupt() == 0
+    assert "Traceback" not in (home.parent / "up.log").read_text()
+
+
 def test_a_worker_that_dies_is_started_again(start, home):
     start("up", "--no-browser", "--port", "0")
 
