@@ -36,6 +36,14 @@ def desk(clock: Clock) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="session")
+def kernel_is_ready() -> None:
+    """The kernel, compiled: what says which engine ran does not hang on whether an earlier test waited for it."""
+    from workbench.engine.kernel import is_ready
+
+    assert is_ready(600)
+
+
+@pytest.fixture(scope="session")
 def market() -> Path:
     """The folder with real candles."""
     folder = market_folder()

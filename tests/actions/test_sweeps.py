@@ -149,6 +149,17 @@ def test_threads_change_nothing(desk, bars):
     assert sweep(desk, bars, workers=4).frame.equals(alone.frame)
 
 
+def test_while_the_kernel_compiles_the_trials_run_in_step_and_a_row_is_the_same(desk, bars, monkeypatch):
+    compiled = sweep(desk, bars).frame
+    # It is ready once a few trials are done.
+    asked, folded, fold = count(), [], trials_module.folded_tally
+    monkeypatch.setattr(trials_module, "is_ready", lambda: next(asked) >= 12)
+    monkeypatch.setattr(trials_module, "folded_tally", lambda *given: folded.append(given) or fold(*given))
+    with wb.open_desk(":memory:") as other:
+        assert sweep(other, bars).frame.equals(compiled)
+    assert 0 < len(folded) < compiled.height
+
+
 def test_where_its_chunks_end_changes_nothing(desk, bars, monkeypatch):
     whole = sweep(desk, bars)
     monkeypatch.setattr(trials_module, "STORE_SECONDS", 0.0)

@@ -9,6 +9,7 @@ import msgspec
 from workbench.analytics.returns import DAYS_A_YEAR
 from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
+from workbench.engine.kernel import is_ready
 from workbench.engine.strategy import SignalStrategy
 from workbench.errors import Invalid
 from workbench.research.causality import refuse_look_ahead
@@ -21,6 +22,7 @@ from workbench.research.tried import taken
 from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
+_SLOWLY: Final = "trials, in step() while the kernel is compiled for the first time"
 BY_HAND: Final = "backtest "
 """Before the id of a trial that no sweep has run."""
 Progress = Callable[[int, int], None]
@@ -224,4 +226,8 @@ def shown(progress: Progress | bool, total: int) -> Iterator[Progress]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Bar(*columns, transient=True) as bar:
             task = bar.add_task("trials", total=total)
-            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+            def tell(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total, description="trials" if done == 0 or is_ready() else _SLOWLY)
+
+            yield tell

@@ -1,8 +1,13 @@
 """What is asked of whole columns of flags, compiled: where one line crosses another, where a flag is set, and whose it is."""
 
+import threading
+
 import numpy as np
 
 from workbench.engine.exact import compiled
+
+ready = threading.Event()
+"""Set once all of this is compiled; who comes earlier does it in NumPy rather than wait for the compiler."""
 
 
 @compiled

@@ -8,11 +8,14 @@ All amounts are int64: cash in its eight decimals, prices and quantities in the 
 number would not fit, a flag is set and the run belongs to `step()`.
 """
 
+import sys
 import threading
-from typing import Any, NamedTuple
+import time
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from workbench.engine import crossing
 from workbench.engine.columns import (
     AMOUNT,
     ASKED,
@@ -72,7 +75,6 @@ from workbench.engine.columns import (
     Rules,
     Traits,
 )
-from workbench.engine.crossing import crossings, owned, places
 from workbench.engine.exact import (
     borrowed,
     compiled,
@@ -683,8 +685,8 @@ def run_kernel(
     # Where something may happen is found at once, so that the kernel goes from one such place to the next.
     # What a strategy gives may be read-only, for which everything would be compiled anew.
     wants_out, shares = _writeable(wants_out), _writeable(shares)
-    entries = places(np.ascontiguousarray(_writeable(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))))
-    exits = places(np.ascontiguousarray(wants_out[0]))
+    entries = crossing.places(np.ascontiguousarray(_writeable(allowed[0] if len(allowed) == 1 else allowed.any(axis=0))))
+    exits = crossing.places(np.ascontiguousarray(wants_out[0]))
     if not wants_lines and is_plain(rules, len(market.close)):
         plain: Outcome = run_plain(market, traits, rules, entries, exits, days)
         return plain
@@ -1029,21 +1031,47 @@ def _taken(quantity, price, divisor, rules, flags):
 
 # --- getting ready ----------------------------------------------------------------------------------------------------
 
-_begun, _ready = threading.Event(), threading.Event()
+LOADING_SECONDS: Final = 3.0
+"""How long whoever asks first waits: to load what was compiled earlier takes less, to compile it far more."""
+_begun: list[float] = []
+_first, _ready = threading.Lock(), threading.Event()
 
 
-def is_ready(wait_seconds: float = 1.5) -> bool:
-    """Tell whether the kernel can run, after a short wait; the first time ever it compiles beside whatever goes on.
+def is_ready(wait_seconds: float = LOADING_SECONDS) -> bool:
+    """Tell whether the kernel can run; the first time ever it compiles beside whatever goes on, and `step()` serves meanwhile.
 
-    Loading the code of an earlier compilation from disk takes a moment; compiling it takes many, in which `step()` serves.
+    Parameters
+    ----------
+    wait_seconds
+        So long after it was asked for first; whoever asks later than that does not wait.
     """
-    if not _begun.is_set():
-        _begun.set()
-        threading.Thread(target=_run_once, name="kernel", daemon=True).start()
-    return _ready.wait(wait_seconds)
+    if _ready.is_set():
+        return True
+    with _first:
+        if not _begun:
+            _begun.append(time.monotonic())
+            threading.Thread(target=_get_ready, name="kernel", daemon=True).start()
+    return _ready.wait(max(_begun[0] + wait_seconds - time.monotonic(), 0))
+
+
+def _get_ready() -> None:
+    # The compiler gives the GIL away at every turn and waits to get it back: with the usual 5 ms it takes four times as long
+    # beside one thread in `step()`, with this not twice.
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        _run_once()
+    finally:
+        sys.setswitchinterval(usual)
+    _ready.set()
 
 
 def _run_once() -> None:
+    # First what takes a moment and `step()` has use for too; as indicators are, and as a strategy's own arrays are.
+    crossing.crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
+    crossing.crossings(np.zeros(2), np.zeros(2))
+    crossing.owned(crossing.places(np.zeros(2, np.bool_)), frozen(np.zeros((1, 2), np.int64)), frozen(np.zeros(0, np.bool_)))
+    crossing.ready.set()
     ones, flags = np.ones((1, 2), np.int64), np.zeros((1, 2), np.bool_)
     empty = np.zeros((0, 0), np.int64)
     market = Market(np.array([0, 1]), ones, ones, ones, ones, empty, empty, empty)
@@ -1052,8 +1080,3 @@ def _run_once() -> None:
     run_kernel(market, traits, Rules(**numbers), flags, flags, empty, np.array([1]), True)
     plain = {"sizing": PERCENT, **dict.fromkeys(UNLIMITED, UNSET)}
     run_kernel(market, traits, Rules(**{**numbers, **plain}), flags, flags, empty, np.array([1]), False)
-    # As indicators are, and as a strategy's own arrays are.
-    crossings(frozen(np.zeros(2)), frozen(np.zeros(2)))
-    crossings(np.zeros(2), np.zeros(2))
-    owned(places(np.zeros(2, np.bool_)), frozen(np.zeros((1, 2), np.int64)), frozen(np.zeros(0, np.bool_)))
-    _ready.set()

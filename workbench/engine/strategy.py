@@ -293,7 +293,7 @@ def crossings(a: Floats, b: Floats) -> tuple[Flags, Flags]:
     """
     # A process that has the kernel has this compiled too; no other waits for a compiler.
     compiled = sys.modules.get("workbench.engine.crossing")
-    if compiled is not None and _are_lines(a, b) and len(a) > _WORTH_COMPILING:
+    if compiled is not None and compiled.ready.is_set() and _are_lines(a, b) and len(a) > _WORTH_COMPILING:
         both: tuple[Flags, Flags] = compiled.crossings(a, b)
         return both
     return crossed_above(a, b), crossed_below(a, b)

@@ -106,7 +106,13 @@ class Readings(Sequence[Reading]):
         """
         # A process that has the kernel has this compiled too; no other waits for a compiler.
         compiled = sys.modules.get("workbench.engine.crossing")
-        if compiled is None or self._rows is None or self._remembered is None or len(self._parts) != 1:
+        if (
+            compiled is None
+            or not compiled.ready.is_set()
+            or self._rows is None
+            or self._remembered is None
+            or len(self._parts) != 1
+        ):
             column = self.column(name)
             return np.flatnonzero(column if gate is None else column & gate)
         flags = np.ascontiguousarray(made_column(self.strategy, self._parts[0], name))

@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from workbench.engine.kernel import is_ready
 from workbench.errors import Refused
 from workbench.research.study import Study, Values
-from workbench.research.trials import COMPILING_SECONDS, Bench, Figures, Trial, bench_of, figures_of, tally_of
+from workbench.research.trials import Bench, Figures, Trial, bench_of, figures_of, tally_of
 from workbench.shelf import OWN, TEXT, run_module
 from workbench.strategies import parameters_of
 
@@ -137,7 +136,6 @@ def unpacked(sent: Packed) -> Study:
 
 def figures_there(sent: Packed, id_: str, part: Sequence[Values]) -> list[Figures]:
     """Return the figures of trials; what they share is made once in a process."""
-    is_ready(COMPILING_SECONDS)
     with _lock:
         bench = _benches.get(id_)
         if bench is None:

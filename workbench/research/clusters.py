@@ -1,12 +1,17 @@
 """Clusters of trials: average linkage on a matrix of distances."""
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from workbench.engine.exact import compiled
+from workbench.engine.kernel import is_ready
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+_WORTH_WAITING: Final = 2_000
 
 
 @compiled
@@ -66,7 +71,9 @@ def clusters_within(distances: Floats, reach: float) -> Labels:
     own = list(range(len(distances)))
     if len(own) > 1:
         # A cluster is known by the first of its members, and what is joined to it by that one.
-        for one, other, distance in _linked(np.ascontiguousarray(distances)).tolist():
+        # While the kernel compiles, whatever else wants the compiler waits for it, much longer than this takes in Python.
+        linked = _linked if is_ready() or len(own) > _WORTH_WAITING else _linked.py_func
+        for one, other, distance in linked(np.ascontiguousarray(distances)).tolist():
             if distance <= reach:
                 own[int(other)] = int(one)
     for place, first in enumerate(own):

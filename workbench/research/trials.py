@@ -39,7 +39,6 @@ QUICK_SECONDS: Final = 0.05
 """What a trial takes at most where a thread takes several: of slow ones each is told as it is done, and those left are dropped."""
 STORE_SECONDS: Final = 1.0
 """How long trials that are done wait for the rest of their chunk, where they are to be stored."""
-COMPILING_SECONDS: Final = 300.0
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -150,6 +149,8 @@ def run_tallies(
 ) -> Generator[tuple[Sequence[Values], list[Tally]]]:
     """Yield the trials as sums, in chunks, with their values; what has not begun once it is closed is dropped.
 
+    While the kernel compiles for the first time they run in `step()`, one after the other: it wants a core for itself.
+
     Parameters
     ----------
     workers
@@ -157,7 +158,6 @@ def run_tallies(
     seconds
         How long trials that are done wait for the rest of their chunk.
     """
-    is_ready(COMPILING_SECONDS)
     count = workers or workers_for(len(trials))
     threads = ThreadPoolExecutor(count, thread_name_prefix="trial")
     coming: deque[tuple[int, Future[tuple[list[Tally], float]]]] = deque()
@@ -174,14 +174,14 @@ def run_tallies(
     try:
         low, tallies, since = 0, list[Tally](), time.monotonic()
         # How long a trial takes is not known yet.
-        ask(count)
+        ask(count if is_ready() else 1)
         while coming:
             done, future = coming.popleft()
             some, took = future.result()
             tallies += some
             at_once = AT_ONCE if took <= QUICK_SECONDS * len(some) else 1
             # While one chunk is judged and stored, the next one runs.
-            ask(done + CHUNK)
+            ask(done + (CHUNK if is_ready() else 1))
             if done % CHUNK == 0 or done == len(trials) or time.monotonic() - since >= seconds:
                 yield trials[low:done], tallies
                 low, tallies, since = done, [], time.monotonic()
@@ -204,7 +204,7 @@ def tally_of(bench: Bench, values: Values) -> Tally:
     readings = [read_series(strategy, series, wanted, laid) for series, laid in zip(study.many, bench.laid, strict=True)]
     if bench.rows is not None:
         readings = [said.between(low, high) for said, (low, high) in zip(readings, bench.rows, strict=True)]
-    if not hindered:
+    if not hindered and is_ready():
         market = _market(bench, plan)
         if bench.traits is None or bench.days is None:
             bench.traits, bench.days = traits_of(plan.instruments), day_ends(market.ts)
@@ -237,7 +237,7 @@ def _market(bench: Bench, plan: Plan) -> Market:
 
 def tally_run(plan: Plan, cash: Decimal, many: Sequence[BarSeries], readings: Sequence[Readings]) -> Tally:
     """Return one run over readings in sums: by the kernel where it can run it, by `step()` where not."""
-    if not obstacles(plan, many, cash) and is_ready(COMPILING_SECONDS):
+    if not obstacles(plan, many, cash) and is_ready():
         market = market_of(many, plan)
         traits, ends = traits_of(plan.instruments), day_ends(market.ts)
         found = _compiled_tally(plan, rules_of(plan, cash), many, readings, market, traits, ends)
