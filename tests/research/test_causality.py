@@ -17,6 +17,7 @@ from workbench.engine.strategy import Candles, Signals, SignalStrategy, candles,
 from workbench.engine.windows import read_last, read_series
 from workbench.errors import Invalid, Refused
 from workbench.research.causality import check
+from workbench.store.trials import list_sweeps
 from workbench.strategies import SmaCross, shelf
 
 
@@ -166,6 +167,48 @@ def test_a_factor_that_is_never_a_number_is_named(bars):
     assert found.undefined.column == "factor ratio"
     assert "covers its lookback, and factor ratio is not a number at" in str(found)
     assert str(found).endswith("nor at any other bar.")
+
+
+class Unfounded(Own, frozen=True):
+    """Enters while something of what it says is not a number: never, at one bar in 50, or wherever it enters."""
+
+    what: str = "edge"
+    where: str = "never"
+
+    def signals(self, bars: Candles) -> Signals:
+        plain = self.said(talib.SMA(bars.close, 20), bars)
+        gone = {"never": bars.close < 0, "now and then": bars.ts // 3_600_000 % 50 == 7, "at entries": plain.enter}[self.where]
+        columns = {"edge": plain.edge, "factor": bars.close}
+        columns[self.what] = np.where(gone, np.nan, columns[self.what])
+        return Signals(plain.enter | gone, plain.exit, plain.confidence, columns["edge"], {"ratio": columns["factor"]})
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "column"),
+    [
+        ("edge", "now and then", "edge is not a number there:"),
+        ("edge", "at entries", "edge is not a number there:"),
+        ("factor", "at entries", "factor ratio is not a number there, nor at any other entry:"),
+    ],
+)
+def test_a_strategy_that_enters_for_no_number_is_refused_and_nothing_is_stored(desk, bars, what, where, column):
+    strategy = Unfounded(what, where)
+    assert not check(strategy, bars).ok
+    assert column in str(check(strategy, bars))
+    for ask in (
+        lambda: wb.backtest(strategy, bars),
+        lambda: run_sweep(strategy, bars, size_pct=[10, 20], desk=desk, progress=False),
+    ):
+        with pytest.raises(Refused, match=rf"Unfounded enters at 20.* although its {column}"):
+            ask()
+    with desk.store.read() as connection:
+        assert list_sweeps(connection) == []
+
+
+@pytest.mark.parametrize(("what", "where"), [("edge", "never"), ("factor", "now and then")])
+def test_a_number_that_is_missing_beside_others_is_no_reason_to_refuse(bars, what, where):
+    assert check(Unfounded(what, where), bars).ok
+    wb.backtest(Unfounded(what, where), bars)
 
 
 def test_a_lookback_is_covered_by_as_many_bars_as_it_counts(bars):

@@ -78,6 +78,8 @@ class Check(msgspec.Struct, frozen=True):
         The first factor without a value although the lookback is covered, where more history would give it one, or nothing does.
     declared
         The memory that the strategy declares.
+    unfounded
+        The first entry for a reason without a number: its edge is none there, or a factor is none at any entry.
     false_lag
         The first bar of which it says something else read at once, as its `lag` promises, than read block by block.
     is_memory_judged
@@ -92,13 +94,16 @@ class Check(msgspec.Struct, frozen=True):
     short_memory: Change | None = None
     memory: int | None = None
     undefined: Change | None = None
+    unfounded: Change | None = None
     false_lag: Change | None = None
     is_memory_judged: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether nothing was found."""
-        return all(change is None for change in (self.look_ahead, self.short_memory, self.undefined, self.false_lag))
+        return all(
+            change is None for change in (self.look_ahead, self.short_memory, self.undefined, self.unfounded, self.false_lag)
+        )
 
     @property
     def findings(self) -> list[str]:
@@ -122,6 +127,8 @@ class Check(msgspec.Struct, frozen=True):
                 if np.isfinite(self.undefined.before)
                 else f"{self.name} covers its lookback, and {column} is not a number at {when} nor at any other bar."
             )
+        if self.unfounded is not None:
+            told.append(_told_unfounded(self.name, self.unfounded))
         if self.false_lag is not None:
             told.append(
                 f"{self.name} looks further back than its lag: {self.false_lag} is not what it says block by block, as "
@@ -169,13 +176,15 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     window = rows_of(whole, max(first - 2 * chosen.memory, 0), len(series))
     short, enough, is_judged = _memory(chosen, whole) if ahead is None else (None, None, True)
     undefined = None if ahead else _undefined(chosen, window)
+    # A factor that is never a number is told as that.
+    unfounded = None if ahead or undefined else _unfounded(chosen, [_Window(chosen, window)])
     lag = None if ahead else _false_lag(chosen, series)
     cuts = len(series) - first + len(before)
-    return Check(written(chosen), len(series), cuts, chosen.memory, ahead, short, enough, undefined, lag, is_judged)
+    return Check(written(chosen), len(series), cuts, chosen.memory, ahead, short, enough, undefined, unfounded, lag, is_judged)
 
 
 def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_CUTS) -> None:
-    """Refuse a study of which a quick look finds that its strategy looks ahead, at the corners of what is tried.
+    """Refuse a study of which a quick look finds that its strategy looks ahead or enters for no number, at its corners.
 
     Parameters
     ----------
@@ -187,7 +196,7 @@ def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_C
     Raises
     ------
     Refused
-        Naming the first bar and factor that changed.
+        Naming the first bar and factor that changed, or that is not a number.
     """
     corners = _corners(study, trials)
     for strategy in corners:
@@ -211,12 +220,14 @@ def _number(value: Any) -> float:
 
 
 def refuse_own_look_ahead(strategy: SignalStrategy, many: Sequence[BarSeries]) -> None:
-    """Refuse a strategy of the user's own of which a glance finds that it looks ahead; those of the shelf are held by tests.
+    """Refuse a strategy of the user's own of which a glance finds that it looks ahead or enters for no number.
+
+    Those of the shelf are held by tests.
 
     Raises
     ------
     Refused
-        Naming the first bar and factor that changed.
+        Naming the first bar and factor that changed, or that is not a number.
     Invalid
         If a column is not what it has to be, though nobody may have asked for it yet.
     """
@@ -227,11 +238,15 @@ def refuse_own_look_ahead(strategy: SignalStrategy, many: Sequence[BarSeries]) -
 
 
 def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int) -> None:
-    found = next(_cut_off(_glance(strategy, _newest_windows(strategy, series), cuts)), None)
+    windows = _newest_windows(strategy, series)
+    found = next(_cut_off(_glance(strategy, windows, cuts)), None)
     if found is not None:
         raise Refused(
             f"{type(strategy).__name__} looks ahead: {found} changes when the bars after it are cut off. wb.check tells more."
         )
+    unfounded = _unfounded(strategy, windows)
+    if unfounded is not None:
+        raise Refused(_told_unfounded(type(strategy).__name__, unfounded))
 
 
 class _Window:
@@ -424,3 +439,29 @@ def _undefined(strategy: SignalStrategy, bars: Candles) -> Change | None:
         for i in np.flatnonzero(lacking)[:1].tolist():
             return Change(int(bars.ts[begin + covered + i]), name, float(long[i]), float(short[i]))
     return None
+
+
+def _unfounded(strategy: SignalStrategy, windows: Sequence[_Window]) -> Change | None:
+    """Return the first entry whose edge is not a number, or that of a factor that is none at any entry.
+
+    Entries before the lookback is covered do not count, nor do those while the price stands still.
+    """
+    covered = max(strategy.lookback - 1, 0)
+    entries = [np.flatnonzero(each.signals.enter & ~_stands_still(strategy, each.bars)) for each in windows]
+    entries = [places[places >= max(each.begin, covered)] for each, places in zip(windows, entries, strict=True)]
+    times = np.concatenate([each.bars.ts[places] for each, places in zip(windows, entries, strict=True)])
+    for name in windows[0].names[3:]:
+        values = np.concatenate([each.column(name)[places] for each, places in zip(windows, entries, strict=True)])
+        lacking = np.isnan(values)
+        if lacking.all() if name.startswith("factor ") else lacking.any():
+            for i in np.flatnonzero(lacking)[np.argsort(times[lacking])][:1].tolist():
+                return Change(int(times[i]), name, float(values[i]), float(values[i]))
+    return None
+
+
+def _told_unfounded(name: str, found: Change) -> str:
+    others = ", nor at any other entry" if found.column.startswith("factor ") else ""
+    return (
+        f"{name} enters at {show_time(found.ts)} although its {found.column} is not a number there{others}: every decision tells "
+        f"its reason, so give a number, or no signal where there is none."
+    )
