@@ -397,14 +397,32 @@ def slow(desk, before):
 def test_it_is_told_that_it_runs_before_it_is_looked_for_the_future(desk, monkeypatch):
     run = request_sweep(desk, SMALL).id
     seen = []
-    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_: seen.extend(_kinds(desk, run)))
+    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_, between: seen.extend(_kinds(desk, run)))
     assert run_requested_sweep(desk, run).status == "FINISHED"
     assert seen == ["SweepRequested", "SweepStarted"]
 
 
+def test_a_sweep_that_is_cancelled_while_it_is_looked_for_the_future_ends_there(desk, monkeypatch):
+    run = request_sweep(desk, SMALL).id
+    look, looks = sweeping.refuse_look_ahead, []
+
+    def cancelled(*given, between):
+        def once_more():
+            looks.append(between)
+            if len(looks) == 3:
+                cancel_sweep(desk, run)
+            between()
+
+        look(*given, between=once_more)
+
+    monkeypatch.setattr(sweeping, "refuse_look_ahead", cancelled)
+    assert run_requested_sweep(desk, run).status == "CANCELLED"
+    assert len(looks) == 3
+
+
 def test_trials_that_take_long_are_stored_as_they_are_done_and_those_left_are_dropped_once_it_is_cancelled(desk, monkeypatch):
     request = slow(desk, "import time; time.sleep(0.06)")
-    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_: None)
+    monkeypatch.setattr(sweeping, "refuse_look_ahead", lambda *_, between: None)
     monkeypatch.setattr(trials_module, "STORE_SECONDS", 0.0)
     monkeypatch.setattr(trials_module.os, "cpu_count", lambda: 1)
     run = request_sweep(desk, request).id

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -93,10 +94,11 @@ def run_sweep(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
-    if callable(progress):
-        # It is on its way from here: to look for the future takes a while where the strategy does.
-        progress(0, len(wanted))
-    refuse_look_ahead(study, wanted)
+    between = partial(progress, 0, len(wanted)) if callable(progress) else None
+    if between is not None:
+        # It is on its way from here, and may be cancelled: to look for the future takes a while where the strategy does.
+        between()
+    refuse_look_ahead(study, wanted, between=between)
     with connected(executor) as client, desk_or_own(desk) as chosen:
         return sweep_study(chosen, study, wanted, progress, workers, client)
 

@@ -9,7 +9,7 @@ more past in it than `memory` holds. Sums that begin elsewhere round otherwise, 
 still, means that are one and the same differ in their last digits, and a rule that compares them falls either way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -183,7 +183,9 @@ def check(strategy: SignalStrategy | type[SignalStrategy] | str, bars: Any, *, m
     return Check(written(chosen), len(series), cuts, chosen.memory, ahead, short, enough, undefined, unfounded, lag, is_judged)
 
 
-def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_CUTS) -> None:
+def refuse_look_ahead(
+    study: Study, trials: Sequence[Values], cuts: int = MOST_CUTS, between: Callable[[], None] | None = None
+) -> None:
     """Refuse a study of which a quick look finds that its strategy looks ahead or enters for no number, at its corners.
 
     Parameters
@@ -192,6 +194,8 @@ def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_C
         What is tried; looked at are the first, the last, and for every parameter one with its highest value.
     cuts
         At how many bars the future is cut off, twice, over all of them.
+    between
+        Called before each cut, for a strategy may be slow; what it raises ends the look.
 
     Raises
     ------
@@ -201,7 +205,7 @@ def refuse_look_ahead(study: Study, trials: Sequence[Values], cuts: int = MOST_C
     corners = _corners(study, trials)
     for strategy in corners:
         for series in study.many:
-            _refuse_look_ahead(strategy, series, max(cuts // (len(corners) * len(study.many)), _FEWEST_CUTS))
+            _refuse_look_ahead(strategy, series, max(cuts // (len(corners) * len(study.many)), _FEWEST_CUTS), between)
 
 
 def _corners(study: Study, trials: Sequence[Values]) -> list[SignalStrategy]:
@@ -237,9 +241,9 @@ def refuse_own_look_ahead(strategy: SignalStrategy, many: Sequence[BarSeries]) -
         _refuse_look_ahead(strategy, series, GLANCE)
 
 
-def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int) -> None:
+def _refuse_look_ahead(strategy: SignalStrategy, series: BarSeries, cuts: int, between: Callable[[], None] | None = None) -> None:
     windows = _newest_windows(strategy, series)
-    found = next(_cut_off(_glance(strategy, windows, cuts)), None)
+    found = next(_cut_off(_glance(strategy, windows, cuts), between), None)
     if found is not None:
         raise Refused(
             f"{type(strategy).__name__} looks ahead: {found} changes when the bars after it are cut off. wb.check tells more."
@@ -299,9 +303,11 @@ def _glance(strategy: SignalStrategy, windows: Sequence[_Window], cuts: int) -> 
     return [(window, place) for window, place in places if covered <= place <= len(window.bars) - 2]
 
 
-def _cut_off(cuts: _Cuts) -> Iterator[Change]:
+def _cut_off(cuts: _Cuts, between: Callable[[], None] | None = None) -> Iterator[Change]:
     """Yield what changes when the bars after each place of a window are gone."""
     for window, place in cuts:
+        if between is not None:
+            between()
         part = _Window(window.strategy, rows_of(window.bars, 0, place + 1))
         for name in window.names:
             before, after = float(window.column(name)[place]), float(part.column(name)[place])
