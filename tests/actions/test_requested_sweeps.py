@@ -416,6 +416,7 @@ def test_a_sweep_that_is_cancelled_while_it_is_looked_for_the_future_ends_there(
         look(*given, between=once_more)
 
     monkeypatch.setattr(sweeping, "refuse_look_ahead", cancelled)
+    monkeypatch.setattr(sweeping, "TELL_SECONDS", 0.0)
     assert run_requested_sweep(desk, run).status == "CANCELLED"
     assert len(looks) == 3
 

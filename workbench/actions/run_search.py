@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from functools import partial
 from typing import Any
 
-from workbench.actions.run_sweep import Progress, begin, finish, keep, luck_of, read_figures, shown
+from workbench.actions.run_sweep import Progress, begin, beginning, finish, keep, luck_of, read_figures, shown
 from workbench.desk import Desk, desk_or_own
 from workbench.domain.params import counted
 from workbench.domain.sweeps import MOST_DRAWN
@@ -79,9 +78,7 @@ def run_search(
     low, high = ({name: values[place] for name, values in study.axes.items()} for place in (0, -1))
     own = {name: getattr(study.strategy, name) for name in study.axes if name in study.strategy.__struct_fields__}
     looked_at = [values for values in ({**low, **own}, low, high) if fits(values)]
-    between = partial(progress, 0, trials) if callable(progress) else None
-    if between is not None:
-        between()
+    between = beginning(progress, trials)
     if looked_at:
         refuse_look_ahead(study, looked_at, between=between)
     bench = bench_of(study)

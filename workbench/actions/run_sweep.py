@@ -1,8 +1,8 @@
 """Run a sweep and keep every trial: what was tried is counted, and nothing is run twice."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,8 @@ from workbench.store import trials as store
 from workbench.store.rows import TrialRow
 
 _SLOWLY: Final = "trials, in step() while the kernel is compiled for the first time"
+TELL_SECONDS: Final = 1.0
+"""How long at least lies between two tellings that nothing is done yet."""
 BY_HAND: Final = "backtest "
 """Before the id of a trial that no sweep has run."""
 Progress = Callable[[int, int], None]
@@ -94,11 +96,7 @@ def run_sweep(
     study = study_of(strategy, bars, **options)
     wanted = grid(study, where)
     check_lengths(study, wanted)
-    between = partial(progress, 0, len(wanted)) if callable(progress) else None
-    if between is not None:
-        # It is on its way from here, and may be cancelled: to look for the future takes a while where the strategy does.
-        between()
-    refuse_look_ahead(study, wanted, between=between)
+    refuse_look_ahead(study, wanted, between=beginning(progress, len(wanted)))
     with connected(executor) as client, desk_or_own(desk) as chosen:
         return sweep_study(chosen, study, wanted, progress, workers, client)
 
@@ -210,6 +208,25 @@ def _options_text(study: Study) -> str:
     axes = {name: [str(value) for value in values] for name, values in study.axes.items()}
     symbols = [series.instrument.symbol for series in study.many]
     return msgspec.json.encode({"axes": axes, "symbols": symbols, "bars": sum(len(series) for series in study.many)}).decode()
+
+
+def beginning(progress: Progress | bool, total: int) -> Callable[[], None] | None:
+    """Tell a function of the caller's that trials are on their way, and return what tells it so again, once a second at most.
+
+    To look for the future takes a while where the strategy does, and whoever is told may raise to cancel.
+    """
+    if not callable(progress):
+        return None
+    told = time.monotonic()
+    progress(0, total)
+
+    def again() -> None:
+        nonlocal told
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            progress(0, total)
+
+    return again
 
 
 @contextmanager
