@@ -73,7 +73,7 @@ class Field(NamedTuple):
         number = to_decimal(value, self.name) if not isinstance(value, bool) else None
         if number is None or (self.type is int and number != number.to_integral_value()):
             raise Invalid(self.name, self.expected, value)
-        if not to_decimal(self.param.low) <= number <= to_decimal(self.param.high):
+        if not _bound(self.param.low) <= number <= _bound(self.param.high):
             raise Invalid(self.name, self.expected, value)
         if self.type is Decimal:
             return number if number == number.to_integral_value() else _kept(number, self.param.decimals)
@@ -85,6 +85,11 @@ class Field(NamedTuple):
         kind = "a whole number" if self.type is int else "a number"
         empty = ", or nothing" if self.optional else ""
         return f"{kind} from {self.param.low:g} to {self.param.high:g}{empty}"
+
+
+@cache
+def _bound(number: float) -> Decimal:
+    return to_decimal(number)
 
 
 def _kept(number: Decimal, decimals: int) -> Decimal:

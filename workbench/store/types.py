@@ -5,7 +5,8 @@ SQLite would bend a `Numeric` (…677 for …678) and drop a time zone.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import BigInteger, String, Text
@@ -14,6 +15,8 @@ from sqlalchemy.types import TypeDecorator
 
 from workbench.domain.bars import as_datetime, as_ts
 from workbench.domain.events import canonical
+
+_KEPT: Final = 1_024
 
 
 class Exact(TypeDecorator[Decimal]):
@@ -51,14 +54,18 @@ class AwareTime(TypeDecorator[datetime]):
 
 
 class Frozen(TypeDecorator[Any]):
-    """A frozen struct of one type, kept as its canonical JSON."""
+    """A frozen struct of one type, kept as its canonical JSON.
+
+    A page of rows names the same instrument, or the same configuration, over and over: what was read lately is not made and
+    checked again. It can be shared, for nobody may change it.
+    """
 
     impl = Text
     cache_ok = True
 
     def __init__(self, type_: Any) -> None:
         self.type_ = type_
-        self._decoder = msgspec.json.Decoder(type_)
+        self._decoded = lru_cache(_KEPT)(msgspec.json.Decoder(type_).decode)
         super().__init__()
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
@@ -67,4 +74,4 @@ class Frozen(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Return the struct."""
-        return None if value is None else self._decoder.decode(value)
+        return None if value is None else self._decoded(value)
