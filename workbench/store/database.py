@@ -16,6 +16,8 @@ from sqlalchemy.pool import QueuePool
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _BUSY_MS: Final = 20_000
+READS_ONLY: Final = "workbench_reads"
+"""The option of a connection that sees one snapshot and writes nothing."""
 
 
 class Database:
@@ -37,7 +39,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a snapshot to read from."""
-        with self.engine.connect() as connection, connection.begin():
+        with self.engine.connect().execution_options(**{READS_ONLY: True}) as connection, connection.begin():
             yield connection
 
     @contextmanager

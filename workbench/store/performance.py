@@ -3,10 +3,11 @@
 from decimal import Decimal
 
 import msgspec
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, func, select
 
 from workbench.domain.bars import DAY
-from workbench.store.reads import account_row
+from workbench.store.reads import account_row, last_of_each
+from workbench.store.snapshots import once_a_snapshot
 from workbench.store.tables import accounts, equity_points, trades
 
 MOST_COUNTED = 100_000
@@ -60,18 +61,13 @@ def trip_figures(connection: Connection, account: str) -> TripFigures:
     return TripFigures(row.closed, row.wins, row.won, row.lost, row.best, row.worst, row.volume, row.trades)
 
 
+@once_a_snapshot
 def day_rows(connection: Connection, account: str, days: int = 4_000) -> list[DayRow]:
-    """Return an account's epoch at the last bar of each UTC day that has one, oldest first; the latest so many days.
-
-    Each day is one step back in the index: however many points a day has, only its last is read.
-    """
+    """Return an account's epoch at the last bar of each UTC day that has one, oldest first; the latest so many days."""
     points = equity_points.c
     epoch = select(accounts.c.since).where(accounts.c.id == account).scalar_subquery()
     mine = (points.account == account, points.id > epoch)
-    newest = select(func.max(points.ts)).where(*mine).scalar_subquery()
-    back = select(newest.label("ts"), literal(1).label("number")).cte("back", recursive=True)
-    earlier = select(func.max(points.ts)).where(*mine, points.ts < back.c.ts - back.c.ts % DAY).correlate(back).scalar_subquery()
-    back = back.union_all(select(earlier, back.c.number + 1).where(back.c.ts.is_not(None), back.c.number < days))
+    back = last_of_each(mine, DAY, 0, days)
     last = (
         select(points.ts, points.equity, points.put_in, points.id)
         .join(back, points.ts == back.c.ts)

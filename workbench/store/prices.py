@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 
 from workbench.domain.bars import parse_timeframe
 from workbench.domain.instruments import Instrument
+from workbench.store.snapshots import once_a_snapshot
 from workbench.store.tables import bars, series
 
 
@@ -18,6 +19,7 @@ class TokenPrice(msgspec.Struct, frozen=True):
     ts: int
 
 
+@once_a_snapshot
 def newest_prices(connection: Connection, source: str = "simulated", timeframe: str = "5s") -> tuple[TokenPrice, ...]:
     """Return the newest price of each of a source's tokens, in the source's order."""
     newest = (bars.c.series == series.c.id) & (bars.c.ts == series.c.newest) & (bars.c.revision == 0)

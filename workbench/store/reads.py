@@ -1,10 +1,11 @@
 """The reads that pages, answers and notebooks are made of; each is a function of a connection and returns frozen rows."""
 
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, Table, func, literal, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
@@ -36,18 +37,53 @@ from workbench.store.rows import (
     ThoughtRow,
     TradeRow,
 )
+from workbench.store.snapshots import once_a_snapshot
+from workbench.store.types import Exact
 
 __all__ = [
-    "LogRow", "account", "account_book", "accounts", "active_configuration", "active_session", "closed_positions",
-    "configuration_version", "configurations", "epochs", "equity", "events_after", "figures", "find_account", "hold_line",
-    "last_id", "last_state", "latest_thoughts", "newest_close", "newest_price_ts", "paper_trading_config", "positions",
-    "program_counts", "program_run", "program_runs", "quotes", "refusals", "session", "session_row", "session_state", "sessions",
-    "spelled", "terms", "thoughts", "trades", "waiting_commands",
+    "LogRow",
+    "account",
+    "account_book",
+    "accounts",
+    "active_configuration",
+    "active_session",
+    "closed_positions",
+    "configuration_version",
+    "configurations",
+    "epochs",
+    "equity",
+    "events_after",
+    "figures",
+    "find_account",
+    "hold_line",
+    "last_id",
+    "last_of_each",
+    "last_state",
+    "latest_thoughts",
+    "newest_close",
+    "newest_price_ts",
+    "paper_trading_config",
+    "positions",
+    "program_counts",
+    "program_run",
+    "program_runs",
+    "quotes",
+    "refusals",
+    "session",
+    "session_row",
+    "session_state",
+    "sessions",
+    "spelled",
+    "terms",
+    "thoughts",
+    "trades",
+    "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
 
 
+@once_a_snapshot
 def quotes(connection: Connection, source: str = "simulated", timeframe: str = "5s", count: int = 60) -> tuple[Quote, ...]:
     """Return the newest price of each of a source's tokens, with its latest closes: those of so many bars' time."""
     c, length = t.bars.c, parse_timeframe(timeframe)
@@ -71,6 +107,7 @@ def _quote(instrument: Instrument, points: list[tuple[int, int]], length: int) -
     return Quote(instrument, prices[-1], spark[-1] / spark[0] - 1, spark, points[-1][0] + length)
 
 
+@once_a_snapshot
 def newest_close(connection: Connection, source: str = "simulated", timeframe: str = "5s") -> int | None:
     """Return when the newest bar of a source's tokens closed; None before the first."""
     query = select(func.max(t.series.c.newest)).where(t.series.c.source == source, t.series.c.timeframe == timeframe)
@@ -87,6 +124,7 @@ def newest_price_ts(connection: Connection) -> int | None:
 # --- accounts ------------------------------------------------------------------------------------------------------------
 
 
+@once_a_snapshot
 def account_row(connection: Connection, account: str) -> Row[Any]:
     """Return an account's row.
 
@@ -108,13 +146,13 @@ def account_book(connection: Connection, account: str) -> tuple[Book, dict[str, 
     return book, {row.key: row.price for row in held}
 
 
+@once_a_snapshot
 def accounts(connection: Connection, limit: int = 100) -> list[AccountRow]:
     """Return the accounts, the newest first."""
-    rows = connection.execute(select(t.accounts).order_by(t.accounts.c.since.desc()).limit(limit)).all()
     columns = t.trading_sessions.c
-    going = select(columns.account, columns.id).where(columns.status.in_([status.value for status in ACTIVE]))
-    active = {row.account: row.id for row in connection.execute(going)}
-    return [_account(row, active.get(row.id)) for row in rows]
+    is_active = (columns.account == t.accounts.c.id) & columns.status.in_([status.value for status in ACTIVE])
+    query = select(t.accounts, columns.id.label("going")).outerjoin(t.trading_sessions, is_active)
+    return [_account(row, row.going) for row in connection.execute(query.order_by(t.accounts.c.since.desc()).limit(limit))]
 
 
 def _account(row: Row[Any], session: str | None) -> AccountRow:
@@ -206,6 +244,7 @@ def configuration_version(connection: Connection, account: str, which: str) -> C
     raise NotFound(f"version of {name}", version, [str(row.version) for row in versions], field="version")
 
 
+@once_a_snapshot
 def active_configuration(connection: Connection, account: str) -> ConfigurationRow:
     """Return the configuration that an account's next session goes by."""
     columns = t.configurations.c
@@ -218,6 +257,7 @@ def _configuration(row: Row[Any]) -> ConfigurationRow:
     return ConfigurationRow(row.id, row.name, row.version, row.is_active, as_ts(row.saved), mode_of(made), made)
 
 
+@once_a_snapshot
 def paper_trading_config(connection: Connection, account: str) -> PaperTradingConfig:
     """Return how real an account's simulation is; without frictions where nothing was saved."""
     columns = t.paper_trading_configs.c
@@ -231,6 +271,7 @@ def terms(connection: Connection, account: str) -> Terms:
     return Terms(configuration, DEFAULT_COSTS, paper_trading_config(connection, account))
 
 
+@once_a_snapshot
 def figures(connection: Connection, account: str, now: int) -> Figures:
     """Return the six figures of an account and what they rest on."""
     row = account_row(connection, account)
@@ -261,6 +302,7 @@ def _ratio(part: Decimal, whole: Decimal) -> float:
     return float(part) / float(whole) if whole else 0.0
 
 
+@once_a_snapshot
 def equity(connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = "") -> list[EquityRow]:
     """Return an account's equity line from a time on, oldest first, thinned evenly in time to about `limit` points.
 
@@ -277,20 +319,45 @@ def equity(connection: Connection, account: str, since: int | None = None, limit
     mine = [points.session == session] if session else [points.account == account, points.id > epoch]
     if since is not None:
         mine.append(points.ts >= since)
-    count, first, last = connection.execute(select(func.count(), func.min(points.ts), func.max(points.ts)).where(*mine)).one()
+    times = select(points.ts).where(*mine)
+    ends = select(
+        times.order_by(points.ts).limit(1).scalar_subquery().label("first"),
+        times.order_by(points.ts.desc()).limit(1).scalar_subquery().label("last"),
+        times.order_by(points.ts).limit(1).offset(limit).scalar_subquery().label("beyond"),
+    )
+    first, last, beyond = connection.execute(ends).one()
     columns = select(points.ts, points.equity, points.cash, points.session)
-    if count > limit:
-        # Which points stay is told by the index alone; only those are then fetched.
-        width = (last - first) // limit + 1
-        kept = select(func.max(points.id)).where(*mine).group_by((points.ts - first) // width)
-        query = columns.where(points.id.in_(kept.scalar_subquery()))
-    else:
-        query = columns.where(*mine)
-    return [
-        EquityRow(row.ts, row.equity, row.cash, row.session) for row in connection.execute(query.order_by(points.ts, points.id))
-    ]
+    if beyond is not None:
+        kept = last_of_each(mine, (last - first) // limit + 1, first, limit)
+        columns = columns.join(kept, points.ts == kept.c.ts)
+    rows = connection.execute(columns.where(*mine).order_by(points.ts, points.id)).all()
+    if beyond is not None:
+        rows = list({row.ts: row for row in rows}.values())
+    return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in rows]
 
 
+def last_of_each(mine: Sequence[ColumnElement[bool]], width: int, first: int, most: int) -> CTE:
+    """Return the times of an equity line's last point in each stretch that has one: the latest so many, newest first.
+
+    Each stretch is one step back in the index: however many points it has, only its last is read.
+
+    Parameters
+    ----------
+    mine
+        Whose points, as conditions.
+    width, first
+        A stretch's length and where one begins, milliseconds.
+    """
+    points = t.equity_points.c
+    newest = select(points.ts).where(*mine).order_by(points.ts.desc()).limit(1).scalar_subquery()
+    back = select(newest.label("ts"), literal(1).label("number")).cte("back", recursive=True)
+    begins = back.c.ts - (back.c.ts - first) % width
+    # An order with a limit, for SQLite reads a maximum with a condition that is not in the index to the end of it.
+    earlier = select(points.ts).where(*mine, points.ts < begins).order_by(points.ts.desc()).limit(1).correlate(back)
+    return back.union_all(select(earlier.scalar_subquery(), back.c.number + 1).where(back.c.ts.is_not(None), back.c.number < most))
+
+
+@once_a_snapshot
 def hold_line(connection: Connection, account: str, since: int | None = None, limit: int = 300) -> list[EquityRow]:
     """Return what the newest session's opening equity would be worth, had it bought its tokens in equal parts and held."""
     newest = t.trading_sessions.c
@@ -305,16 +372,21 @@ def hold_line(connection: Connection, account: str, since: int | None = None, li
     line = equity(connection, account, since, limit, session=row.id)
     source = f"dataset:{row.request.dataset}" if row.request.mode == "replay" else row.request.source
     symbols = set(row.symbols.split())
-    query = select(t.series).where(t.series.c.source == source, t.series.c.timeframe == row.request.timeframe)
+    bars, whose = t.bars.c, t.series.c
+    query = (
+        select(whose.id, whose.instrument, bars.ts, bars.close)
+        .join(t.bars, bars.series == whose.id)
+        .where(whose.source == source, whose.timeframe == row.request.timeframe)
+        .where(bars.revision == 0, bars.ts.in_([p.ts for p in line]))
+    )
+    closes: dict[int, dict[int, int]] = {}
+    for found in connection.execute(query) if line else ():
+        if found.instrument.symbol in symbols or row.request.mode == "replay":
+            closes.setdefault(found.id, {})[found.ts] = found.close
     shares: dict[int, list[float]] = {}
-    for series in connection.execute(query).all():
-        if series.instrument.symbol not in symbols and row.request.mode != "replay":
-            continue
-        bars = t.bars.c
-        wanted = select(bars.ts, bars.close).where(bars.series == series.id, bars.revision == 0, bars.ts.in_([p.ts for p in line]))
-        closes = {found.ts: found.close for found in connection.execute(wanted)}
-        first = closes.get(line[0].ts) if line else None
-        for ts, close in closes.items():
+    for by_time in closes.values():
+        first = by_time.get(line[0].ts)
+        for ts, close in by_time.items():
             if first:
                 shares.setdefault(ts, []).append(close / first)
     opening = float(row.opening_equity)
@@ -328,6 +400,7 @@ def hold_line(connection: Connection, account: str, since: int | None = None, li
 # --- positions and trades ------------------------------------------------------------------------------------------------
 
 
+@once_a_snapshot
 def positions(connection: Connection, account: str, open_only: bool = True, limit: int = 100) -> list[PositionRow]:
     """Return an account's positions: the open ones by age, and the closed ones after them, newest first."""
     columns = t.positions.c
@@ -354,6 +427,7 @@ def _running_state(connection: Connection, account: str) -> State | None:
     return session_state(connection, going.id) if going else None
 
 
+@once_a_snapshot
 def session_state(connection: Connection, session: str) -> State | None:
     """Return the state after a session's last step; None before its first."""
     body = connection.execute(select(t.cursors.c.state).where(t.cursors.c.session == session)).scalar()
@@ -503,6 +577,7 @@ def thoughts(
     return [_thought(row.id, row.session, row.thought) for row in connection.execute(query)]
 
 
+@once_a_snapshot
 def latest_thoughts(connection: Connection, session: str) -> list[ThoughtRow]:
     """Return the latest evaluation of each of a session's tokens, whether it was recorded or not."""
     query = select(t.evaluations).where(t.evaluations.c.session == session).order_by(t.evaluations.c.key)
@@ -519,6 +594,7 @@ def _thought(id_: int, session: str, thought: Thought, latest: bool = False) -> 
 # --- program runs --------------------------------------------------------------------------------------------------------
 
 
+@once_a_snapshot
 def program_runs(
     connection: Connection,
     account: str = "",
@@ -537,7 +613,7 @@ def program_runs(
         Only those that go on, or only those that have ended where False.
     """
     columns = t.program_runs.c
-    query = select(t.program_runs).order_by(columns.id.desc()).limit(limit)
+    query = _runs().order_by(columns.id.desc()).limit(limit)
     if account:
         query = query.where(columns.account == account)
     if session:
@@ -546,9 +622,10 @@ def program_runs(
         query = query.where(columns.status.in_([status.value for status in RunStatus if status.is_active is active]))
     if before is not None:
         query = query.where(columns.id < before)
-    return [_run(connection, row) for row in connection.execute(query).all()]
+    return [_run(row) for row in connection.execute(query)]
 
 
+@once_a_snapshot
 def program_counts(connection: Connection, account: str) -> dict[RunStatus, int]:
     """Return how many of an account's program runs have each status; those that none has are left out."""
     columns = t.program_runs.c
@@ -566,30 +643,27 @@ def program_run(connection: Connection, id_: int) -> RunRow:
     """
     # A number that no column could hold is none of them.
     known = 0 < id_ < 2**63
-    row = connection.execute(select(t.program_runs).where(t.program_runs.c.id == id_)).first() if known else None
+    row = connection.execute(_runs().where(t.program_runs.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("program run", str(id_))
-    return _run(connection, row)
+    return _run(row)
 
 
-def _run(connection: Connection, row: Row[Any]) -> RunRow:
+def _runs() -> Select[Any]:
+    """Select program runs with the newest price of their instruments: of the open position, else of the session's last trade."""
+    runs, held, traded = t.program_runs.c, t.positions.c, t.trades.c
+    open_at = select(held.price).where(held.account == runs.account, held.is_open, held.instrument == runs.instrument)
+    last = select(traded.price).where(traded.session == runs.session, traded.instrument == runs.instrument)
+    newest = last.order_by(traded.id.desc()).limit(1).scalar_subquery()
+    return select(t.program_runs, func.coalesce(open_at.scalar_subquery(), newest, type_=Exact()).label("price"))
+
+
+def _run(row: Row[Any]) -> RunRow:
     run: ProgramRun = row.body
-    price = _price_of(connection, row.account, row.session, run.instrument)
+    price: Decimal | None = row.price
     result = run.result(price if price is not None else NO_CASH)
     mean = per_unit(run.spent, run.bought, row.instrument.price_decimals) if run.bought else None
     return RunRow(row.id, row.session, row.account, row.instrument, run, price, result, mean)
-
-
-def _price_of(connection: Connection, account: str, session: str, key: str) -> Decimal | None:
-    """Return the newest price that is known of an instrument: of the open position, else of the session's last trade in it."""
-    held = select(t.positions.c.price).where(t.positions.c.account == account, t.positions.c.is_open, t.positions.c.key == key)
-    found: Decimal | None = connection.execute(held).scalar()
-    if found is not None:
-        return found
-    columns = t.orders.c
-    mine = select(columns.number).where(columns.session == session, columns.key == key)
-    last = select(t.trades.c.price).where(t.trades.c.session == session, t.trades.c.order_number.in_(mine))
-    return connection.execute(last.order_by(t.trades.c.id.desc()).limit(1)).scalar()
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------------
@@ -614,6 +688,7 @@ def session(connection: Connection, id_: str) -> SessionRow:
     return session_row(rows[0])
 
 
+@once_a_snapshot
 def active_session(connection: Connection, account: str) -> SessionRow | None:
     """Return the session that an account has on its way, or None."""
     columns = t.trading_sessions.c
@@ -622,6 +697,7 @@ def active_session(connection: Connection, account: str) -> SessionRow | None:
     return session_row(row) if row else None
 
 
+@once_a_snapshot
 def sessions(
     connection: Connection, account: str = "", limit: int = 50, before: int | None = None, ended: bool = False
 ) -> list[SessionRow]:
@@ -642,6 +718,7 @@ def sessions(
     return [session_row(row) for row in connection.execute(query)]
 
 
+@once_a_snapshot
 def waiting_commands(connection: Connection, session: str) -> list[Command]:
     """Return what was asked of a session and has not been applied yet, oldest first."""
     columns = t.commands.c

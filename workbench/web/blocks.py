@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from workbench.store import reads, snapshots
+from workbench.store import reads
 from workbench.store.rows import Figures, PositionRow, SessionRow
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, SESSION_KINDS, Asking, Block
 
@@ -59,7 +59,7 @@ class PositionsView(msgspec.Struct, frozen=True):
 
 def look_at_state(connection: Connection, asking: Asking) -> StateView:
     """Return whether something runs, and how fresh the prices are."""
-    return StateView(snapshots.active_session(connection, asking.account), reads.newest_close(connection), asking.now)
+    return StateView(reads.active_session(connection, asking.account), reads.newest_close(connection), asking.now)
 
 
 def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:

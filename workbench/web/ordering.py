@@ -15,7 +15,8 @@ from workbench.domain.orders import Order, OrderType, Reason, Side, TimeInForce
 from workbench.domain.sessions import Status
 from workbench.engine.paths import trail_price
 from workbench.errors import DoesNotFit, NotFound, Refused
-from workbench.store import snapshots
+from workbench.store import reads
+from workbench.store.prices import newest_prices
 from workbench.store.rows import SessionRow
 from workbench.web.api.orders import read_order
 from workbench.web.bot import Input, Said, beside
@@ -154,7 +155,7 @@ def form_view(
     summary: str = "",
 ) -> FormView:
     """Return the form with what somebody put into it and what was wrong with that."""
-    going, whose = snapshots.active_session(connection, asking.account), asking.query.whose
+    going, whose = reads.active_session(connection, asking.account), asking.query.whose
     if going is None or going.status is Status.STOPPING:
         return FormView(going, None, said, whose)
     wrong, sentence = _problem(problem, values)
@@ -214,9 +215,9 @@ def look_at_market(connection: Connection, asking: Asking) -> MarketView:
 
 def market_view(connection: Connection, asking: Asking, wanted: str) -> MarketView:
     """Return the tokens with their prices, one of them chosen."""
-    going = snapshots.active_session(connection, asking.account)
-    book = snapshots.account_book(connection, asking.account)
-    prices = {token.instrument.symbol: token for token in snapshots.newest_prices(connection)}
+    going = reads.active_session(connection, asking.account)
+    book = reads.account_row(connection, asking.account).book
+    prices = {token.instrument.symbol: token for token in newest_prices(connection)}
     symbols = tuple(prices) if going is None else going.symbols
     chosen = next((symbol for symbol in symbols if symbol.lower() == wanted.lower()), symbols[0] if symbols else "")
     known = {key.key: key.symbol for key in (token.instrument for token in prices.values())}

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from workbench.domain.commands import CancelOrder, Command, PlaceOco, PlaceOrder
 from workbench.domain.events import KINDS
 from workbench.domain.orders import Order, OrderType, TimeInForce
-from workbench.store import reads, snapshots
+from workbench.store import reads
 from workbench.store.order_history import OrderNews, Refusal, order_news, order_page, resting_orders
 from workbench.store.orders import STATUSES
+from workbench.store.prices import newest_prices
 from workbench.store.rows import OrderRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
@@ -149,12 +150,12 @@ def look_at_active(connection: Connection, asking: Asking) -> ActiveView:
 
 def active_view(connection: Connection, asking: Asking, said: Said | None = None) -> ActiveView:
     """Return the orders that rest, with a sentence for whoever has pressed a button."""
-    going = snapshots.active_session(connection, asking.account)
+    going = reads.active_session(connection, asking.account)
     rows = resting_orders(connection, asking.account)
     news = order_news(connection, going.id) if going is not None else OrderNews((), ())
     waiting = news.waiting
     asked = {command.order for command in waiting if isinstance(command, CancelOrder)}
-    prices = {token.instrument.key: token for token in snapshots.newest_prices(connection)}
+    prices = {token.instrument.key: token for token in newest_prices(connection)}
     symbols = {key: token.instrument.symbol for key, token in prices.items()}
     lines = tuple(
         order_line(row, prices[row.instrument.key].price if row.instrument.key in prices else None, row.order.id in asked)
@@ -219,8 +220,8 @@ def order_line(row: OrderRow, price: Decimal | None = None, is_asked: bool = Fal
 def look_at_filters(connection: Connection, asking: Asking) -> FiltersView:
     """Return what can be filtered by."""
     query: OrdersQuery = asking.query
-    going = snapshots.active_session(connection, asking.account)
-    names = [token.instrument.symbol for token in snapshots.newest_prices(connection)]
+    going = reads.active_session(connection, asking.account)
+    names = [token.instrument.symbol for token in newest_prices(connection)]
     names = list(dict.fromkeys([*names, *(going.symbols if going else ())]))
     if query.token and query.token.lower() not in (name.lower() for name in names):
         names.append(query.token)
@@ -256,7 +257,7 @@ def look_at_history(connection: Connection, asking: Asking) -> HistoryView:
 
 def _spelled(connection: Connection, symbol: str) -> str:
     """Return a symbol as its instrument writes it."""
-    names = (token.instrument.symbol for token in snapshots.newest_prices(connection))
+    names = (token.instrument.symbol for token in newest_prices(connection))
     found = next((name for name in names if name.lower() == symbol.lower()), "") if symbol else ""
     return found or (reads.spelled(connection, symbol) if symbol else "")
 

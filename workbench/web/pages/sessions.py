@@ -12,7 +12,7 @@ from workbench.domain.commands import Pause, Resume, Stop
 from workbench.domain.costs import in_words
 from workbench.domain.presets import changes_between
 from workbench.domain.sessions import Status
-from workbench.store import reads, snapshots
+from workbench.store import reads
 from workbench.store.rows import SessionRow
 from workbench.store.session_lines import LinePoint, equity_lines, sessions_named
 from workbench.strategies import shelf
@@ -198,8 +198,8 @@ def table_view(connection: Connection, asking: Asking, said: Said | None = None)
     query: SessionsQuery = asking.query
     rows = reads.sessions(connection, asking.account, limit=ROWS + 1, before=query.before)
     shown = rows[:ROWS]
-    going = snapshots.active_session(connection, asking.account)
-    waiting = snapshots.waiting_commands(connection, going.id) if going is not None else []
+    going = reads.active_session(connection, asking.account)
+    waiting = reads.waiting_commands(connection, going.id) if going is not None else []
     word = next((_ASKED[type(command)] for command in reversed(waiting) if type(command) in _ASKED), "")
     lines = tuple(
         session_line(row, asking.now, query.compare, word if going is not None and row.id == going.id else "") for row in shown
