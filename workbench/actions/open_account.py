@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 from uuid import uuid4
+from weakref import WeakSet
 
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
 from workbench.domain.money import opening_cash
 from workbench.errors import Invalid
+from workbench.store.database import Database
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.tables import accounts
@@ -18,6 +20,7 @@ from workbench.store.tables import accounts
 DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(10_000)
 MOST_LETTERS: Final = 120
+_with_default: Final[WeakSet[Database]] = WeakSet()
 
 
 def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | None = None, unique: bool = False) -> str:
@@ -59,6 +62,12 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
 
 def default_account(desk: Desk) -> str:
     """Return the id of the account that a single person uses; it makes itself, with 10,000 USD."""
+    # No account ever goes, so it is looked for once in each store.
+    if desk.store in _with_default:
+        return DEFAULT_ACCOUNT
     with desk.store.read() as connection:
         found = connection.execute(select(accounts.c.id).where(accounts.c.id == DEFAULT_ACCOUNT)).scalar()
-    return str(found) if found else open_account(desk, "Paper account", id_=DEFAULT_ACCOUNT)
+    if not found:
+        open_account(desk, "Paper account", id_=DEFAULT_ACCOUNT)
+    _with_default.add(desk.store)
+    return DEFAULT_ACCOUNT

@@ -78,7 +78,9 @@ def day_rows(connection: Connection, account: str, days: int = 4_000) -> list[Da
     return [*by_time.values()]
 
 
-def trades_since(connection: Connection, account: str, ts: int) -> int:
-    """Return how many trades an account has made from a time on, at most `MOST_COUNTED`."""
-    some = select(trades.c.id).where(trades.c.account == account, trades.c.ts >= ts).limit(MOST_COUNTED).subquery()
-    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+def trades_since(connection: Connection, account: str, *times: int) -> tuple[int, ...]:
+    """Return how many trades an account has made from each of some times on, at most `MOST_COUNTED`."""
+    mine = select(trades.c.id).where(trades.c.account == account)
+    some = [mine.where(trades.c.ts >= ts).limit(MOST_COUNTED).subquery() for ts in times]
+    counts = [select(func.count()).select_from(each).scalar_subquery() for each in some]
+    return tuple(connection.execute(select(*counts)).one())

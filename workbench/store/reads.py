@@ -423,8 +423,11 @@ def closed_positions(connection: Connection, account: str, limit: int = 100, bef
 
 
 def _running_state(connection: Connection, account: str) -> State | None:
-    going = active_session(connection, account)
-    return session_state(connection, going.id) if going else None
+    columns = t.trading_sessions.c
+    is_active = columns.status.in_([status.value for status in ACTIVE])
+    going = select(t.cursors.c.state).join(t.trading_sessions, t.cursors.c.session == columns.id)
+    body = connection.execute(going.where(columns.account == account, is_active)).scalar()
+    return msgspec.json.decode(body, type=State) if body else None
 
 
 @once_a_snapshot

@@ -81,7 +81,7 @@ JSON = {"Content-Type": "application/json"}
     [
         ("bot/start/", {"content": "{broken", "headers": JSON}, 400, "malformed", "expected JSON"),
         ("bot/start/", {"content": "[" * 90_000, "headers": JSON}, 400, "malformed", "expected JSON of a few levels"),
-        ("bot/start/", {"content": "[1]", "headers": JSON}, 400, "malformed", "expected a JSON object, found list"),
+        ("bot/start/", {"content": "[1]", "headers": JSON}, 400, "malformed", "expected a JSON object, found a list"),
         ("bot/start/", {"content": '{"seed": NaN}', "headers": JSON}, 400, "malformed", "expected JSON"),
         (
             "bot/start/",

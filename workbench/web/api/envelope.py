@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from workbench.domain.bars import as_datetime
 from workbench.errors import Invalid, Malformed, NotFound
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
+from workbench.web.misread import kind_of
 
 Json = dict[str, Any]
 
@@ -76,7 +77,7 @@ def read_object(raw: bytes | str, what: str) -> Json:
     except RecursionError as problem:
         raise Malformed(what, "JSON of a few levels", "hundreds of them, one in another") from problem
     if not isinstance(body, dict):
-        raise Malformed(what, "a JSON object", type(body).__name__)
+        raise Malformed(what, "a JSON object", str(kind_of(body)))
     return body
 
 

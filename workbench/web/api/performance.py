@@ -55,6 +55,7 @@ def performance_of(connection: Connection, account: str, now: int) -> Json:
     figures, trips = reads.figures(connection, account, now), store.trip_figures(connection, account)
     days = store.day_rows(connection, account)
     returns = daily_returns(days)
+    last_day, last_week, last_month = store.trades_since(connection, account, now - DAY, now - 7 * DAY, now - 30 * DAY)
     growth = float("nan")
     if len(returns) > 1:
         growth = float(growth_a_year(1.0, float(np.prod(1 + returns)), (days[-1].ts - days[0].ts) / DAY))
@@ -75,9 +76,9 @@ def performance_of(connection: Connection, account: str, now: int) -> Json:
         "closed_trades": trips.closed,
         "costs_paid": figures.costs,
         "days": len(days),
-        "trades_last_24h": store.trades_since(connection, account, now - DAY),
-        "trades_last_7d": store.trades_since(connection, account, now - 7 * DAY),
-        "trades_last_30d": store.trades_since(connection, account, now - 30 * DAY),
+        "trades_last_24h": last_day,
+        "trades_last_7d": last_week,
+        "trades_last_30d": last_month,
         "last_updated": iso(days[-1].ts) if days else None,
     }
 
@@ -114,11 +115,11 @@ def equity(state: State, since: When = "", limit: Limit = 200, session: Text = "
 def analytics(state: State, account: Account = "") -> Response[bytes]:
     """Tell what the analytics page shows: key figures, performance, and equity day by day."""
     desk: Desk = state.desk
-    account = account_named(desk, account)
+    account, now = account_named(desk, account), desk.now()
     with desk.store.read() as connection:
         told = {
-            "metrics": metrics_of(connection, account, desk.now()),
-            "performance": performance_of(connection, account, desk.now()),
+            "metrics": metrics_of(connection, account, now),
+            "performance": performance_of(connection, account, now),
             "days": day_shapes(store.day_rows(connection, account)),
         }
     return answer(told)
