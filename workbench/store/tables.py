@@ -126,6 +126,22 @@ datasets = Table(
     Column("imported", AwareTime, nullable=False),
 )
 
+# --- requests that came with a key -----------------------------------------------------------------------------------------
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", String(200), primary_key=True),
+    # The digest of the request that it came with; when it was claimed also says by whom, for a claim may be taken over.
+    Column("fingerprint", String(64), nullable=False),
+    Column("at", AwareTime, nullable=False, index=True),
+    # Of the answer; null while the request is under way.
+    Column("status", Integer),
+    Column("content_type", String(200), nullable=False),
+    Column("location", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
 # --- research ------------------------------------------------------------------------------------------------------------
 
 sweeps = Table(

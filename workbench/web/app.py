@@ -15,6 +15,7 @@ from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
+from workbench.web.idempotency import Once
 from workbench.web.live import Live, live_feed
 from workbench.web.page import ROOT
 from workbench.web.render import STATIC, STATIC_URL
@@ -85,7 +86,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
-        middleware=[Gatekeeper(hosts, door, pace)],
+        middleware=[Gatekeeper(hosts, door, pace), Once(desk)],
         before_send=[guard_answer],
         exception_handlers={Exception: answer_error},
         openapi_config=None,

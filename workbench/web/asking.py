@@ -64,6 +64,7 @@ class FormView(msgspec.Struct, frozen=True):
     form: SweepForm
     said: Said | None = None
     whose: str = ""
+    key: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
@@ -108,7 +109,7 @@ def form_view(
     if problem is not None:
         label = next((field.label for field in (*tried, *rules, count, trials) if field.problem), LABELS.get(wrong, ""))
         said = Said(f"{label}: {sentence[:1].lower()}{sentence[1:]}" if label else str(problem), is_bad=True)
-    return FormView(form, said, asking.query.whose)
+    return FormView(form, said, asking.query.whose, asking.draw_key())
 
 
 def _markets(connection: Connection) -> tuple[Market, ...]:

@@ -86,7 +86,7 @@ class Setting(msgspec.Struct, frozen=True):
 class BotView(msgspec.Struct, frozen=True):
     """The bot: a session on its way, or the form, with the last session's end above it.
 
-    `whose` is what an address says of the account that is looked at; empty for the default one.
+    `whose` is what an address says of the account that is looked at; empty for the default one. `key` is the form's own.
     """
 
     session: SessionRow | None
@@ -96,6 +96,7 @@ class BotView(msgspec.Struct, frozen=True):
     now: int
     said: Said | None = None
     whose: str = ""
+    key: str = ""
 
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
@@ -125,7 +126,7 @@ def bot_view(
         return BotView(going, None, None, settings_of(going), now, said, asking.query.whose)
     newest = reads.sessions(connection, account, limit=1)
     form = bot_form(values, problem, reads.terms(connection, account))
-    return BotView(None, newest[0] if newest else None, form, (), now, said, asking.query.whose)
+    return BotView(None, newest[0] if newest else None, form, (), now, said, asking.query.whose, asking.draw_key())
 
 
 def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -> BotForm:

@@ -29,7 +29,7 @@ from workbench.web.pages import PAGES, WebRequest, configuration, html
 from workbench.web.pages.configuration import FORM, PATH, REVIEW, SAID, SAVED, ConfigurationQuery
 
 
-@post("/paper-trading/configuration/review", name="configuration_review", status_code=200)
+@post("/paper-trading/configuration/review", name="configuration_review", status_code=200, changes_nothing=True)
 async def look_over(request: WebRequest, state: State, account: FromQuery[str] = "", load: FromQuery[str] = "") -> Response[Any]:
     """Tell what a form would change and what that means, without saving it."""
     return await sync_to_thread(_review, state.desk, await _values(request), ConfigurationQuery(account=account, load=load))

@@ -5,6 +5,7 @@ never a traceback. Under `/paper-trading/api/` the answer is the JSON envelope, 
 """
 
 import logging
+from html import escape
 from http import HTTPStatus
 from typing import Any, Final
 from uuid import uuid4
@@ -14,6 +15,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
+from workbench.actions.answer_once import KeyRefused
 from workbench.errors import Refused, TryLater, WorkbenchError
 from workbench.web.api.envelope import timestamp
 from workbench.web.entry import Unauthorized
@@ -75,6 +77,10 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
     if request.url.path.startswith(API):
         body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
         return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
+    if isinstance(problem, KeyRefused) and request.query_params.get("answer") == "block":
+        # The form stays as it is, with what was typed into it.
+        headers |= {"hx-retarget": "#notice", "hx-reswap": "innerHTML"}
+        return Response(escape(trouble.message), status_code=status, media_type=MediaType.HTML, headers=headers)
     view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))
     return Response(draw_page("error.html", view), status_code=status, media_type=MediaType.HTML, headers=headers)
 

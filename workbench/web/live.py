@@ -123,7 +123,7 @@ class Channel:
         desk = self.live.desk
         drawn = {}
         with desk.store.read() as connection:
-            asking = Asking(self.account, self.query, desk.now())
+            asking = Asking(self.account, self.query, desk.now(), is_shared=True)
             for block in self.page.blocks:
                 if block.name in names:
                     began = time.perf_counter()

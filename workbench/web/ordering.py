@@ -119,6 +119,7 @@ class FormView(msgspec.Struct, frozen=True):
     form: OrderForm | None
     said: Said | None = None
     whose: str = ""
+    key: str = ""
 
 
 class TokenAtHand(msgspec.Struct, frozen=True):
@@ -164,7 +165,7 @@ def form_view(
         labels = {name: label for name, (label, _, _) in _LABELS.items()}
         label = f"{labels[wrong]}: {sentence[:1].lower()}{sentence[1:]}" if wrong in labels else sentence
         said = Said(label, is_bad=True)
-    return FormView(going, form, said, whose)
+    return FormView(going, form, said, whose, asking.draw_key())
 
 
 def _form(values: Mapping[str, str], wrong: str, sentence: str, summary: str) -> OrderForm:

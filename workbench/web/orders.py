@@ -67,7 +67,7 @@ def _place(desk: Desk, values: Values, answer: Answer, query: OrdersQuery) -> Re
     return _form(desk, asking, answer, {name: values[name] for name in KEPT if name in values}, said=said)
 
 
-@post("/paper-trading/orders/check", name="order_check", status_code=200)
+@post("/paper-trading/orders/check", name="order_check", status_code=200, changes_nothing=True)
 async def check(
     request: WebRequest, state: State, answer: FromQuery[Answer] = "page", account: FromQuery[str] = ""
 ) -> Response[Any]:

@@ -5,6 +5,7 @@ from that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from secrets import token_urlsafe
 from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlencode
 
@@ -72,11 +73,22 @@ class Query(msgspec.Struct, frozen=True):
 
 
 class Asking(msgspec.Struct, frozen=True):
-    """Who looks, at what, and when."""
+    """Who looks, at what, and when.
+
+    Parameters
+    ----------
+    is_shared
+        Whether several readers get the same drawing: what is one reader's own is left out of it.
+    """
 
     account: str
     query: Any
     now: int
+    is_shared: bool = False
+
+    def draw_key(self) -> str:
+        """Return a key for a form, so that it is done once however often it is sent; empty in a drawing that is shared."""
+        return "" if self.is_shared else token_urlsafe()
 
 
 class Block(msgspec.Struct, frozen=True):

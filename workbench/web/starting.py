@@ -53,6 +53,7 @@ class FormView(msgspec.Struct, frozen=True):
     form: ProgramForm | None
     said: Said | None = None
     whose: str = ""
+    key: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
@@ -82,7 +83,8 @@ def form_view(
     program = shelf.get(wanted if wanted in shelf.names() else shelf.names()[0])
     symbol = _symbol(going, values.get("symbol", ""))
     suggested = _suggested(connection, account, going, program, symbol)
-    return FormView(going, _form(going, program, symbol, suggested, values, problem), said, whose)
+    form = _form(going, program, symbol, suggested, values, problem)
+    return FormView(going, form, said, whose, asking.draw_key())
 
 
 def _symbol(session: SessionRow, wanted: str) -> str:

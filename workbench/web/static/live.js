@@ -154,6 +154,18 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => button.classList.remove("done"), 1200);
 });
 
+// --- what is sent twice is done once -------------------------------------------------------------------------------------
+
+// A form that comes over the feed is drawn once for all who look at it, so that its key has to be drawn here.
+function drawKeys() {
+  for (const field of document.querySelectorAll("input[name=idempotency_key]")) {
+    if (field.value) continue;
+    field.value = Array.from(crypto.getRandomValues(new Uint8Array(24)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+}
+
+document.addEventListener("htmx:after:swap", drawKeys);
+
 // --- how requests end ----------------------------------------------------------------------------------------------------
 
 const notice = document.getElementById("notice");
