@@ -69,9 +69,9 @@ class Client:
 
     # --- the bot -----------------------------------------------------------------------------------------------------
 
-    def start(self, **options: Any) -> Any:
+    def start(self, *, idempotency_key: str = "", **options: Any) -> Any:
         """Start the bot; `options` are the fields of `bot/start/`."""
-        return self.post("bot/start/", **options)
+        return self.post("bot/start/", idempotency_key=idempotency_key, **options)
 
     def stop(self, reason: str = "asked to stop", close_positions: bool = False) -> Any:
         """Stop the bot."""
@@ -121,9 +121,15 @@ class Client:
         """Yield orders, newest first."""
         return self.every("orders/", **filters)
 
-    def place(self, **order: Any) -> Any:
-        """Place an order; `order` are the fields of `orders/`."""
-        return self.post("orders/", **order)
+    def place(self, *, idempotency_key: str = "", **order: Any) -> Any:
+        """Place an order; `order` are the fields of `orders/`.
+
+        Parameters
+        ----------
+        idempotency_key
+            Of the caller's own making: sent again with the same key, the order is placed once.
+        """
+        return self.post("orders/", idempotency_key=idempotency_key, **order)
 
     def cancel(self, order_id: int) -> Json:
         """Take an order back."""
@@ -143,8 +149,13 @@ class Client:
         asked = {name: value for name, value in {"account": self.account, **query}.items() if value not in (None, "")}
         return _told(self._http.get(ROOT + path, params=asked, headers=self._headers))
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, *, idempotency_key: str = "", **body: Any) -> Any:
         """Ask for something to be done, and return what was told of it.
+
+        Parameters
+        ----------
+        idempotency_key
+            Of the caller's own making: whatever is sent again with the same key is done once.
 
         Raises
         ------
@@ -153,7 +164,8 @@ class Client:
         """
         account = {"account": self.account} if self.account else {}
         sent = {name: value for name, value in {**account, **body}.items() if value is not None}
-        return _told(self._http.post(ROOT + path, json=sent, headers=self._headers))
+        key = {"idempotency-key": idempotency_key} if idempotency_key else {}
+        return _told(self._http.post(ROOT + path, json=sent, headers={**self._headers, **key}))
 
     def every(self, path: str, **query: Any) -> Iterator[Json]:
         """Yield the items of a list, following its cursor to the end."""

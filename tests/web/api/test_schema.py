@@ -45,6 +45,14 @@ def test_every_post_is_said_to_hold_something_only_if_it_takes_it(client):
         assert answer.status_code in (404, 422), path
 
 
+def test_every_changing_operation_and_no_other_takes_a_key():
+    for operations in document()["paths"].values():
+        for method, told in operations.items():
+            takes = "Idempotency-Key" in [parameter["name"] for parameter in told["parameters"]]
+            assert takes == (method != "get")
+            assert ("Idempotency-Replayed" in told["responses"]["200"].get("headers", {})) == takes
+
+
 def test_every_example_of_a_body_is_read(client):
     for path, operations in document()["paths"].items():
         example = operations.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")

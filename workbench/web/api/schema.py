@@ -16,6 +16,7 @@ from litestar.openapi import OpenAPIConfig
 import workbench
 from workbench.domain.sweeps import SweepRequest
 from workbench.domain.terms import OPTIONS, REALISM, RULES
+from workbench.web.idempotency import CHANGING, HEADER, LONGEST, REPLAYED
 from workbench.web.page import ROOT
 from workbench.web.render import draw_page
 
@@ -79,6 +80,11 @@ PAIRS: Final = {
     "token_symbol": "WETH",
 }
 """What stands for the names in an address in examples."""
+_KEY: Final[Json] = {
+    "name": HEADER, "in": "header", "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]([ -~]*[!-~])?$"},
+    "description": "A key of your own: the request is done once, and sent again with the same key it is answered as it was first.",
+}  # fmt: skip
 _PROBLEMS: Final = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 _API: Final = f"{ROOT}/api/"
 
@@ -162,13 +168,17 @@ def _told(path: str, method: str, operation: Json) -> Json:
     responses = {"200": good}
     for status in _PROBLEMS:
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": {"application/json": problem}}
+    parameters: list[Json] = [dict(parameter) for parameter in operation.get("parameters", [])]
     told = {
         "operationId": f"{method}_{rest.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('-', '_')}",
         "summary": (operation.get("description") or operation.get("summary") or "").partition("\n")[0],
         "tags": [rest.split("/")[0]],
-        "parameters": [dict(parameter) for parameter in operation.get("parameters", [])],
+        "parameters": parameters,
         "responses": responses,
     }
+    if method.upper() in CHANGING:
+        told["parameters"] = [*parameters, _KEY]
+        good["headers"] = {REPLAYED: {"description": "It was answered so before.", "schema": {"const": "true"}}}
     body = _body(rest)
     if method == "post" and body:
         told["requestBody"] = {
