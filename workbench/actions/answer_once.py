@@ -24,8 +24,8 @@ class KeyReused(KeyRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This idempotency key came with another request before: expected the same method, address and body, "
-            "found others. Nothing was changed; send it under a key of its own (a form gets one when its page is loaded anew)."
+            "This differs from what was first sent under the same idempotency key: expected the same method, address and body. "
+            "Nothing was changed. Send it under a key of its own; a form gets one when its page is loaded anew."
         )
 
 
