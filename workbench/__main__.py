@@ -418,7 +418,7 @@ def _run_and_tell(desk: Any, request: Any, cash: str, account: str | None, as_js
 
 
 def _summary(row: Any, missing: int | None, as_json: bool) -> None:
-    gain = row.equity - row.opening_equity if row.equity is not None and row.opening_equity is not None else Decimal(0)
+    gain = row.result if row.result is not None else Decimal(0)
     facts = {
         "session": row.id, "status": row.status.value, "because": row.ended_because, "steps": row.steps,
         "missing_bars": "" if missing is None else missing, "fills": row.trades,

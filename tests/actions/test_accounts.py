@@ -87,6 +87,40 @@ def test_a_running_session_takes_cash_before_its_next_bar(desk, account, clock):
     assert wb.verify_session(desk, row.id).identical
 
 
+@pytest.mark.parametrize("bars", [0, 1])
+def test_cash_that_comes_or_goes_is_no_result_of_a_session(desk, account, clock, bars):
+    row = begin(desk, account)
+    wb.deposit(desk, account, 500)
+    advance_session(desk, row.id)
+    wb.withdraw(desk, account, "20.5")
+    advance_session(desk, row.id)
+    going = look(desk, reads.session, row.id)
+    assert (going.equity, going.put_in, going.result) == (D("10479.5"), D("479.5"), 0)
+    if bars:
+        go(desk, clock, row.id, bars)
+    wb.deposit(desk, account, 7)
+    end(desk, row)
+    # What came between two sessions belongs to neither.
+    wb.deposit(desk, account, 1000)
+    later = begin(desk, account)
+    ended, other = look(desk, reads.session, row.id), look(desk, reads.session, later.id)
+    assert (ended.opening_equity, ended.equity, ended.put_in, ended.result) == (10_000, D("10486.5"), D("486.5"), 0)
+    assert (other.opening_equity, other.put_in, other.result) == (D("11486.5"), 0, 0)
+    before = tables(desk)
+    rebuild_projections(desk)
+    assert tables(desk) == before
+
+
+def test_a_session_that_trades_and_is_given_cash_has_made_what_its_account_has(desk, account, clock):
+    row = begin(desk, account)
+    go(desk, clock, row.id, 1)
+    key = desk.source("simulated").instruments()[0].key
+    wb.send_command(desk, row.id, PlaceOrder(key, Side.BUY, amount="1000"))
+    wb.deposit(desk, account, 500)
+    go(desk, clock, row.id, 5)
+    assert look(desk, reads.session, row.id).result == look(desk, reads.figures, account, desk.now()).result != 0
+
+
 # --- reset -----------------------------------------------------------------------------------------------------------------
 
 

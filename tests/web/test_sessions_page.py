@@ -176,6 +176,10 @@ def test_cash_that_came_in_meanwhile_is_no_result_of_a_session(client, desk, clo
     go_on(desk, clock, session, 0.2)
     (line,) = lines_of(compared(client, session))
     assert {value for _, value in line.points} == {0.0}
+    with desk.store.read() as connection:
+        row = reads.session(connection, session)
+    assert (row.equity, row.result) == (15_000, 0)
+    assert "5,000" not in row_of(client.get(f"{PAGE}/").text, session)
 
 
 def test_more_than_four_and_ids_of_none_are_said_and_the_others_shown(client, desk, clock):

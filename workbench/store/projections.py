@@ -317,10 +317,13 @@ class Projector:
 
     def _move_cash(self, stream: str, amount: Decimal) -> None:
         account = self.account(self._account_of(stream))
+        session = self._sessions.get(stream)
         with localcontext(EXACT):
             account.book = account.book.deposited(amount) if amount > 0 else account.book.withdrawn(-amount)
             before = account.equity
             account.equity += amount
+            if session is not None and session.equity is not None:
+                session.equity += amount
             # The drawdown is the market's doing: cash that comes or goes leaves the share by which it is down as it was.
             account.peak = share(account.peak, account.equity, before) if before > 0 else account.peak + amount
 

@@ -4,7 +4,7 @@ Times are whole milliseconds since 1970 in UTC. Money, prices and quantities are
 where nothing has closed yet.
 """
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import CostModel
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import NO_CASH
+from workbench.domain.money import EXACT, NO_CASH
 from workbench.domain.orders import Order
 from workbench.domain.programs import ProgramRun
 from workbench.domain.sessions import Status
@@ -183,6 +183,8 @@ class SessionRow(msgspec.Struct, frozen=True):
         Open time of the last slice stepped; None before the first.
     requested, started, stopped
         On the clock, milliseconds UTC.
+    put_in
+        Cash that came into its account while it ran, less what was taken out.
     """
 
     id: str
@@ -213,6 +215,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     error: str
     closed: int = 0
     wins: int = 0
+    put_in: Decimal = NO_CASH
 
     @property
     def win_rate(self) -> float | None:
@@ -221,8 +224,11 @@ class SessionRow(msgspec.Struct, frozen=True):
 
     @property
     def result(self) -> Decimal | None:
-        """What its book has gained since it began; None before that."""
-        return None if self.equity is None or self.opening_equity is None else self.equity - self.opening_equity
+        """What its trades and the market have made of its book since it began; None before that."""
+        if self.equity is None or self.opening_equity is None:
+            return None
+        with localcontext(EXACT):
+            return self.equity - self.opening_equity - self.put_in
 
     @property
     def is_active(self) -> bool:

@@ -38,6 +38,7 @@ def told_session(row: SessionRow, now: int) -> Json:
         **session_shape(row, now),
         "starting_balance": row.opening_equity,
         "ending_balance": None if row.is_active else row.equity,
+        "put_in": row.put_in,
         "total_pnl": result,
         "total_pnl_percent": None if share is None else round(100 * share, 4),
         "total_trades": row.trades,
