@@ -148,6 +148,34 @@ def test_what_there_is_not_is_said(address, pages):
     assert "There is no" in answer.text
 
 
+def test_a_market_page_is_there_before_its_first_bar(client, desk):
+    symbols = [instrument.symbol for instrument in desk.source("simulated").instruments()]
+    for symbol in symbols:
+        answer = client.get(f"{PATH}{symbol.lower()}/")
+        assert answer.status_code == 200
+        assert f"<h1>{symbol}</h1>" in answer.text
+        assert f"No price of {symbol} was recorded yet." in answer.text
+    assert "candles-data" not in client.get(f"{PATH}WETH/?timeframe=1m&at=1735690000000").text
+    for block in (*market.PAGE.blocks, *market.PAGE.inner):
+        assert client.get(f"/paper-trading/market/{block.name}", params={"symbol": "WETH"}).status_code == 200
+    wrong = client.get(f"{PATH}WETHH/")
+    assert wrong.status_code == 404
+    assert "Did you mean" in wrong.text
+    refresh_prices(desk)
+    text = client.get(f"{PATH}WETH/").text
+    assert "was recorded yet" not in text
+    assert island(text, "candles-data")["candles"]
+
+
+def test_a_file_is_shown_before_a_token_that_has_no_bar(client, desk):
+    with desk.store.write() as connection:
+        save_dataset(connection, "b" * 64, "weth.csv", wandering(30, symbol="WETH"), desk.at)
+    text = client.get(f"{PATH}WETH/").text
+    assert island(text, "candles-data")["candles"]
+    address = re.search(r'href="([^"]+source=simulated[^"]*)"', text)[1].replace("&amp;", "&")
+    assert "No price of WETH was recorded yet." in client.get(address).text
+
+
 def test_a_symbol_that_is_markup_is_escaped(client):
     text = client.get(f"{PATH}%3Cscript%3Ealert(1)%3C%2Fscript%3E").text
     assert "<script>alert" not in text

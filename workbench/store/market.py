@@ -119,11 +119,16 @@ class CandleRow(msgspec.Struct, frozen=True):
 
 
 class Market(msgspec.Struct, frozen=True):
-    """One instrument at one source, with its series from the finest to the coarsest."""
+    """One instrument at one source, with its series from the finest to the coarsest; without any before its first bar."""
 
     source: str
     instrument: Instrument
     series: tuple[SeriesRow, ...]
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether it came from a file and grows no more."""
+        return self.source.startswith(_DATASET)
 
     @property
     def finest(self) -> SeriesRow:
@@ -199,15 +204,22 @@ def slug(symbol: str) -> str:
     return symbol.replace("/", "-")
 
 
-def markets_named(connection: Connection, symbol: str) -> list[Market]:
+def markets_named(connection: Connection, symbol: str, expected: Sequence[Market] = ()) -> list[Market]:
     """Return the markets of a symbol, in whatever case and with a dash for a slash; those of live sources come first.
+
+    Parameters
+    ----------
+    expected
+        Markets that there are even before their first bar; they come last.
 
     Raises
     ------
     NotFound
-        If nothing of it was recorded.
+        If nothing of it was recorded, and nothing is expected.
     """
     every = markets(list_series(connection))
+    recorded = {(market.source, market.instrument.key) for market in every}
+    every += [market for market in expected if (market.source, market.instrument.key) not in recorded]
     found = [market for market in every if slug(market.instrument.symbol).lower() == slug(symbol).lower()]
     if not found:
         raise NotFound("market", symbol, list(dict.fromkeys(market.instrument.symbol for market in every)), field="symbol")

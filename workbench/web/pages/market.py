@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from workbench.domain.bars import parse_timeframe
+from workbench.sources.simulated import Simulated
 from workbench.store.market import CandleRow, Market, list_trades, market_at, markets_named, read_candles
 from workbench.store.rows import TradeRow
 from workbench.web.api.paging import moment
@@ -66,6 +67,8 @@ class ChartView(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
+    timeframe
+        Of the candles; empty before the market's first bar.
     newest
         The last candle; None where there is none.
     change, span
@@ -152,8 +155,13 @@ def settle(connection: Connection, query: MarketQuery) -> MarketQuery:
     NotFound
         If there is no such market.
     """
-    found = markets_named(connection, query.symbol)
+    found = _markets(connection, query.symbol)
     return msgspec.structs.replace(query, symbol=found[0].instrument.symbol)
+
+
+def _markets(connection: Connection, symbol: str) -> list[Market]:
+    """Return the markets of a symbol; the tokens of the simulated source are there before anything of them was recorded."""
+    return markets_named(connection, symbol, [Market("simulated", each, ()) for each in Simulated().instruments()])
 
 
 def look_at_chart(connection: Connection, asking: Asking) -> ChartView:
@@ -165,21 +173,26 @@ def look_at_chart(connection: Connection, asking: Asking) -> ChartView:
         If there is no such market, source or timeframe.
     """
     query: MarketQuery = asking.query
-    found = markets_named(connection, query.symbol)
+    found = _markets(connection, query.symbol)
     market = market_at(found, query.source)
-    symbol, timeframe = market.instrument.symbol, query.timeframe or market.finest.timeframe
-    rows = read_candles(connection, market, timeframe, limit=SHOWN)
+    symbol = market.instrument.symbol
     path = market_address(symbol)
-    choices = tuple(Choice(name, query.address(path, timeframe=name), name == timeframe) for name in market.timeframes)
     sources = tuple(
         Choice(_source(each), query.address(path, source=each.source, timeframe=""), each is market) for each in found
     )  # fmt: skip
+    shown = sources if len(sources) > 1 else ()
+    if not market.series:
+        nothing, asked = CandlesData(0, 2, []), moment("at", query.at)
+        return ChartView(market, "", (), shown, nothing, None, 0.0, 0, 0, False, "", asked, asking.now)
+    timeframe = query.timeframe or market.finest.timeframe
+    rows = read_candles(connection, market, timeframe, limit=SHOWN)
+    choices = tuple(Choice(name, query.address(path, timeframe=name), name == timeframe) for name in market.timeframes)
     length = parse_timeframe(timeframe)
     decimals = decimals_for(rows[-1].close, market.instrument.price_decimals) if rows else 2
     closed = max(row.closed for row in market.series)
-    is_old = not market.finest.is_dataset and asking.now - closed > max(OLD_AFTER, 4 * market.freshest.length)
+    is_old = not market.is_dataset and asking.now - closed > max(OLD_AFTER, 4 * market.freshest.length)
     return ChartView(
-        market, timeframe, choices, sources if len(sources) > 1 else (), CandlesData(length // 1000, decimals, points(rows)),
+        market, timeframe, choices, shown, CandlesData(length // 1000, decimals, points(rows)),
         rows[-1] if rows else None, float(rows[-1].close / rows[0].open) - 1 if rows else 0.0,
         rows[-1].ts + length - rows[0].ts if rows else 0, closed, is_old,
         candles_address(symbol, source=market.source, timeframe=timeframe), moment("at", query.at), asking.now,
@@ -187,7 +200,7 @@ def look_at_chart(connection: Connection, asking: Asking) -> ChartView:
 
 
 def _source(market: Market) -> str:
-    return f"file {market.source.removeprefix('dataset:')[:6]}" if market.finest.is_dataset else market.source
+    return f"file {market.source.removeprefix('dataset:')[:6]}" if market.is_dataset else market.source
 
 
 def look_at_trades(connection: Connection, asking: Asking) -> TradesView:

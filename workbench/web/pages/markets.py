@@ -120,7 +120,7 @@ def old_since(row: SeriesRow, now: int) -> int | None:
 
 def look_at_instruments(connection: Connection, asking: Asking) -> InstrumentsView:
     """Return the tokens of the live sources with their prices."""
-    found = [each for each in markets(list_series(connection)) if not each.finest.is_dataset]
+    found = [each for each in markets(list_series(connection)) if not each.is_dataset]
     closes = latest_closes(connection, [each.freshest for each in found])
     return InstrumentsView(tuple(_line(each, closes[each.freshest.id], asking) for each in found), asking.now)
 
