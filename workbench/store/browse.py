@@ -25,15 +25,12 @@ class Reach(msgspec.Struct, frozen=True):
         Whether there may be more rows than can be looked at.
     is_dense
         Whether `newest` counts the rows without a gap, as the ids of the log do: its end is then their number.
-    beside
-        What is read of each row that no column of the table has.
     """
 
     table: Table
     newest: ColumnElement[Any]
     is_large: bool = False
     is_dense: bool = False
-    beside: tuple[ColumnElement[Any], ...] = ()
 
 
 def page(
@@ -51,7 +48,7 @@ def page(
     skip
         How many rows come before them; there is nothing beyond `MOST`, but in a dense table by its own order.
     """
-    query = select(reach.table, *reach.beside).limit(limit)
+    query = select(reach.table).limit(limit)
     if where is None and not order and reach.is_dense:
         return connection.execute(query.where(reach.newest <= _end(connection, reach) - skip).order_by(reach.newest.desc())).all()
     if skip >= MOST:
@@ -73,11 +70,11 @@ def count(connection: Connection, reach: Reach, where: ColumnElement[bool] | Non
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
 
-def find(connection: Connection, reach: Reach, keys: Mapping[str, str]) -> Row[Any] | None:
+def find(connection: Connection, table: Table, keys: Mapping[str, str]) -> Row[Any] | None:
     """Return the row that has some values, written as an address writes them; None where there is none."""
-    query = select(reach.table, *reach.beside)
+    query = select(table)
     for name, text in keys.items():
-        column = reach.table.c[name]
+        column = table.c[name]
         if column.type.python_type is int:
             if not (text.isascii() and text.isdigit() and int(text) < _LARGEST):
                 return None

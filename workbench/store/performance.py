@@ -68,13 +68,9 @@ def day_rows(connection: Connection, account: str, days: int = 4_000) -> list[Da
     epoch = select(accounts.c.since).where(accounts.c.id == account).scalar_subquery()
     mine = (points.account == account, points.id > epoch)
     back = last_of_each(mine, DAY, 0, days)
-    last = (
-        select(points.ts, points.equity, points.put_in, points.id)
-        .join(back, points.ts == back.c.ts)
-        .where(*mine)
-        .order_by(points.ts, points.id)
-    )
-    by_time = {row.ts: DayRow(row.ts, row.equity, row.put_in) for row in connection.execute(last)}
+    # Sorted here, for SQLite, asked for an order, reads the whole line in it to look for these few.
+    last = select(points.ts, points.id, points.equity, points.put_in).join(back, points.ts == back.c.ts).where(*mine)
+    by_time = {row.ts: DayRow(row.ts, row.equity, row.put_in) for row in sorted(connection.execute(last))}
     return [*by_time.values()]
 
 

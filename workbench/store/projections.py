@@ -94,6 +94,7 @@ class Session(msgspec.Struct):
     stopped: datetime | None = None
     opening_equity: Decimal | None = None
     equity: Decimal | None = None
+    put_in: Decimal = NO_CASH
     trades: int = 0
     seq: int = 0
     steps: int = 0
@@ -324,6 +325,7 @@ class Projector:
             account.equity += amount
             if session is not None and session.equity is not None:
                 session.equity += amount
+                session.put_in += amount
             # The drawdown is the market's doing: cash that comes or goes leaves the share by which it is down as it was.
             account.peak = share(account.peak, account.equity, before) if before > 0 else account.peak + amount
 

@@ -37,7 +37,6 @@ from workbench.store.rows import (
     ThoughtRow,
     TradeRow,
 )
-from workbench.store.session_cash import put_in, select_sessions
 from workbench.store.snapshots import once_a_snapshot
 from workbench.store.types import Exact
 
@@ -327,13 +326,14 @@ def equity(connection: Connection, account: str, since: int | None = None, limit
         times.order_by(points.ts).limit(1).offset(limit).scalar_subquery().label("beyond"),
     )
     first, last, beyond = connection.execute(ends).one()
-    columns = select(points.ts, points.equity, points.cash, points.session)
-    if beyond is not None:
+    columns = select(points.ts, points.id, points.equity, points.cash, points.session).where(*mine)
+    if beyond is None:
+        rows = connection.execute(columns.order_by(points.ts, points.id)).all()
+    else:
         kept = last_of_each(mine, (last - first) // limit + 1, first, limit)
-        columns = columns.join(kept, points.ts == kept.c.ts)
-    rows = connection.execute(columns.where(*mine).order_by(points.ts, points.id)).all()
-    if beyond is not None:
-        rows = list({row.ts: row for row in rows}.values())
+        # Sorted here, for SQLite, asked for an order, reads the whole line in it to look for these few.
+        found = connection.execute(columns.join(kept, points.ts == kept.c.ts)).all()
+        rows = list({row.ts: row for row in sorted(found)}.values())
     return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in rows]
 
 
@@ -682,7 +682,11 @@ def session(connection: Connection, id_: str) -> SessionRow:
         If there is none, or several begin so.
     """
     columns = t.trading_sessions.c
-    rows = connection.execute(select_sessions().where(columns.id.startswith(id_, autoescape=True)).limit(2)).all() if id_ else []
+    rows = (
+        connection.execute(select(t.trading_sessions).where(columns.id.startswith(id_, autoescape=True)).limit(2)).all()
+        if id_
+        else []
+    )
     if len(rows) != 1:
         raise NotFound("session", id_)
     return session_row(rows[0])
@@ -692,7 +696,7 @@ def session(connection: Connection, id_: str) -> SessionRow:
 def active_session(connection: Connection, account: str) -> SessionRow | None:
     """Return the session that an account has on its way, or None."""
     columns = t.trading_sessions.c
-    query = select_sessions().where(columns.account == account, columns.status.in_([status.value for status in ACTIVE]))
+    query = select(t.trading_sessions).where(columns.account == account, columns.status.in_([status.value for status in ACTIVE]))
     row = connection.execute(query).first()
     return session_row(row) if row else None
 
@@ -711,7 +715,7 @@ def sessions(
         Only those that have ended.
     """
     columns = t.trading_sessions.c
-    query = select_sessions().where(columns.is_deleted.is_(False)).order_by(columns.number.desc()).limit(limit)
+    query = select(t.trading_sessions).where(columns.is_deleted.is_(False)).order_by(columns.number.desc()).limit(limit)
     query = query.where(columns.account == account) if account else query
     query = query.where(columns.number < before) if before is not None else query
     query = query.where(columns.status.not_in([status.value for status in ACTIVE])) if ended else query
@@ -741,7 +745,7 @@ def refusals(connection: Connection, session: str, among: int = 500) -> list[tup
 
 
 def session_row(row: Row[Any]) -> SessionRow:
-    """Return a session from a row of `select_sessions`."""
+    """Return a session from a row of its table."""
     request = row.request
     return SessionRow(
         id=row.id, number=row.number, account=row.account, name=row.name, status=Status(row.status), mode=request.mode,
@@ -751,7 +755,7 @@ def session_row(row: Row[Any]) -> SessionRow:
         requested=as_ts(row.requested), started=None if row.started is None else as_ts(row.started),
         stopped=None if row.stopped is None else as_ts(row.stopped), opening_equity=row.opening_equity, equity=row.equity,
         trades=row.trades, seq=row.seq, steps=row.steps, cursor=row.cursor, ledger_digest=row.ledger_digest,
-        ended_because=row.ended_because, error=row.error, closed=row.closed, wins=row.wins, put_in=put_in(row),
+        ended_because=row.ended_because, error=row.error, closed=row.closed, wins=row.wins, put_in=row.put_in,
     )  # fmt: skip
 
 

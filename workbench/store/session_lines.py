@@ -8,7 +8,6 @@ from sqlalchemy import Connection, literal, select, true
 
 from workbench.store.reads import session_row
 from workbench.store.rows import SessionRow
-from workbench.store.session_cash import select_sessions
 from workbench.store.tables import equity_points, trading_sessions
 
 
@@ -23,7 +22,7 @@ class LinePoint(msgspec.Struct, frozen=True):
 def sessions_named(connection: Connection, ids: Sequence[str]) -> tuple[SessionRow, ...]:
     """Return the sessions of some ids in the order of the ids; those that there are not, or that were deleted, are left out."""
     columns = trading_sessions.c
-    rows = connection.execute(select_sessions().where(columns.id.in_(ids), columns.is_deleted.is_(False)))
+    rows = connection.execute(select(trading_sessions).where(columns.id.in_(ids), columns.is_deleted.is_(False)))
     found = {row.id: session_row(row) for row in rows}
     return tuple(found[id_] for id_ in dict.fromkeys(ids) if id_ in found)
 

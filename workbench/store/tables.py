@@ -271,6 +271,8 @@ trading_sessions = Table(
     Column("stopped", AwareTime),
     Column("opening_equity", Exact),
     Column("equity", Exact),
+    # Cash that came into its account while it ran, less what was taken out.
+    Column("put_in", Exact, nullable=False, server_default="0"),
     Column("trades", Integer, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("steps", Integer, nullable=False),

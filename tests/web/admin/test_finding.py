@@ -166,5 +166,5 @@ def test_a_large_table_is_sought_in_its_newest_rows(desk, log, monkeypatch):
 @pytest.mark.parametrize("given", ["", "x", "-1", "1.5", "9" * 40, "٣"])
 def test_a_key_that_is_no_number_is_of_no_row(desk, log, given):
     with desk.store.read() as connection:
-        assert browse.find(connection, log, {"id": given}) is None
-        assert browse.find(connection, log, {"id": "3"}).seq == 3
+        assert browse.find(connection, t.events, {"id": given}) is None
+        assert browse.find(connection, t.events, {"id": "3"}).seq == 3

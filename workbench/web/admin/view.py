@@ -104,7 +104,7 @@ class TableView(BaseModelView):  # type: ignore[misc, unused-ignore]
         keys = self.listing.keys_of(row_name)
         if keys is None:
             return None
-        return await self._read(lambda connection: browse.find(connection, self.listing.reach, keys))
+        return await self._read(lambda connection: browse.find(connection, self.listing.reach.table, keys))
 
     async def _read(self, look: Callable[[Connection], Made]) -> Made:
         def within() -> Made:

@@ -13,7 +13,6 @@ from workbench.desk import Desk
 from workbench.domain.commands import Command, Pause, Resume, Stop
 from workbench.domain.sessions import Status
 from workbench.store.browse import Reach
-from workbench.store.session_cash import FLOWS, put_in
 from workbench.store.tables import trading_sessions
 from workbench.web.admin import cells
 from workbench.web.admin.finding import NAMES, NUMBERS, TIMES, WORDS, one_of
@@ -36,7 +35,7 @@ LISTING: Final = Listing(
     "PaperTradingSession",
     "Sessions of the bot. One that runs can be paused, resumed and stopped; it obeys between two bars.",
     "Paper trading",
-    Reach(trading_sessions, _c.number, beside=FLOWS),
+    Reach(trading_sessions, _c.number),
     (
         Column("number", "No.", cells.count, filters=NUMBERS, sorts=True),
         Column("id", "Session", cells.code, filters=WORDS, searched=True),
@@ -69,7 +68,7 @@ LISTING: Final = Listing(
 
 
 def _result(row: Row[Any]) -> Any:
-    return None if row.equity is None or row.opening_equity is None else row.equity - row.opening_equity - put_in(row)
+    return None if row.equity is None or row.opening_equity is None else row.equity - row.opening_equity - row.put_in
 
 
 class SessionsView(TableView):
