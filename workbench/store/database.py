@@ -33,7 +33,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.engine = _engine(path)
-        self._doorbell = threading.local()
+        self._own = threading.local()
         migrate(self.engine)
 
     @contextmanager
@@ -59,22 +59,39 @@ class Database:
                 yield connection
 
     def data_version(self) -> int:
-        """Return a number that changes whenever anybody else has committed: the doorbell between processes.
+        """Return what the doorbell of this thread says: it changes whenever anybody has committed."""
+        if not hasattr(self._own, "doorbell"):
+            self._own.doorbell = self.doorbell()
+        return int(self._own.doorbell.version())
 
-        It is a few microseconds' look at a connection that does nothing else, one a thread.
-        """
-        connection = getattr(self._doorbell, "connection", None)
-        if connection is None:
-            connection = self._doorbell.connection = self.engine.raw_connection()
-            connection.detach()
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA data_version")
-        (version,) = cursor.fetchall()
-        return int(version[0])
+    def doorbell(self) -> "Doorbell":
+        """Return a doorbell of one's own; what two of them say cannot be compared."""
+        return Doorbell(self.engine)
 
     def close(self) -> None:
         """Let go of every connection."""
         self.engine.dispose()
+
+
+class Doorbell:
+    """The doorbell between processes: a look takes a few microseconds, at a connection that does nothing else.
+
+    Parameters
+    ----------
+    engine
+        Of the database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._connection = engine.raw_connection()
+        self._connection.detach()
+
+    def version(self) -> int:
+        """Return a number that changes whenever anybody has committed."""
+        cursor = self._connection.cursor()
+        cursor.execute("PRAGMA data_version")
+        (version,) = cursor.fetchall()
+        return int(version[0])
 
 
 def _engine(path: Path) -> Engine:

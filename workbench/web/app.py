@@ -20,6 +20,7 @@ from workbench.web.live import Live, live_feed
 from workbench.web.page import ROOT
 from workbench.web.render import STATIC, STATIC_URL
 from workbench.web.security import LOOPBACK, Gatekeeper, guard_answer
+from workbench.web.sharing import Shared
 
 _YEAR: Final = 31_536_000
 
@@ -86,7 +87,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
-        middleware=[Gatekeeper(hosts, door, pace), Once(desk)],
+        middleware=[Gatekeeper(hosts, door, pace), Once(desk), Shared(desk)],
         before_send=[guard_answer],
         exception_handlers={Exception: answer_error},
         openapi_config=None,
