@@ -1,11 +1,12 @@
 """Every page and every reading of the JSON API over millions of rows, first page and deep in, by eight readers at once.
 
-    uv run python tests/benchmarks/load.py [--share 1.0] [--home FOLDER] [--only TEXT] [--rounds 10]
+    uv run python tests/benchmarks/load.py [--share 1.0] [--home FOLDER] [--only TEXT] [--rounds 10] [--own]
 
 Aim: at most 50 ms at the 95th percentile, beside a bare `SELECT 1` through the same server; at most 5 queries a request, which
 `tests/web/test_queries.py` counts. The data are made once and kept in FOLDER: real sessions of random bars, run by the worker's
 own actions, and copied with other ids and times until there are 1,000,000 trades, 2,000,000 thoughts and 5,000,000 events; the
-digests of a copy are those of what it was copied from. What is asked is read from the application itself, so that a new page
+digests of a copy are those of what it was copied from. Readers who ask for the same in the same second share one drawing of it,
+as they do in use; with `--own` nobody shares. What is asked is read from the application itself, so that a new page
 is measured too. The readers are a process of their own on the same two cores, which is part of what is measured.
 """
 
@@ -43,6 +44,7 @@ from workbench.domain.sessions import ProgramRequest, SessionRequest
 
 TRADES, THOUGHTS, EVENTS, SESSIONS = 1_000_000, 2_000_000, 5_000_000, 4
 READERS, AIM_MS = 8, 50.0
+OWN = {"cache-control": "no-cache"}
 MINUTE = 60_000
 SYMBOLS = ("WETH/USDC", "BTC/USDC", "ARB/USDC", "LINK/USDC")
 
@@ -241,7 +243,18 @@ def answer(port: int, address: str) -> tuple[int, bytes]:
     return got.status, body
 
 
-def read(port: int, wanted: list[tuple[str, str]], rounds: int, told: Any) -> None:
+def cookie(port: int) -> dict[str, str]:
+    """Return the header by which a browser is known to the admin, as its first page gives it."""
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+    line.request("GET", f"{ADMIN}papertrade/list")
+    got = line.getresponse()
+    got.read()
+    line.close()
+    given = [value.partition(";")[0] for name, value in got.getheaders() if name.lower() == "set-cookie"]
+    return {"cookie": "; ".join(value for value in given if not value.endswith('=""'))}
+
+
+def read(port: int, wanted: list[tuple[str, str]], rounds: int, headers: dict[str, str], told: Any) -> None:
     """Ask for each address with eight lines at once, kept open; tell the milliseconds of every answer."""
     for name, address in wanted:
         lines = [http.client.HTTPConnection("127.0.0.1", port, timeout=300) for _ in range(READERS)]
@@ -250,7 +263,7 @@ def read(port: int, wanted: list[tuple[str, str]], rounds: int, told: Any) -> No
         def ask(line: http.client.HTTPConnection, address: str = address, took: list[float] = took) -> None:
             for _ in range(rounds):
                 began = time.perf_counter()
-                line.request("GET", address)
+                line.request("GET", address, headers=headers)
                 line.getresponse().read()
                 took.append(1000 * (time.perf_counter() - began))
 
@@ -271,6 +284,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=1.0, help="Of the data; they are made anew where the folder is empty.")
     parser.add_argument("--home", type=Path, help="Where the data are, and stay.")
     parser.add_argument("--only", default="", help="Ask only for addresses with this in them.")
+    parser.add_argument("--own", action="store_true", help="Have every answer drawn for each reader alone.")
     parser.add_argument("--rounds", type=int, default=10, help="How often each reader asks.")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -285,7 +299,9 @@ def main() -> None:
             with open_desk(home) as desk:
                 wanted = [pair for pair in asked(port, desk) if given.only in pair[1] or pair[1] == "/bare"]
             here, there = multiprocessing.Pipe()
-            reading = spawn.Process(target=read, args=(port, wanted, given.rounds, there), daemon=True)
+            reading = spawn.Process(
+                target=read, args=(port, wanted, given.rounds, {**cookie(port), **(OWN if given.own else {})}, there), daemon=True
+            )
             reading.start()
             found = []
             while (one := here.recv()) is not None:
@@ -294,7 +310,8 @@ def main() -> None:
             server.terminate()
             server.join()
     slow = 0
-    print(f"{READERS} readers, {given.rounds} times each; aim {AIM_MS:.0f} ms at the 95th percentile")
+    whose = "each with a drawing of his own" if given.own else "sharing what they ask for in the same second"
+    print(f"{READERS} readers, {given.rounds} times each, {whose}; aim {AIM_MS:.0f} ms at the 95th percentile")
     for name, took in sorted(found, key=lambda pair: -_at(pair[1], 0.95)):
         late = _at(took, 0.95)
         slow += late > AIM_MS and name != "SELECT 1"

@@ -9,6 +9,7 @@ import pytest
 import workbench as wb
 from tests.web.conftest import begin, go_on
 from workbench.actions.open_account import default_account
+from workbench.store import browse
 from workbench.web import pages as shelf
 from workbench.web.api import portfolio as api
 
@@ -145,3 +146,50 @@ def test_nobody_reads_less_than_what_was_committed_when_he_asked(client, desk, a
             over.set()
         for other in others:
             other.result(30)
+
+
+# --- the admin -----------------------------------------------------------------------------------------------------------
+
+LIST = "/paper-trading/admin/papertradingaccount/list"
+
+
+@pytest.fixture
+def listed(monkeypatch):
+    """How often the admin read a list."""
+    times, reading = [], browse.page
+
+    def counted(*given, **named):
+        times.append(1)
+        return reading(*given, **named)
+
+    monkeypatch.setattr(browse, "page", counted)
+    return times
+
+
+def nonce_of(answer):
+    (nonce,) = re.findall(r"'nonce-([^']+)'", answer.headers["content-security-policy"])
+    return nonce
+
+
+def test_a_list_of_the_admin_is_shared_by_the_tabs_of_one_browser_each_with_a_nonce_of_its_own(client, listed):
+    client.get(LIST)
+    listed.clear()
+    answers = [client.get(LIST) for _ in range(3)]
+    assert len(listed) == 1
+    nonces = [nonce_of(answer) for answer in answers]
+    assert len(set(nonces)) == 3
+    for nonce, answer in zip(nonces, answers, strict=True):
+        scripts = re.findall(r"<script\b[^>]*\bnonce=\"([^\"]*)\"", answer.text)
+        assert scripts
+        assert set(scripts) == {nonce}
+
+
+def test_another_browser_gets_a_list_of_its_own(client, listed):
+    client.get(LIST)
+    listed.clear()
+    client.get(LIST)
+    client.cookies.clear()
+    assert "set-cookie" in client.get(LIST).headers
+    client.cookies.clear()
+    client.get(LIST)
+    assert len(listed) == 3

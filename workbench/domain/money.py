@@ -149,9 +149,8 @@ def share(amount: Decimal, part: Decimal, whole: Decimal, decimals: int = CASH_D
     """
     if part == whole:
         return rounded(amount, decimals)
-    (a, a_scale), (p, p_scale), (w, w_scale) = _integer(amount), _integer(part), _integer(whole)
-    top, bottom = a * p * 10 ** (w_scale + decimals), w * 10 ** (a_scale + p_scale)
-    return Decimal(_divide_half_even(top, bottom)).scaleb(-decimals, context=LEDGER)
+    (a, of_a), (p, of_p), (w, of_w) = amount.as_integer_ratio(), part.as_integer_ratio(), whole.as_integer_ratio()
+    return Decimal(_divide_half_even(a * p * of_w * 10**decimals, of_a * of_p * w)).scaleb(-decimals, context=LEDGER)
 
 
 def per_unit(amount: Decimal, quantity: Decimal, decimals: int) -> Decimal:
@@ -167,13 +166,6 @@ def units(value: Decimal, decimals: int) -> int:
 def text(value: Decimal) -> str:
     """Return the number in plain digits, never with an exponent."""
     return format(value, "f")
-
-
-def _integer(value: Decimal) -> tuple[int, int]:
-    sign, digits, exponent = value.as_tuple()
-    assert isinstance(exponent, int)
-    whole = int("".join(map(str, digits))) * (-1 if sign else 1)
-    return (whole * 10**exponent, 0) if exponent >= 0 else (whole, -exponent)
 
 
 def _divide_half_even(top: int, bottom: int) -> int:

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from workbench.domain.bars import DAY
-from workbench.store.reads import account_row, last_of_each
+from workbench.store.reads import IN_TIME, account_row, last_of_each
 from workbench.store.snapshots import once_a_snapshot
 from workbench.store.tables import accounts, equity_points, trades
 
@@ -70,7 +70,7 @@ def day_rows(connection: Connection, account: str, days: int = 4_000) -> list[Da
     back = last_of_each(mine, DAY, 0, days)
     # Sorted here, for SQLite, asked for an order, reads the whole line in it to look for these few.
     last = select(points.ts, points.id, points.equity, points.put_in).join(back, points.ts == back.c.ts).where(*mine)
-    by_time = {row.ts: DayRow(row.ts, row.equity, row.put_in) for row in sorted(connection.execute(last))}
+    by_time = {row.ts: DayRow(row.ts, row.equity, row.put_in) for row in sorted(connection.execute(last), key=IN_TIME)}
     return [*by_time.values()]
 
 

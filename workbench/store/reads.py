@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from decimal import Decimal, localcontext
-from typing import Any
+from operator import itemgetter
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, Table, func, literal, select
@@ -56,12 +57,12 @@ __all__ = [
     "figures",
     "find_account",
     "hold_line",
+    "how_far",
     "last_id",
     "last_of_each",
     "last_state",
     "latest_thoughts",
     "newest_close",
-    "newest_price_ts",
     "paper_trading_config",
     "positions",
     "program_counts",
@@ -115,10 +116,14 @@ def newest_close(connection: Connection, source: str = "simulated", timeframe: s
     return None if newest is None else newest + parse_timeframe(timeframe)
 
 
-def newest_price_ts(connection: Connection) -> int | None:
-    """Return the open time of the newest bar of any series that grows; it changes whenever prices have arrived."""
-    query = select(func.max(t.series.c.newest)).where(t.series.c.source.not_like("dataset:%"))
-    return connection.execute(query).scalar()
+def how_far(connection: Connection) -> tuple[int, int]:
+    """Return the id of the newest event, and the open time of the newest bar of any series that grows; 0 where there is none.
+
+    What is drawn in the same snapshot knows everything up to there, and whenever prices have arrived the second one changes.
+    """
+    prices = select(func.max(t.series.c.newest)).where(t.series.c.source.not_like("dataset:%")).scalar_subquery()
+    events, newest = connection.execute(select(select(func.max(t.events.c.id)).scalar_subquery(), prices)).one()
+    return events or 0, newest or 0
 
 
 # --- accounts ------------------------------------------------------------------------------------------------------------
@@ -333,8 +338,12 @@ def equity(connection: Connection, account: str, since: int | None = None, limit
         kept = last_of_each(mine, (last - first) // limit + 1, first, limit)
         # Sorted here, for SQLite, asked for an order, reads the whole line in it to look for these few.
         found = connection.execute(columns.join(kept, points.ts == kept.c.ts)).all()
-        rows = list({row.ts: row for row in sorted(found)}.values())
+        rows = list({row.ts: row for row in sorted(found, key=IN_TIME)}.values())
     return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in rows]
+
+
+IN_TIME: Final = itemgetter(0, 1)
+"""Sorts rows that begin with their time and their id."""
 
 
 def last_of_each(mine: Sequence[ColumnElement[bool]], width: int, first: int, most: int) -> CTE:
@@ -481,6 +490,7 @@ def spelled(connection: Connection, symbol: str) -> str:
 SORTS = {"id": t.trades.c.id, "ts": t.trades.c.ts, "symbol": t.trades.c.symbol, "side": t.trades.c.side}
 
 
+@once_a_snapshot
 def trades(
     connection: Connection,
     account: str,

@@ -164,7 +164,7 @@ class Live:
         """Begin to watch."""
         self.ended = False
         with self.desk.store.read() as connection:
-            self.cursor, self.prices = reads.last_id(connection), reads.newest_price_ts(connection) or 0
+            self.cursor, self.prices = reads.how_far(connection)
         self.tail.open()
         self._task = asyncio.create_task(self._watch())
 
@@ -209,7 +209,7 @@ class Live:
 
     def ring_since(self, connection: Connection, cursor: int, prices: int) -> Ring:
         """Return what happened after a cursor, and after the prices that were known then."""
-        newest, fresh = reads.last_id(connection), reads.newest_price_ts(connection) or 0
+        newest, fresh = reads.how_far(connection)
         for_all = frozenset({PRICES_CHANGED}) if fresh != prices else frozenset()
         if cursor > newest or newest - cursor > BURST:
             return Ring(newest, fresh, None)

@@ -279,9 +279,9 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
     with desk.store.read() as connection:
         asking = Asking(account, query, desk.now())
         parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
-        cursor, prices = reads.last_id(connection), reads.newest_price_ts(connection)
+        cursor, prices = reads.how_far(connection)
         owners = _owners(connection, account)
-    live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices or 0)}
+    live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices)}
     places = links(pages, page.within or page.name, query.account)
     shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live, doseq=True)}", asking.now)
     return render.draw_page(page.template, page.view(shell=shell, **parts))

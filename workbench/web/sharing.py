@@ -12,11 +12,12 @@ from typing import Final
 import msgspec
 from litestar.datastructures import Headers
 from litestar.enums import ScopeType
-from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from workbench.desk import Desk
+from workbench.web.admin.mount import ADMIN_NAME
+from workbench.web.admin.nonce import with_own_nonce
 from workbench.web.idempotency import FIELD
 from workbench.web.page import ROOT
 
@@ -50,7 +51,7 @@ class Shared(ASGIMiddleware):
     def __init__(self, desk: Desk) -> None:
         self.desk, self._doorbell = desk, desk.store.doorbell()
         self._moment = (-1, -1)
-        self._drawn: dict[tuple[str, bytes], asyncio.Future[Drawn | None]] = {}
+        self._drawn: dict[tuple[bytes, ...], asyncio.Future[Drawn | None]] = {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Answer a request with what another one was answered, or draw it for both."""
@@ -61,7 +62,7 @@ class Shared(ASGIMiddleware):
         moment = (self._doorbell.version(), self.desk.now() // 1000)
         if moment != self._moment or len(self._drawn) >= MOST:
             self._moment, self._drawn = moment, {}
-        asked = (scope["path"], scope["query_string"])
+        asked = _asked(scope)
         drawing = self._drawn.get(asked)
         if drawing is None:
             drawing = self._drawn[asked] = asyncio.get_running_loop().create_future()
@@ -71,14 +72,16 @@ class Shared(ASGIMiddleware):
         if drawn is None:
             await next_app(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": list(drawn.headers)})
-        await send({"type": "http.response.body", "body": _with_own_keys(drawn.body), "more_body": False})
+        own = _with_own_secrets(drawn)
+        await send({"type": "http.response.start", "status": 200, "headers": list(own.headers)})
+        await send({"type": "http.response.body", "body": own.body, "more_body": False})
 
     async def _draw(
         self, drawing: asyncio.Future[Drawn | None], scope: Scope, receive: Receive, send: Send, next_app: ASGIApp
     ) -> None:
         """Draw for who asks, and tell the others what came of it: None where it is nothing for them."""
-        headers: tuple[tuple[bytes, bytes], ...] | None = None
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        body = bytearray()
 
         async def tell(message: Message) -> None:
             nonlocal headers
@@ -88,7 +91,9 @@ class Shared(ASGIMiddleware):
                 if message["status"] != 200 or not 0 <= length <= LARGEST:
                     drawing.set_result(None)
             elif message["type"] == "http.response.body" and not drawing.done():
-                drawing.set_result(None if headers is None or message["more_body"] else Drawn(headers, message["body"]))
+                body.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    drawing.set_result(Drawn(headers, bytes(body)))
             await send(message)
 
         try:
@@ -99,15 +104,24 @@ class Shared(ASGIMiddleware):
 
 
 def _may_share(scope: Scope) -> bool:
-    return (
-        scope["type"] == ScopeType.HTTP
-        and scope["method"] == "GET"
-        and scope["path"].startswith(ROOT)
-        and isinstance(scope["route_handler"], HTTPRouteHandler)
-        and "no-cache" not in Headers.from_scope(scope).get("cache-control", "")
-    )
+    if scope["type"] != ScopeType.HTTP or scope["method"] != "GET" or not scope["raw_path"].startswith(ROOT.encode()):
+        return False
+    headers = Headers.from_scope(scope)
+    # A page of the admin has the token of its reader's forms, who is known by his cookie.
+    return "no-cache" not in headers.get("cache-control", "") and (not _is_admin(scope) or "cookie" in headers)
 
 
-def _with_own_keys(body: bytes) -> bytes:
-    """Return a drawing with keys for its forms that nobody else has; they are of the same length."""
-    return _KEY.sub(lambda _: token_urlsafe().encode(), body)
+def _is_admin(scope: Scope) -> bool:
+    return scope["route_handler"].name == ADMIN_NAME
+
+
+def _asked(scope: Scope) -> tuple[bytes, ...]:
+    """Return what is asked for, and by whom where that matters."""
+    cookies = tuple(value for name, value in scope["headers"] if name == b"cookie") if _is_admin(scope) else ()
+    return scope["raw_path"], scope["query_string"], *cookies
+
+
+def _with_own_secrets(drawn: Drawn) -> Drawn:
+    """Return a drawing with a nonce for its scripts and keys for its forms that nobody else has; they are as long as before."""
+    headers, body = with_own_nonce(drawn.headers, drawn.body)
+    return Drawn(headers, _KEY.sub(lambda _: token_urlsafe().encode(), body))

@@ -15,6 +15,8 @@ from workbench.desk import Desk
 from workbench.web.admin.cells import ADMIN
 from workbench.web.admin.nonce import fresh_nonce
 
+ADMIN_NAME: Final = "admin"
+"""Of its handler."""
 LONGEST_BODY: Final = 1_000_000
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FILES: Final = "/static/"
@@ -56,7 +58,7 @@ def admin_handler(desk: Desk) -> ASGIRouteHandler:
                 made.append(await to_thread.run_sync(_make_site, desk))
         return made[0]
 
-    @asgi(ADMIN, is_mount=True, copy_scope=True, name="admin")
+    @asgi(ADMIN, is_mount=True, copy_scope=True, name=ADMIN_NAME)
     async def admin(scope: Scope, receive: Receive, send: Send) -> None:
         inner = scope["path"]
         if not inner.startswith("/") or scope["type"] != ScopeType.HTTP:

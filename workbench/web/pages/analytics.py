@@ -148,7 +148,7 @@ def _shares(rows: Iterable[PositionRow], kind: Callable[[PositionRow], str]) -> 
 
 def look_at_days(connection: Connection, asking: Asking) -> DaysView:
     """Return the latest days."""
-    days = performance.day_rows(connection, asking.account, DAYS + 1)
+    days = performance.day_rows(connection, asking.account)[-DAYS - 1 :]
     made = [None, *daily_returns(days).tolist()] if days else []
     lines = [DayLine(day.ts, day.equity, each) for day, each in zip(days, made, strict=True)]
     return DaysView(tuple(reversed(lines[-DAYS:])))

@@ -202,7 +202,8 @@ def _token_now(row: ThoughtRow) -> TokenNow:
 
 def look_at_trades(connection: Connection, asking: Asking) -> RecentTradesView:
     """Return the newest fills."""
-    rows = reads.trades(connection, asking.account, limit=RECENT)
+    # The chart of the same page marks as many, and so they are read once.
+    rows = reads.trades(connection, asking.account, limit=MARKERS)[:RECENT]
     return RecentTradesView(tuple(rows), reads.active_session(connection, asking.account) is not None, asking.now)
 
 

@@ -1,0 +1,36 @@
+"""How often a whole page asks the store: once or a few times a block, and as often however many rows there are."""
+
+import pytest
+
+from tests.make import Clock
+from tests.web.conftest import begin, go_on, queries
+from workbench.desk import open_desk
+from workbench.web.page import draw, owner_of
+from workbench.web.pages import PAGES, page_named
+
+MOST = {
+    "dashboard": 21, "portfolio": 9, "trades": 8, "orders": 9, "thoughts": 6, "markets": 8, "strategies": 16, "sessions": 7,
+    "analytics": 16, "configuration": 8, "research": 11,
+}  # fmt: skip
+"""A page has up to ten blocks; whoever adds one says here what it asks for."""
+
+
+def asked(desk, name):
+    page = page_named(name)
+    query = page.ask({})
+    return queries(desk, lambda: draw(page, PAGES, desk, owner_of(desk, query), query))
+
+
+@pytest.fixture(scope="module")
+def longer():
+    """A desk whose bot has traded for five times as long."""
+    clock = Clock()
+    with open_desk(":memory:", clock=clock) as desk:
+        go_on(desk, clock, begin(desk), 60)
+        yield desk
+
+
+@pytest.mark.parametrize("name", [page.name for page in PAGES])
+def test_a_page_asks_as_often_as_is_known_however_much_there_is(name, traded, longer):
+    assert asked(traded, name) <= MOST[name]
+    assert asked(longer, name) <= MOST[name]
