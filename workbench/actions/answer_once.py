@@ -1,4 +1,7 @@
-"""Answer a request once: its key is claimed before it is done, and what it was answered is kept for who sends it again."""
+"""Answer a request once: its key is claimed before it is done, and what it was answered is kept for who sends it again.
+
+It is never done twice. Where it broke on the way, or the process ended, nobody knows whether it was done, and its key says so.
+"""
 
 from datetime import timedelta
 from typing import Final
@@ -10,7 +13,8 @@ from workbench.store.answers import Answer, Claim, drop_before, drop_claim, find
 KEPT: Final = timedelta(hours=24)
 """How long a key is known."""
 GIVEN_UP: Final = timedelta(seconds=60)
-"""A claim that is older and has no answer is of a process that is gone; who sends the request again takes it over."""
+"""A claim that is older and has no answer is of a process that is gone."""
+_BROKEN: Final = 500
 
 
 class KeyRefused(Refused):
@@ -42,6 +46,19 @@ class StillUnderWay(KeyRefused):
         )
 
 
+class Unsettled(KeyRefused):
+    """Nobody knows what came of the first request with the key."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What came of the first request with this idempotency key is not known, for it broke on the way; it may have been "
+            "done. Nothing was changed now. Look first; to do it again, send it under a key of its own: a form gets one when its "
+            "page is loaded anew."
+        )
+
+
 def claim_key(desk: Desk, key: str, fingerprint: str) -> Claim | Answer:
     """Return a claim of a key, or the answer that its request got when it came before.
 
@@ -56,6 +73,8 @@ def claim_key(desk: Desk, key: str, fingerprint: str) -> Claim | Answer:
         If the key came with another request.
     StillUnderWay
         If the request has no answer yet, and began less than a minute ago.
+    Unsettled
+        If it broke, or has no answer after a minute.
     """
     # The commit of what the request does carries this one to the disk, so that it need not wait by itself.
     with desk.store.write(durable=False) as connection:
@@ -65,10 +84,11 @@ def claim_key(desk: Desk, key: str, fingerprint: str) -> Claim | Answer:
         if found is not None:
             if found.claim.fingerprint != fingerprint:
                 raise KeyReused
-            if found.answer is not None:
-                return found.answer
-            if now - found.claim.at <= GIVEN_UP:
+            if found.answer is None and now - found.claim.at <= GIVEN_UP:
                 raise StillUnderWay
+            if found.answer is None or found.answer.status == _BROKEN:
+                raise Unsettled
+            return found.answer
         claim = Claim(key, fingerprint, now)
         put_claim(connection, claim)
         return claim
@@ -81,6 +101,6 @@ def keep_answer(desk: Desk, claim: Claim, answer: Answer) -> None:
 
 
 def free_key(desk: Desk, claim: Claim) -> None:
-    """Let go of a key whose request came to nothing."""
+    """Let go of a key whose request changed nothing and may be tried again."""
     with desk.store.write() as connection:
         drop_claim(connection, claim)

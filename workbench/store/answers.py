@@ -3,8 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 
 from workbench.store.tables import idempotency_keys as table
 
@@ -19,7 +18,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A key that a request has for itself; one that is taken over is claimed at another time."""
+    """A key that a request has for itself."""
 
     key: str
     fingerprint: str
@@ -43,19 +42,18 @@ def find_key(connection: Connection, key: str) -> KeyRow | None:
 
 
 def put_claim(connection: Connection, claim: Claim) -> None:
-    """Write a claim, in the place of an older one of its key."""
-    fields = {"fingerprint": claim.fingerprint, "at": claim.at, "status": None, "content_type": "", "location": "", "body": b""}
-    added = insert(table).values(key=claim.key, **fields)
-    connection.execute(added.on_conflict_do_update(index_elements=[table.c.key], set_=fields))
+    """Write a claim of a key that nobody has."""
+    fields = {"status": None, "content_type": "", "location": "", "body": b""}
+    connection.execute(insert(table).values(**msgspec.structs.asdict(claim), **fields))
 
 
 def put_answer(connection: Connection, claim: Claim, answer: Answer) -> None:
-    """Write the answer to a claim, if nobody has taken it over."""
+    """Write the answer to a claim, unless it was dropped or has one."""
     connection.execute(update(table).where(_is(claim)).values(msgspec.structs.asdict(answer)))
 
 
 def drop_claim(connection: Connection, claim: Claim) -> None:
-    """Delete a claim, if nobody has taken it over."""
+    """Delete a claim, unless it has its answer."""
     connection.execute(delete(table).where(_is(claim)))
 
 

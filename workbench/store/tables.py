@@ -132,7 +132,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("key", String(200), primary_key=True),
-    # The digest of the request that it came with; when it was claimed also says by whom, for a claim may be taken over.
+    # The digest of the request that it came with.
     Column("fingerprint", String(64), nullable=False),
     Column("at", AwareTime, nullable=False, index=True),
     # Of the answer; null while the request is under way.

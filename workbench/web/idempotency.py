@@ -1,10 +1,12 @@
 """What is sent twice is done once: a request that changes something may bring a key, and its answer is kept under that.
 
-Programs send it as `Idempotency-Key`, forms as a hidden field that is drawn with them. Whatever is answered below 500 is
-what the same request is answered from then on, without anything being done; after a 500 the key is free again.
+Programs send it as `Idempotency-Key`, forms as a hidden field that is drawn with them. Whatever is answered is what
+the same request is answered from then on, without anything being done. Who is told to try later has changed nothing, and keeps
+his key; what broke is not done again under it, for nobody knows whether it was done.
 """
 
 import hashlib
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -69,14 +71,10 @@ class Once(ASGIMiddleware):
         async def again() -> HTTPRequestEvent:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        try:
-            await next_app(scope, again, hold)
-        except Exception:
-            await sync_to_thread(free_key, self.desk, found)
-            raise
+        await next_app(scope, again, hold)
         # It is kept before it is sent: who has it and asks again finds it.
         answer = _answer_in(held)
-        if answer.status >= 500:
+        if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
             await sync_to_thread(free_key, self.desk, found)
         else:
             await sync_to_thread(keep_answer, self.desk, found, answer)
