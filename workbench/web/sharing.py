@@ -21,9 +21,9 @@ from workbench.web.admin.nonce import with_own_nonce
 from workbench.web.idempotency import FIELD
 from workbench.web.page import ROOT
 
-LARGEST: Final = 2_000_000
+LARGEST: Final = 500_000
 """Bytes of an answer that is shared; a larger one is drawn for each."""
-MOST: Final = 512
+MOST: Final = 128
 """Answers that are kept at once."""
 _KEY: Final = re.compile(rb'(?<=name="' + FIELD.encode() + rb'" value=")[^"]+(?=")')
 
