@@ -3,14 +3,21 @@
 import socket
 import threading
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.web.conftest import begin, go_on
+from tests.web.test_orders_page import price_of, session_of
+from workbench.actions.advance_session import advance_session
+from workbench.actions.open_account import default_account
+from workbench.actions.place_order import place_order
 from workbench.actions.request_sweep import request_sweep
 from workbench.actions.run_requested_sweep import run_requested_sweep
+from workbench.domain.commands import PlaceOrder
+from workbench.domain.orders import OrderType, Side
 from workbench.domain.sweeps import SweepRequest
 from workbench.store.sweep_runs import list_sweep_runs
 from workbench.web.app import create_app
@@ -259,6 +266,32 @@ def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, cloc
     assert page.evaluate("window.neverReloaded") is True
     # A refusal that comes back as 422 is a resource that the browser's console tells of.
     assert [text for text in page.said if "422" not in text] == []
+
+
+def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, site, desk, clock):
+    session = session_of(desk, clock, default_account(desk))
+    weth = next(each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH")
+    low = round(price_of(desk) / 2, 2)
+    place_order(desk, default_account(desk), PlaceOrder(weth, Side.BUY, type=OrderType.LIMIT, amount=Decimal(100), limit_price=low))
+    advance_session(desk, session)
+    page.goto(f"{site.address}orders/")
+    live(page)
+    seen = []
+
+    def hold_up(route):
+        answer = route.fetch()
+        advance_session(desk, session)
+        expect(page.locator("#active")).to_contain_text("No order rests.")
+        seen.append(answer.text())
+        route.fulfill(response=answer)
+
+    page.route("**/cancel?answer=block", hold_up)
+    page.click("#active tbody button")
+    expect(page.locator("#active .said")).to_contain_text("is taken back before the next bar.")
+    expect(page.locator("#active")).to_contain_text("No order rests.")
+    assert page.evaluate("document.activeElement.className") == "said"
+    assert ["cancelling" in text for text in seen] == [True]
+    assert page.said == []
 
 
 def test_a_sweep_is_asked_for_and_its_news_arrive_without_a_reload(page, site, desk):

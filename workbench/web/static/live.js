@@ -166,6 +166,41 @@ function drawKeys() {
 
 document.addEventListener("htmx:after:swap", drawKeys);
 
+// --- what the feed has overtaken -----------------------------------------------------------------------------------------
+
+// An answer shows a block as it was when the server drew it. Where the feed has brought the block meanwhile, the answer may be
+// the older of the two, and the feed says nothing twice: what it had brought would be gone for good. So it is drawn once more.
+const overtaken = new Map();
+
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.sourceElement !== feed && overtaken.set(ctx, false));
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => overtaken.delete(ctx));
+
+// Where a block is answered alone, as the page's address asks for it.
+function addressOf(block) {
+  const { searchParams: asked } = new URL(feed.getAttribute("hx-sse:connect"), location.href);
+  const page = asked.get("page");
+  for (const name of ["page", "after", "prices"]) asked.delete(name);
+  return `/paper-trading/${page}/${block.id}?${asked}`;
+}
+
+document.addEventListener("htmx:before:swap", async (event) => {
+  const { ctx, tasks } = event.detail;
+  if (ctx.sourceElement === feed) {
+    for (const other of overtaken.keys()) if (tasks.some((task) => task.target === other.target)) overtaken.set(other, true);
+    return;
+  }
+  // A form that is refused goes back as it was filled in, whatever the feed has brought.
+  if (!overtaken.get(ctx) || ctx.response.status === 422) return;
+  event.preventDefault();
+  const block = ctx.target;
+  const said = tasks[0]?.fragment.querySelector(".said");
+  const address = ctx.request.method === "GET" ? ctx.request.action : addressOf(block);
+  await htmx.ajax("GET", address, { source: block, target: block, swap: ctx.swap });
+  if (!said || block.querySelector(".said")) return;
+  block.append(said);
+  if (document.activeElement === document.body) said.focus();
+});
+
 // --- how requests end ----------------------------------------------------------------------------------------------------
 
 const notice = document.getElementById("notice");
