@@ -35,6 +35,9 @@ def test_a_bot_is_started_watched_given_an_order_and_stopped(workbench, desk, cl
     go_on(desk, clock, session, 0.2)
     (order,) = workbench.orders(status="active", order_type="limit")
     assert workbench.cancel(order["order_id"])["order_id"] == order["order_id"]
+    workbench.start_strategy("spot", "WETH", amount=50)
+    go_on(desk, clock, session, 0.2)
+    assert [run["strategy_type"] for run in workbench.strategies(token="weth")] == ["spot"]
     trades = list(workbench.trades(limit=5))
     assert len(trades) == workbench.performance()["total_trades"] > 5
     assert workbench.why("weth")["thought"]["token_symbol"] == "WETH"

@@ -136,6 +136,25 @@ class Client:
         found: Json = self.post("orders/cancel/", order_id=order_id, account=None)["order"]
         return found
 
+    # --- programs ----------------------------------------------------------------------------------------------------
+
+    def strategies(self, **filters: Any) -> Iterator[Json]:
+        """Yield program runs, newest first, those that ended too."""
+        return self.every("strategies/", **filters)
+
+    def start_strategy(self, strategy_type: str, token: str, *, idempotency_key: str = "", **parameters: Any) -> Any:
+        """Start a program in a token of the running session.
+
+        Parameters
+        ----------
+        idempotency_key
+            Of the caller's own making: sent again with the same key, the program is started once.
+        parameters
+            Of the program.
+        """
+        fields = {"strategy_type": strategy_type, "token": token, "parameters": parameters}
+        return self.post("strategies/", idempotency_key=idempotency_key, **fields)
+
     # --- anything else -----------------------------------------------------------------------------------------------
 
     def get(self, path: str, **query: Any) -> Any:

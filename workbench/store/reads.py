@@ -616,8 +616,11 @@ def program_runs(
     active: bool | None = None,
     limit: int = 50,
     before: int | None = None,
+    status: str = "",
+    program: str = "",
+    symbol: str = "",
 ) -> list[RunRow]:
-    """Return program runs, newest first; of all accounts and sessions where none is named.
+    """Return program runs, filtered, newest first; of all accounts and sessions where none is named.
 
     What a run holds is taken at the newest price that is known.
 
@@ -625,6 +628,10 @@ def program_runs(
     ----------
     active
         Only those that go on, or only those that have ended where False.
+    status
+        One status.
+    symbol
+        As its instrument writes it.
     """
     columns = t.program_runs.c
     query = _runs().order_by(columns.id.desc()).limit(limit)
@@ -633,7 +640,10 @@ def program_runs(
     if session:
         query = query.where(columns.session == session)
     if active is not None:
-        query = query.where(columns.status.in_([status.value for status in RunStatus if status.is_active is active]))
+        query = query.where(columns.status.in_([each.value for each in RunStatus if each.is_active is active]))
+    for column, wanted in ((columns.status, status), (columns.program, program), (columns.symbol, symbol)):
+        if wanted:
+            query = query.where(column == wanted)
     if before is not None:
         query = query.where(columns.id < before)
     return [_run(row) for row in connection.execute(query)]

@@ -1,5 +1,7 @@
 """The JSON of programs: started, read, paused, resumed and cancelled; and a bot that begins with some."""
 
+import csv
+import io
 from decimal import Decimal
 
 import pytest
@@ -73,6 +75,58 @@ def test_a_bot_begins_with_programs(client, desk, clock):  # noqa: F811
     ]  # fmt: skip
     grid = next(run for run in told["strategies"] if run["strategy_type"] == "grid")
     assert (grid["progress_percent"], grid["total_orders"], grid["average_entry"], grid["current_roi"]) == (None, None, None, None)
+
+
+def test_every_run_is_listed_filtered_paged_and_in_the_file_those_that_ended_too(client, desk, clock, session):  # noqa: F811
+    for asked in (DCA, {**DCA, "token": "AERO"}, {"strategy_type": "spot", "token": "WETH", "parameters": {"amount": 50}}):
+        assert client.post(f"{ROOT}/strategies/", json=asked).status_code == 200
+    go(desk, clock, session, 2)
+
+    def listed(**asked):
+        answer = client.get(f"{ROOT}/strategies/", params=asked)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    every = listed()["items"]
+    numbers = [run["strategy_id"] for run in every]
+    assert numbers == sorted(numbers, reverse=True)
+    assert sorted((run["strategy_type"], run["token_symbol"]) for run in every) == [
+        ("dca", "AERO"), ("dca", "WETH"), ("spot", "WETH"),
+    ]  # fmt: skip
+    first = next(run for run in every if (run["strategy_type"], run["token_symbol"]) == ("dca", "WETH"))
+    assert client.post(f"{ROOT}/strategies/{first['strategy_id']}/cancel/").status_code == 200
+    go(desk, clock, session, 1)
+    ended = listed(status="ended", strategy_type="DCA")["items"]
+    assert [(run["strategy_id"], run["status"]) for run in ended] == [(first["strategy_id"], "CANCELLED")]
+    assert ended == listed(status="cancelled")["items"] == listed(token="weth", strategy_type="dca", session=session)["items"]
+    assert {run["strategy_id"] for run in listed(status="active")["items"]} <= set(numbers) - {first["strategy_id"]}
+    assert listed(session="none") == {"items": [], "next": None}
+    told, before = [], None
+    while True:
+        page = listed(limit=2, **({"before": before} if before else {}))
+        told += page["items"]
+        before = page["next"]
+        if before is None:
+            break
+    assert [run["strategy_id"] for run in told] == numbers
+    rows = csv.DictReader(io.StringIO(client.get(f"{ROOT}/strategies/export/", params={"strategy_type": "dca"}).text))
+    wanted = [(str(run["strategy_id"]), run["status"], run["total_invested"]) for run in listed(strategy_type="dca")["items"]]
+    assert [(row["strategy_id"], row["status"], row["total_invested"]) for row in rows] == wanted
+
+
+@pytest.mark.parametrize("path", ["strategies/", "strategies/export/"])
+@pytest.mark.parametrize(
+    ("asked", "status", "sentence"),
+    [
+        ({"status": "asleep"}, 422, "expected active, ended, or one of RUNNING, PAUSED"),
+        ({"strategy_type": "dcaa"}, 404, "Did you mean 'dca'"),
+    ],
+)
+def test_a_list_of_runs_cannot_be_filtered_by_what_there_is_not(client, path, asked, status, sentence):  # noqa: F811
+    answer = client.get(f"{ROOT}/{path}", params=asked)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]["field"] == next(iter(asked))
+    assert sentence in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

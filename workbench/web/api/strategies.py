@@ -1,4 +1,4 @@
-"""Programs at work: which there are, how far they have come; start, pause, resume and cancel."""
+"""Program runs: which go on and which have ended, how far they came; start, pause, resume and cancel."""
 
 from typing import Any, Final
 
@@ -6,24 +6,98 @@ from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+from sqlalchemy import Connection
 
 from workbench import jobs
 from workbench.actions.start_program import start_program
 from workbench.actions.steer_program import Turn, steer_program
 from workbench.desk import Desk
 from workbench.domain.money import NO_CASH
+from workbench.domain.programs import RunStatus
 from workbench.engine.programs import shelf
-from workbench.errors import Invalid, Refused
+from workbench.errors import Invalid, NotFound, Refused
 from workbench.store import reads
 from workbench.web.api.bot import read_program
+from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
+from workbench.web.api.paging import Account, Before, Limit, Text, page_of
 from workbench.web.page import account_named
 from workbench.web.programs import running_session
 
 START_FIELDS: Final = ("strategy_type", "token", "parameters", "account")
+COLUMNS: Final = (
+    "started_at", "strategy_id", "strategy_type", "token_symbol", "status", "progress_percent", "completed_orders", "total_orders",
+    "failed_orders", "fills", "total_invested", "total_received", "costs_paid", "quantity_held", "average_entry", "current_price",
+    "current_pnl", "current_roi", "completed_at", "why", "started_by_rule", "configuration", "session_id",
+)  # fmt: skip
+STATUSES: Final = tuple(status.value for status in RunStatus)
 _NAMES: Final = {"program": "strategy_type", "symbol": "token"}
 """What the fields of a program are called here."""
 _WILL: Final[dict[Turn, str]] = {"pause": "pauses", "resume": "goes on", "cancel": "ends"}
+
+
+@get("/paper-trading/api/strategies/")
+async def every(
+    state: State,
+    status: Text = "",
+    strategy_type: Text = "",
+    token: Text = "",
+    session: Text = "",
+    limit: Limit = 50,
+    before: Before = None,
+    account: Account = "",
+) -> Response[bytes]:
+    """List program runs, those that ended too, newest first; `status` is one of theirs, or `active` or `ended`."""
+    return await sync_to_thread(_every, state.desk, account, (status, strategy_type, token, session), limit, before)
+
+
+def _every(desk: Desk, name: str, asked: tuple[str, str, str, str], limit: int, before: int | None) -> Response[bytes]:
+    account = account_named(desk, name)
+    with desk.store.read() as connection:
+        rows = reads.program_runs(connection, account, limit=limit + 1, before=before, **filters(connection, *asked))
+    return answer(page_of(rows, limit, run_shape, lambda row: row.id))
+
+
+@get("/paper-trading/api/strategies/export/", sync_to_thread=True)
+def export(
+    state: State, status: Text = "", strategy_type: Text = "", token: Text = "", session: Text = "", account: Account = ""
+) -> Stream:
+    """Download the program runs that pass the filters, as CSV."""
+    desk: Desk = state.desk
+    account = account_named(desk, account)
+
+    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+        wanted = filters(connection, status, strategy_type, token, session)
+        return [run_shape(row) for row in reads.program_runs(connection, account, limit=limit, before=before, **wanted)]
+
+    return csv_file("strategies", COLUMNS, desk, read, "strategy_id")
+
+
+def filters(connection: Connection, status: str, program: str, token: str, session: str) -> dict[str, Any]:
+    """Return what a list of program runs is filtered by.
+
+    Raises
+    ------
+    Invalid
+        If there is no such status.
+    NotFound
+        If there is no such program.
+    """
+    named = status.upper()
+    if named not in ("", "ACTIVE", "ENDED", *STATUSES):
+        raise Invalid("status", "active, ended, or one of " + ", ".join(STATUSES), status)
+    if program and program.lower() not in shelf.names():
+        raise NotFound("program", program, shelf.names(), field="strategy_type")
+    active = named == "ACTIVE" if named in ("ACTIVE", "ENDED") else None
+    symbol = reads.spelled(connection, token) if token else ""
+    return {
+        "active": active,
+        "status": named if active is None else "",
+        "program": program.lower(),
+        "symbol": symbol,
+        "session": session,
+    }
 
 
 @get("/paper-trading/api/strategies/active/", sync_to_thread=True)
@@ -108,4 +182,4 @@ def _steer(desk: Desk, number: int, turn: Turn, body: Json) -> Response[bytes]:
     return answer({**run_shape(row), "message": f"{name} {_WILL[turn]} before the next bar."})
 
 
-handlers = [active, one, start, pause, resume, cancel]
+handlers = [every, export, active, one, start, pause, resume, cancel]
