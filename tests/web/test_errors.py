@@ -46,6 +46,16 @@ def test_a_page_that_is_not_there_is_a_calm_page(client):
     assert 'href="/paper-trading/"' in answer.text
 
 
+def test_a_button_pressed_too_often_is_told_at_the_head_of_the_page_and_its_block_stays(client):
+    def pressed():
+        return client.post("/paper-trading/orders/cancel-all?answer=block")
+
+    flooded = next(answer for answer in (pressed() for _ in range(500)) if answer.status_code == 429)
+    assert (flooded.headers["hx-retarget"], flooded.headers["hx-reswap"]) == ("#notice", "innerHTML")
+    assert flooded.text.startswith("Requests that change something come too fast.")
+    assert client.post("/paper-trading/orders/cancel-all").text.startswith("<!doctype html>")
+
+
 def test_under_the_api_it_is_the_envelope(client):
     answer = client.get("/paper-trading/api/nothing")
     assert answer.status_code == 404

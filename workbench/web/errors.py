@@ -15,7 +15,6 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
 
-from workbench.actions.answer_once import KeyRefused
 from workbench.errors import Refused, TryLater, WorkbenchError
 from workbench.web.api.envelope import timestamp
 from workbench.web.entry import Unauthorized
@@ -77,8 +76,8 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
     if request.url.path.startswith(API):
         body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
         return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
-    if isinstance(problem, KeyRefused) and request.query_params.get("answer") == "block":
-        # The form stays as it is, with what was typed into it.
+    if request.query_params.get("answer") == "block":
+        # What no handler has drawn a block for: the page stays as it is, with what was typed into its forms.
         headers |= {"hx-retarget": "#notice", "hx-reswap": "innerHTML"}
         return Response(escape(trouble.message), status_code=status, media_type=MediaType.HTML, headers=headers)
     view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))

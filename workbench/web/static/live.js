@@ -189,8 +189,8 @@ document.addEventListener("htmx:before:swap", async (event) => {
     for (const other of overtaken.keys()) if (tasks.some((task) => task.target === other.target)) overtaken.set(other, true);
     return;
   }
-  // A form that is refused goes back as it was filled in, whatever the feed has brought.
-  if (!overtaken.get(ctx) || ctx.response.status === 422) return;
+  // A form that is refused goes back as it was filled in, whatever the feed has brought; what is for another place goes there.
+  if (!overtaken.get(ctx) || ctx.response.status === 422 || ctx.hx.retarget) return;
   event.preventDefault();
   const block = ctx.target;
   const said = tasks[0]?.fragment.querySelector(".said");
@@ -211,9 +211,10 @@ function tell(words) {
 
 document.addEventListener("htmx:before:request", (event) => event.target !== feed && tell(""));
 document.addEventListener("htmx:response:error", (event) => {
-  const status = event.detail.ctx.response.status;
-  // Refusals come back in the block itself, beside what they are about.
-  if (event.target !== feed && ![404, 409, 422].includes(status)) tell(`That did not work: the server answered ${status}.`);
+  const { hx, response } = event.detail.ctx;
+  // Refusals come back in the block itself, beside what they are about; others bring the notice its sentence.
+  if (event.target === feed || hx.retarget || [404, 409, 422].includes(response.status)) return;
+  tell(`That did not work: the server answered ${response.status}.`);
 });
 document.addEventListener("htmx:error", (event) => event.target !== feed && tell("That did not work: the server could not be reached."));
 document.addEventListener("htmx:after:swap", (event) => {
