@@ -1,5 +1,7 @@
+import csv
 import re
 from decimal import Decimal
+from html import unescape
 
 import pytest
 
@@ -130,6 +132,17 @@ def test_trades_can_be_filtered_by_their_address(pages, traded):
     )
     assert ids(pages.get(f"/paper-trading/trades/?session={session}").text) == [row.id for row in known][: trades.ROWS]
     assert "No trade passes these filters." in pages.get("/paper-trading/trades/?session=other").text
+
+
+def test_trades_are_downloaded_as_they_are_filtered(pages, traded):
+    known = every_trade(traded)
+    token, session = known[0].instrument.symbol, known[0].session
+    text = pages.get(f"/paper-trading/trades/?token={token}&side=sell&session={session}&sort=time").text
+    (address,) = re.findall(r'<a href="([^"]+)" download>', text)
+    rows = list(csv.DictReader(pages.get(unescape(address)).text.splitlines()))
+    passing = [row.id for row in known if (row.instrument.symbol, row.side, row.session) == (token, "sell", session)]
+    assert 0 < len(passing) < len(known)
+    assert [int(row["trade_id"]) for row in rows] == passing
 
 
 def test_older_and_newer_pages_meet_without_a_gap(pages, traded, monkeypatch):

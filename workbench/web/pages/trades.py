@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final, Literal
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +16,7 @@ from workbench.web.filters import short
 from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/trades/"
+EXPORT: Final = f"{ROOT}/api/trades/export/"
 ROWS: Final = 50
 SORTED_AMONG: Final = 1000
 """How many of the newest trades are looked at to sort them by anything but time."""
@@ -52,7 +54,7 @@ class Option(msgspec.Struct, frozen=True):
 
 
 class FiltersView(msgspec.Struct, frozen=True):
-    """The filters, and whether any is set."""
+    """The filters, whether any is set, and the address of the same trades as a file."""
 
     tokens: tuple[Option, ...]
     sides: tuple[Option, ...]
@@ -60,6 +62,7 @@ class FiltersView(msgspec.Struct, frozen=True):
     sort: str
     account: str
     is_set: bool
+    download: str
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -115,6 +118,8 @@ def look_at_filters(connection: Connection, asking: Asking) -> FiltersView:
     known = {row.id: f"{row.name} · {short(row.id)}" for row in rows}
     if query.session and query.session not in known:
         known[query.session] = short(query.session)
+    named = {"token": query.token, "trade_type": query.side, "session": query.session, "account": query.account}
+    asked = {name: value for name, value in named.items() if value}
     return FiltersView(
         tuple(Option(name, name, name.lower() == query.token.lower()) for name in names),
         tuple(Option(name, name, name == query.side) for name in ("buy", "sell")),
@@ -122,6 +127,7 @@ def look_at_filters(connection: Connection, asking: Asking) -> FiltersView:
         query.sort if query.sort != "-time" else "",
         query.account,
         is_filtered(query),
+        f"{EXPORT}?{urlencode(asked)}" if asked else EXPORT,
     )
 
 
