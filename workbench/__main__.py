@@ -70,6 +70,7 @@ def up(port: int, host: str, names: tuple[str, ...], home: str | None, no_browse
     """Start the web server and the worker; Ctrl-C ends both."""
     asked_to_end = _noted_signals()
     token = _token_for(host)
+    _check_zone()
     listener = _listener(host, port)
     from workbench.desk import open_desk
     from workbench.web.security import LOOPBACK
@@ -84,6 +85,16 @@ def up(port: int, host: str, names: tuple[str, ...], home: str | None, no_browse
         if not no_browser:
             threading.Timer(1.0, webbrowser.open, [address]).start()
         serve(desk, listener, asked_to_end, known, token)
+
+
+def _check_zone() -> None:
+    """Refuse to start where the environment asks for a time zone that there is not."""
+    from workbench.settings import NoSuchZone, read_zone_name, zone_named
+
+    try:
+        zone_named(read_zone_name() or "UTC", "WORKBENCH_TIME_ZONE")
+    except NoSuchZone as problem:
+        raise click.ClickException(f"WORKBENCH_TIME_ZONE: {problem}") from None
 
 
 def _token_for(host: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from workbench.domain.bars import as_datetime
 from workbench.errors import Invalid, NotFound
-from workbench.settings import Settings, read_settings
+from workbench.settings import UTC, NoSuchZone, Settings, read_settings, read_zone_name, zone_named
 from workbench.sources import Source
 from workbench.sources import shelf as sources
 from workbench.store.database import Database
@@ -53,6 +54,7 @@ class Desk:
         own_folders.append(self.settings.strategies_path)
         # What a process remembers of the sessions that it advances; the cursors are the truth. Only actions look inside.
         self.runners: dict[str, object] = {}
+        self._zone: tuple[tuple[str, int, int], ZoneInfo, str] | None = None
 
     def now(self) -> int:
         """Return the time in milliseconds UTC."""
@@ -62,6 +64,32 @@ class Desk:
     def at(self) -> datetime:
         """The time as an aware datetime."""
         return as_datetime(self.clock())
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which pages show times: the environment's, the one that was chosen, or UTC."""
+        return self._read_zone()[0]
+
+    @property
+    def zone_problem(self) -> str:
+        """What is wrong with the zone that was asked for, in whose place UTC stands; empty where nothing is."""
+        return self._read_zone()[1]
+
+    def _read_zone(self) -> tuple[ZoneInfo, str]:
+        # Another process may have chosen it: the file is looked at each time, and read where it has changed.
+        fixed = read_zone_name()
+        try:
+            found = self.settings.zone_path.stat()
+            stamp = (fixed, found.st_mtime_ns, found.st_ino)
+        except FileNotFoundError:
+            stamp = (fixed, 0, 0)
+        if self._zone is None or self._zone[0] != stamp:
+            name = fixed or (self.settings.zone_path.read_text(encoding="utf-8", errors="replace").strip() if stamp[2] else UTC)
+            try:
+                self._zone = (stamp, zone_named(name, "WORKBENCH_TIME_ZONE" if fixed else "time_zone"), "")
+            except NoSuchZone as problem:
+                self._zone = (stamp, ZoneInfo(UTC), str(problem))
+        return self._zone[1:]
 
     def source(self, name: str) -> Source:
         """Return a source of live prices by name.

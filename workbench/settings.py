@@ -1,10 +1,18 @@
 """Where things live and how they are reached: one frozen `Settings`, and the only reader of the environment."""
 
+import difflib
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
 
 import platformdirs
+
+from workbench.errors import DoesNotFit
+
+UTC: Final = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,11 @@ class Settings:
         return self.home / "queue.sqlite3"
 
     @property
+    def zone_path(self) -> Path:
+        """The file that names the time zone in which pages show times; UTC where there is none."""
+        return self.home / "time-zone"
+
+    @property
     def strategies_path(self) -> Path:
         """The folder with strategies of the user's own, one a file."""
         return Path(os.environ.get("WORKBENCH_STRATEGIES") or self.home / "strategies").expanduser().absolute()
@@ -55,6 +68,78 @@ def read_settings(home: str | Path | None = None) -> Settings:
 def read_token() -> str:
     """Return the token that everybody has to bring (`WORKBENCH_TOKEN`); empty where none is set."""
     return os.environ.get("WORKBENCH_TOKEN", "").strip()
+
+
+def read_zone_name() -> str:
+    """Return the time zone that the environment asks pages to show times in (`WORKBENCH_TIME_ZONE`); empty where it asks none."""
+    return os.environ.get("WORKBENCH_TIME_ZONE", "").strip()
+
+
+class NoSuchZone(DoesNotFit):
+    """No time zone has that name; those that are written much like it are told."""
+
+    def __init__(self, name: str, field: str = "time_zone") -> None:
+        self.name, self.near = name, nearest_zones(name)
+        found = f"found {name[:60]!r}" if name else "found nothing"
+        hint = f" Did you mean {' or '.join(self.near)}?" if self.near else ""
+        super().__init__(field, f"Expected a time zone by its IANA name, such as Europe/Berlin or UTC, {found}.{hint}")
+
+
+@cache
+def zone_names() -> tuple[str, ...]:
+    """Return the IANA names of all time zones, in order."""
+    return tuple(sorted(available_timezones() - {"localtime", "posixrules", "Factory"}))
+
+
+def zone_named(name: str, field: str = "time_zone") -> ZoneInfo:
+    """Return a time zone by its IANA name; capitals and spaces are let pass.
+
+    Parameters
+    ----------
+    field
+        What a refusal calls it.
+
+    Raises
+    ------
+    NoSuchZone
+        If there is none.
+
+    Examples
+    --------
+    >>> zone_named("europe/berlin").key, zone_named("America/New York").key
+    ('Europe/Berlin', 'America/New_York')
+    """
+    asked = _plain(name)
+    found = next((known for known in zone_names() if _plain(known) == asked), None)
+    if found is None:
+        raise NoSuchZone(name, field)
+    return ZoneInfo(found)
+
+
+def nearest_zones(name: str, count: int = 3) -> list[str]:
+    """Return the names that are written most like one: a city is looked for by itself too.
+
+    Examples
+    --------
+    >>> nearest_zones("Berlin")
+    ['Europe/Berlin']
+    """
+    asked = _plain(name)
+    if not asked or len(asked) > 60:
+        return []
+    cities: dict[str, str] = {}
+    for known in zone_names():
+        cities.setdefault(_plain(known).rpartition("/")[2], known)
+    if asked in cities:
+        return [cities[asked]]
+    whole = {_plain(known): known for known in zone_names()}
+    near = [whole[found] for found in difflib.get_close_matches(asked, whole, n=count, cutoff=0.7)]
+    near += [cities[found] for found in difflib.get_close_matches(asked.rpartition("/")[2], cities, n=count, cutoff=0.7)]
+    return list(dict.fromkeys(near))[:count]
+
+
+def _plain(name: str) -> str:
+    return "_".join(name.split()).lower()
 
 
 def market_folder() -> Path:

@@ -21,6 +21,7 @@ from workbench.web.page import ROOT
 from workbench.web.render import STATIC, STATIC_URL
 from workbench.web.security import LOOPBACK, Gatekeeper, guard_answer
 from workbench.web.sharing import Shared
+from workbench.web.zone import InZone
 
 _YEAR: Final = 31_536_000
 
@@ -87,7 +88,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
         ],
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
-        middleware=[Gatekeeper(hosts, door, pace), Once(desk), Shared(desk)],
+        middleware=[Gatekeeper(hosts, door, pace), InZone(desk), Once(desk), Shared(desk)],
         before_send=[guard_answer],
         exception_handlers={Exception: answer_error},
         openapi_config=None,

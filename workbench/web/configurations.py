@@ -17,6 +17,7 @@ from workbench.actions.delete_configuration import delete_configuration
 from workbench.actions.save_configuration import save_configuration
 from workbench.actions.save_paper_trading_config import save_paper_trading_config
 from workbench.actions.send_command import send_command
+from workbench.actions.set_time_zone import set_time_zone
 from workbench.desk import Desk
 from workbench.domain.commands import ChangeConfiguration
 from workbench.errors import Refused
@@ -129,10 +130,30 @@ def _change(desk: Desk, name: str, answer: Answer, whose: str, ending: str) -> R
     return html(draw(configuration.PAGE, PAGES, desk, asking.account, query, saved=view), status)
 
 
+@post("/paper-trading/configuration/time-zone", name="configuration_time_zone", status_code=200)
+async def choose_zone(request: WebRequest, state: State, account: FromQuery[str] = "") -> Response[Any]:
+    """Show times in another zone; the whole page is drawn anew, for it may have times anywhere."""
+    values = await _values(request)
+    return await sync_to_thread(_choose_zone, state.desk, values.get("time_zone", ""), ConfigurationQuery(account=account))
+
+
+def _choose_zone(desk: Desk, name: str, query: ConfigurationQuery) -> Response[Any]:
+    try:
+        set_time_zone(desk, name)
+    except Refused as problem:
+        asking = Asking(owner_of(desk, query), query, desk.now())
+        with desk.store.read() as connection:
+            view = configuration.look_at_display(connection, asking)
+        said = Said(f"Time zone: {beside(problem)[:1].lower()}{beside(problem)[1:]}", is_bad=True)
+        view = replace(view, zone=name[:60], problem=beside(problem), said=said)
+        return html(draw(configuration.PAGE, PAGES, desk, asking.account, query, display=view), problem.status)
+    return Redirect(f"{PATH}?{urlencode({**query.kept(), 'said': 'zone'})}#display", status_code=303)
+
+
 async def _values(request: WebRequest) -> dict[str, str]:
     form = await request.form()
     # Of a box and the hidden field before it, the box comes last and holds.
     return {name: value for name, value in form.multi_items() if isinstance(value, str)}
 
 
-handlers: Final[list[HTTPRouteHandler]] = [look_over, save, choose, delete]
+handlers: Final[list[HTTPRouteHandler]] = [look_over, save, choose, delete, choose_zone]

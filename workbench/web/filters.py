@@ -13,6 +13,7 @@ import msgspec
 from markupsafe import Markup
 
 from workbench.domain.bars import DAY, as_datetime
+from workbench.web.zone import is_told_twice, local, zone_key
 
 Number = Decimal | float | int
 MINUS: Final = "\u2212"
@@ -135,21 +136,43 @@ def figure(value: float | None) -> str:
 
 
 def clock(ts: int | None) -> str:
-    """Return the time of day in UTC."""
-    return NOTHING if ts is None else as_datetime(ts).strftime("%H:%M:%S")
+    """Return the time of day on the zone's clocks; with the offset from UTC in an hour that they show twice."""
+    if ts is None:
+        return NOTHING
+    at = local(ts)
+    return f"{at:%H:%M:%S}{offset(ts)}" if is_told_twice(at) else at.strftime("%H:%M:%S")
+
+
+def offset(ts: int) -> str:
+    """Return how far the zone's clocks are from UTC at a time, such as `+01:00`."""
+    return f"{local(ts):%z}"[:3] + ":" + f"{local(ts):%z}"[3:5]
 
 
 def day(ts: int | None) -> str:
-    """Return the day in UTC, such as `23 Nov 2026`."""
+    """Return the day on the zone's calendar, such as `23 Nov 2026`."""
     if ts is None:
         return NOTHING
+    at = local(ts)
+    return f"{at.day} {at:%b %Y}"
+
+
+def utc_day(ts: int) -> str:
+    """Return the UTC day, which is what is counted by the day."""
     at = as_datetime(ts)
     return f"{at.day} {at:%b %Y}"
 
 
 def moment(ts: int | None) -> str:
-    """Return the whole time, with its zone."""
-    return NOTHING if ts is None else as_datetime(ts).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Return the whole time, with its zone: `UTC`, or the offset from it."""
+    if ts is None:
+        return NOTHING
+    at = local(ts)
+    return f"{at:%Y-%m-%d %H:%M:%S} {'UTC' if zone_key() == 'UTC' else offset(ts)}"
+
+
+def utc(ts: int) -> str:
+    """Return the whole time in UTC, for who hovers over one that is shown in another zone."""
+    return as_datetime(ts).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(ts: int) -> str:
@@ -158,8 +181,8 @@ def iso(ts: int) -> str:
 
 
 def same_day(ts: int, other: int) -> bool:
-    """Return whether two times lie in one UTC day."""
-    return ts // DAY == other // DAY
+    """Return whether two times lie in one day of the zone's calendar."""
+    return abs(ts - other) < 2 * DAY and local(ts).date() == local(other).date()
 
 
 def duration(milliseconds: Number | None) -> str:
@@ -252,7 +275,8 @@ def island(value: Any) -> Markup:
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     function.__name__: function
     for function in (
-        money, signed, percent, signed_percent, direction, arrow, price, quantity, figure, clock, day, moment, iso, duration,
+        money, signed, percent, signed_percent, direction, arrow, price, quantity, figure, clock, day, utc_day, moment, utc, iso,
+        duration,
         age, short, words, plain_number, spark, island,
     )
 }  # fmt: skip

@@ -24,6 +24,7 @@ from workbench.store import reads
 from workbench.web.page import PRICES_CHANGED, ROOT, Asking, Page, Query, draw_block, owner_of
 from workbench.web.pages import PAGES, WebRequest, page_named
 from workbench.web.tail import Tail
+from workbench.web.zone import show_in
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,7 @@ class Channel:
 
     def _draw(self, names: set[str]) -> dict[str, str]:
         desk = self.live.desk
+        show_in(desk.zone)
         drawn = {}
         with desk.store.read() as connection:
             asking = Asking(self.account, self.query, desk.now(), is_shared=True)

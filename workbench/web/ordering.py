@@ -22,6 +22,8 @@ from workbench.web.api.orders import read_order
 from workbench.web.bot import Input, Said, beside
 from workbench.web.filters import moment, money, percent, plain_number, price, quantity
 from workbench.web.page import SESSION_KINDS, Asking, Block
+from workbench.web.times import typed_utc
+from workbench.web.zone import zone_key, zone_label
 
 YES: Final = "yes"
 PLACED: Final = Said("The order is placed before the next bar.")
@@ -182,7 +184,7 @@ def _form(values: Mapping[str, str], wrong: str, sentence: str, summary: str) ->
         return tuple(Choice(value, label, value == wanted) for value, label in offered.items())
 
     told = sentence if wrong == "expires_at" else ""
-    expires = Input("expires_at", "Expires", "In UTC.", "UTC", "", "", "", values.get("expires_at", ""), told)
+    expires = Input("expires_at", "Expires", f"In {zone_key()}.", zone_label(), "", "", "", values.get("expires_at", ""), told)
     return OrderForm(
         types=one_of("order_type", {kind.value: label for kind, label in TYPES.items()}, OrderType.MARKET),
         sides=one_of("side", {"buy": "Buy", "sell": "Sell"}, "buy"),
@@ -294,7 +296,7 @@ def _expiry(given: Mapping[str, str], session: SessionRow, now: int) -> dict[str
         is_replay = session.mode == "replay" and session.cursor is not None
         begin = (session.cursor or 0) + parse_timeframe(session.timeframe) if is_replay else now
         return {"time_in_force": "gtd", "expires_at": str(begin + _LENGTHS[wanted])}
-    return {"time_in_force": wanted, **({"expires_at": given["expires_at"]} if wanted == "gtd" else {})}
+    return {"time_in_force": wanted, **({"expires_at": typed_utc("expires_at", given["expires_at"])} if wanted == "gtd" else {})}
 
 
 # --- in words ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
 
 from workbench.web.filters import FILTERS, TESTS
+from workbench.web.zone import zone_key, zone_label
 
 STATIC: Final = Path(__file__).parent / "static"
 STATIC_URL: Final = "/static"
@@ -42,7 +43,7 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.tests.update(TESTS)
-    made.globals["asset"] = asset
+    made.globals.update(asset=asset, zone_key=zone_key, zone_label=zone_label)
     return made
 
 

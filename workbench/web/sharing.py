@@ -50,7 +50,7 @@ class Shared(ASGIMiddleware):
 
     def __init__(self, desk: Desk) -> None:
         self.desk, self._doorbell = desk, desk.store.doorbell()
-        self._moment = (-1, -1)
+        self._moment = (-1, -1, "")
         self._drawn: dict[tuple[bytes, ...], asyncio.Future[Drawn | None]] = {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
@@ -59,7 +59,7 @@ class Shared(ASGIMiddleware):
             await next_app(scope, receive, send)
             return
         # The version is looked at before anything is read: what is drawn has all that it tells of, and perhaps more.
-        moment = (self._doorbell.version(), self.desk.now() // 1000)
+        moment = (self._doorbell.version(), self.desk.now() // 1000, self.desk.zone.key)
         if moment != self._moment or len(self._drawn) >= MOST:
             self._moment, self._drawn = moment, {}
         asked = _asked(scope)

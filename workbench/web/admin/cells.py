@@ -13,6 +13,7 @@ from workbench.domain.bars import as_ts
 from workbench.domain.events import canonical
 from workbench.web import filters
 from workbench.web.filters import NOTHING
+from workbench.web.zone import zone_key
 
 ADMIN: Final = "/paper-trading/admin"
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -134,7 +135,7 @@ def confidence(value: Any) -> Cell:
 def moment(value: Any) -> Cell:
     """Show a time, whether it is kept as one or as milliseconds."""
     ts = as_ts(value) if isinstance(value, datetime) else int(value)
-    return Cell(filters.moment(ts), filters.iso(ts), "time") if ts >= 0 else EMPTY
+    return Cell(filters.moment(ts), filters.iso(ts), "time", filters.utc(ts) if zone_key() != "UTC" else "") if ts >= 0 else EMPTY
 
 
 def flag(value: Any) -> Cell:

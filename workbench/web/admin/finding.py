@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.filters import BaseFilter, FilterGroup, FilterRule
 from starlette_admin.filters.base import FilterApplyContext, FilterDataType, FilterValidationError
+
+from workbench.web.zone import shown_zone
 
 LONGEST: Final = 200
 MOST_RULES: Final = 30
@@ -97,10 +99,10 @@ class _Time(BaseFilter):
     data_type = FilterDataType.DATETIME
 
     def parse_value(self, raw: Any) -> int:
-        """Return the milliseconds; a time without a zone is meant in UTC."""
+        """Return the milliseconds; a time without a zone is meant in the one that pages show."""
         try:
             at = datetime.fromisoformat(str(raw))
-            return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+            return round((at if at.tzinfo else at.replace(tzinfo=shown_zone())).timestamp() * 1000)
         except (ValueError, OverflowError):
             raise FilterValidationError(f"expected a time such as 2026-03-01T12:00, found {str(raw)[:40]!r}") from None
 
@@ -109,7 +111,7 @@ class Since(_Time):
     """Whether it was then or later."""
 
     name = "since"
-    label = "since (UTC)"
+    label = "since"
 
     def apply(self, ctx: FilterApplyContext) -> Any:
         """Return the condition."""
@@ -120,7 +122,7 @@ class Until(_Time):
     """Whether it was then or earlier."""
 
     name = "until"
-    label = "until (UTC)"
+    label = "until"
 
     def apply(self, ctx: FilterApplyContext) -> Any:
         """Return the condition."""

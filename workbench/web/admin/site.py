@@ -21,6 +21,7 @@ from workbench.web.admin.view import MOST_EXPORTED, TableView
 from workbench.web.admin.views import all_views
 from workbench.web.page import ROOT
 from workbench.web.render import STATIC, asset, templates_folder
+from workbench.web.zone import zone_key
 
 FILES: Final = Path(__file__).parent / "static"
 _UNUSED: Final = frozenset({"relation-lookup", "import", "file"})
@@ -68,7 +69,7 @@ def make_site(desk: Desk) -> Router:
     # A row includes a template for every cell: none of them is looked for again on the disk.
     admin.templates.env.auto_reload = False
     shared: dict[str, Any] = admin.templates.env.globals
-    shared.update(nonce=nonce, asset=asset, tokens=tokens(), groups=groups, root=ROOT, most=MOST)
+    shared.update(nonce=nonce, asset=asset, tokens=tokens(), groups=groups, root=ROOT, most=MOST, zone_key=zone_key)
     for view in views:
         admin.add_view(view)
     admin.routes = [one for one in admin.routes if getattr(one, "name", "") not in _UNUSED]

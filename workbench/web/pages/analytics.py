@@ -19,6 +19,7 @@ from workbench.web.api.performance import daily_returns
 from workbench.web.blocks import FIGURES, STATE, FiguresView
 from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
 from workbench.web.pages.dashboard import EquityView, equity_view
+from workbench.web.zone import local
 
 PATH: Final = f"{ROOT}/analytics/"
 AMONG: Final = 500
@@ -71,7 +72,7 @@ class RatiosView(msgspec.Struct, frozen=True):
 
 
 class SharesView(msgspec.Struct, frozen=True):
-    """The newest round trips by token, by why they ended, and by the hour of the day in which they began."""
+    """The newest round trips by token, by why they ended, and by the hour of the zone's day in which they began."""
 
     tokens: tuple[Share, ...]
     reasons: tuple[Share, ...]
@@ -126,7 +127,7 @@ def look_at_shares(connection: Connection, asking: Asking) -> SharesView:
     return SharesView(
         tuple(_shares(rows, lambda row: row.instrument.symbol)),
         tuple(_shares(rows, lambda row: row.exit_reason.replace("_", " "))),
-        tuple(sorted(_shares(rows, lambda row: f"{row.opened % DAY // 3_600_000:02d}:00"), key=lambda share: share.name)),
+        tuple(sorted(_shares(rows, lambda row: f"{local(row.opened):%H}:00"), key=lambda share: share.name)),
         len(rows),
     )
 

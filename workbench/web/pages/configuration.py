@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 
 from workbench.domain.presets import PRESETS, with_preset
 from workbench.errors import Refused
+from workbench.settings import read_zone_name, zone_names
 from workbench.store import reads
 from workbench.store.rows import ConfigurationRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
 from workbench.web.configuring import ConfigurationForm, Review, form_of, read_terms, review
 from workbench.web.page import ROOT, Asking, Block, Page, Query, View
+from workbench.web.zone import zone_key, zone_problem
 
 PATH: Final = f"{ROOT}/configuration/"
 KINDS: Final = frozenset({"ConfigurationSaved", "ConfigurationActivated", "ConfigurationDeleted", "PaperTradingConfigSaved"})
@@ -24,6 +26,7 @@ SAID: Final = {
     "same": Said("Nothing differs from what is saved; it is active."),
     "chosen": Said("Chosen; the next session goes by it."),
     "deleted": Said("Deleted."),
+    "zone": Said("Pages show times in this zone from now on; what programs are told and what is downloaded stays in UTC."),
 }
 
 
@@ -35,7 +38,7 @@ class ConfigurationQuery(Query, frozen=True):
     load: str = ""
     mode: Literal["", "CONSERVATIVE", "MODERATE", "AGGRESSIVE"] = ""
     strategy: str = ""
-    said: Literal["", "saved", "applied", "same", "chosen", "deleted"] = ""
+    said: Literal["", "saved", "applied", "same", "chosen", "deleted", "zone"] = ""
 
 
 class SavedView(msgspec.Struct, frozen=True):
@@ -64,11 +67,40 @@ class FormView(msgspec.Struct, frozen=True):
     said: Said | None = None
 
 
+class DisplayView(msgspec.Struct, frozen=True):
+    """The time zone in which pages show times.
+
+    Parameters
+    ----------
+    zone
+        As it is chosen, or as it was typed.
+    fixed
+        The zone that the environment names, which cannot be changed here; empty where it names none.
+    """
+
+    zone: str
+    now: int
+    fixed: str
+    names: tuple[str, ...]
+    whose: str
+    problem: str = ""
+    said: Said | None = None
+
+
 class ConfigurationView(View, frozen=True, kw_only=True):
     """What `configuration.html` gets."""
 
     saved: SavedView | UnsetType = UNSET
     form: FormView | UnsetType = UNSET
+    display: DisplayView | UnsetType = UNSET
+
+
+def look_at_display(_: Connection, asking: Asking) -> DisplayView:
+    """Return the time zone in which pages show times."""
+    said = SAID["zone"] if asking.query.said == "zone" else None
+    if zone_problem():
+        said = Said(zone_problem(), is_bad=True)
+    return DisplayView(zone_key(), asking.now, read_zone_name(), zone_names(), asking.query.whose, said=said)
 
 
 def look_at_saved(connection: Connection, asking: Asking) -> SavedView:
@@ -112,6 +144,7 @@ def form_view(
 
 
 FORM: Final = Block("form", frozenset(), look_at_form)
+DISPLAY: Final = Block("display", frozenset(), look_at_display)
 SAVED: Final = Block("saved", KINDS, look_at_saved)
 REVIEW: Final = Block("review", frozenset(), look_at_form, field="form")
 MODES: Final = tuple(PRESETS)
@@ -122,6 +155,6 @@ PAGE: Final = Page(
     icon="M2 5h7M12 5h2M2 11h2M7 11h7M9 3v4M4 9v4",
     view=ConfigurationView,
     query=ConfigurationQuery,
-    blocks=(STATE, SAVED, FORM),
+    blocks=(STATE, SAVED, FORM, DISPLAY),
     inner=(REVIEW,),
 )

@@ -11,15 +11,15 @@ from workbench.domain.bars import parse_timeframe
 from workbench.sources.simulated import Simulated
 from workbench.store.market import CandleRow, Market, list_trades, market_at, markets_named, read_candles
 from workbench.store.rows import TradeRow
-from workbench.web.api.paging import moment
 from workbench.web.blocks import OLD_AFTER, STATE
 from workbench.web.candles import MARKETS, Point, candles_address, market_address, points
 from workbench.web.filters import decimals_for
 from workbench.web.page import PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
 from workbench.web.pages.dashboard import Choice
-from workbench.web.pages.thoughts import Name, When, WhyView, field_time, why_view
+from workbench.web.pages.thoughts import Name, When, WhyView, why_view
 from workbench.web.pages.trades import PATH as TRADES_PATH
 from workbench.web.pages.trades import TradesQuery
+from workbench.web.times import field_time, typed_moment
 
 SHOWN: Final = 180
 """So many candles are on the page; the script asks for older ones when somebody looks for them."""
@@ -182,7 +182,7 @@ def look_at_chart(connection: Connection, asking: Asking) -> ChartView:
     )  # fmt: skip
     shown = sources if len(sources) > 1 else ()
     if not market.series:
-        nothing, asked = CandlesData(0, 2, []), moment("at", query.at)
+        nothing, asked = CandlesData(0, 2, []), typed_moment("at", query.at)
         return ChartView(market, "", (), shown, nothing, None, 0.0, 0, 0, False, "", asked, asking.now)
     timeframe = query.timeframe or market.finest.timeframe
     rows = read_candles(connection, market, timeframe, limit=SHOWN)
@@ -195,7 +195,7 @@ def look_at_chart(connection: Connection, asking: Asking) -> ChartView:
         market, timeframe, choices, shown, CandlesData(length // 1000, decimals, points(rows)),
         rows[-1] if rows else None, float(rows[-1].close / rows[0].open) - 1 if rows else 0.0,
         rows[-1].ts + length - rows[0].ts if rows else 0, closed, is_old,
-        candles_address(symbol, source=market.source, timeframe=timeframe), moment("at", query.at), asking.now,
+        candles_address(symbol, source=market.source, timeframe=timeframe), typed_moment("at", query.at), asking.now,
     )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def look_at_ask(connection: Connection, asking: Asking) -> AskView:
 def look_at_why(connection: Connection, asking: Asking) -> AskView:
     """Return the thought that held at the time that an address names."""
     query: MarketQuery = asking.query
-    at = moment("at", query.at)
+    at = typed_moment("at", query.at)
     why = why_view(connection, asking, query.symbol if at is not None else "", at)
     return AskView(query.symbol, "", "", {}, why)
 

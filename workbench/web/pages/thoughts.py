@@ -7,17 +7,16 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
-from workbench.domain.bars import as_datetime
 from workbench.domain.thoughts import Decision
 from workbench.store import reads
 from workbench.store.rows import SessionRow
 from workbench.store.thoughts import Held, Wanted, held_thought, search_thoughts
-from workbench.web.api.paging import moment
 from workbench.web.blocks import STATE
 from workbench.web.candles import market_address
 from workbench.web.filters import short, words
 from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 from workbench.web.thoughts import GATES, ThoughtLine, gate_label, thought_lines
+from workbench.web.times import field_time, typed_moment, typed_utc
 
 PATH: Final = f"{ROOT}/thoughts/"
 EXPORT: Final = f"{ROOT}/api/ai-thoughts/export/"
@@ -68,7 +67,8 @@ class ThoughtsQuery(Query, frozen=True):
     def export(self) -> str:
         """The address of the file with the same filters."""
         given = {
-            "symbol": self.token, "decision": self.decision, "session": self.session, "since": self.since, "until": self.until,
+            "symbol": self.token, "decision": self.decision, "session": self.session, "since": typed_utc("since", self.since),
+            "until": typed_utc("until", self.until),
             "stopped_by": self.gate, "account": self.account,
         }  # fmt: skip
         asked = {name: value for name, value in given.items() if value}
@@ -207,23 +207,16 @@ def _cleared(query: ThoughtsQuery) -> str:
     return ThoughtsQuery(account=query.account, sort=query.sort, of=query.of, at=query.at).address(PATH)
 
 
-def field_time(name: str, text: str) -> str:
-    """Return a time that an address names as a field for a time has it, in UTC.
-
-    Examples
-    --------
-    >>> field_time("since", "2026-11-25T18:00Z"), field_time("since", "1767225600000"), field_time("since", "")
-    ('2026-11-25T18:00:00', '2026-01-01T00:00:00', '')
-    """
-    at = moment(name, text)
-    return "" if at is None else as_datetime(at).strftime("%Y-%m-%dT%H:%M:%S")
-
-
 def look_at_tape(connection: Connection, asking: Asking) -> TapeView:
     """Return a page of thoughts, newest first or oldest first."""
     query: ThoughtsQuery = asking.query
     wanted = Wanted(
-        query.token, query.decision, query.session, query.gate, moment("since", query.since), moment("until", query.until)
+        query.token,
+        query.decision,
+        query.session,
+        query.gate,
+        typed_moment("since", query.since),
+        typed_moment("until", query.until),
     )
     upwards = query.above is not None or (query.sort == "time" and query.before is None)
     found = search_thoughts(
@@ -260,7 +253,7 @@ def look_at_ask(connection: Connection, asking: Asking) -> AskView:
 def look_at_why(connection: Connection, asking: Asking) -> WhyView:
     """Return the thought that held for the token and the time that an address asks about."""
     query: ThoughtsQuery = asking.query
-    return why_view(connection, asking, query.of, moment("at", query.at))
+    return why_view(connection, asking, query.of, typed_moment("at", query.at))
 
 
 def why_view(connection: Connection, asking: Asking, of: str, at: int | None) -> WhyView:

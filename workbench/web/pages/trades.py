@@ -14,6 +14,7 @@ from workbench.store.rows import TradeRow
 from workbench.web.blocks import STATE
 from workbench.web.filters import short
 from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
+from workbench.web.zone import zone_label
 
 PATH: Final = f"{ROOT}/trades/"
 EXPORT: Final = f"{ROOT}/api/trades/export/"
@@ -199,7 +200,7 @@ def _columns(query: TradesQuery) -> tuple[Column, ...]:
         return Column(name, label, number, query.address(PATH, sort=following, before=None, since=None), how)
 
     return (
-        column("time", "Time, UTC"),
+        column("time", f"Time, {zone_label()}"),
         column("token", "Token"),
         column("side", "Side"),
         column("quantity", "Quantity", True, False),

@@ -1,7 +1,7 @@
 // Islands of TradingView Lightweight Charts: an element with `data-chart` names the JSON block beside it. The chart is made
 // once; when the live feed or a morph changes the JSON, its data are set in place. Colours come from the page's tokens.
 
-const { createChart, createSeriesMarkers, AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, CrosshairMode } =
+const { createChart, createChartEx, createSeriesMarkers, defaultHorzScaleBehavior, AreaSeries, CandlestickSeries, HistogramSeries, LineSeries, LineStyle, CrosshairMode } =
   window.LightweightCharts;
 const amount = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const islands = new WeakMap();
@@ -48,7 +48,40 @@ function looks() {
   };
 }
 
-const full = (seconds) => new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ");
+const zone = window.zone;
+const full = (seconds) => `${zone.text(seconds).replace("T", " ")}${zone.isTwice(seconds) ? ` ${zone.named(seconds)}` : ""}`;
+const exact = (seconds) => `${zone.text(seconds).replace("T", " ")} ${zone.named(seconds)}`;
+
+// Points stay in UTC; where days, months and hours begin on the axis is what the zone's clocks say. The library weighs a
+// point by the largest of its units that begins there.
+const WITHIN_A_DAY = [[43200, 33], [21600, 32], [10800, 31], [3600, 30], [1800, 22], [300, 21], [60, 20], [1, 10]];
+
+function weight(before, at) {
+  const [a, b] = [zone.wall(before), zone.wall(at)];
+  if (a.getUTCFullYear() !== b.getUTCFullYear()) return 70;
+  if (a.getUTCMonth() !== b.getUTCMonth()) return 60;
+  if (a.getUTCDate() !== b.getUTCDate()) return 50;
+  return WITHIN_A_DAY.find(([length]) => Math.floor(a / 1000 / length) !== Math.floor(b / 1000 / length))?.[1] ?? 0;
+}
+
+class ZonedTimes extends defaultHorzScaleBehavior() {
+  fillWeightsForPoints(points, start = 0) {
+    const time = (place) => points[place].originalTime;
+    for (let i = Math.max(start, 1); i < points.length; i += 1) points[i].timeWeight = weight(time(i - 1), time(i));
+    if (start === 0 && points.length > 1) {
+      const usual = Math.ceil((time(points.length - 1) - time(0)) / (points.length - 1));
+      points[0].timeWeight = weight(time(0) - usual, time(0));
+    }
+  }
+}
+
+// A year, a month, a day, a time of day, and one with seconds, as the library numbers them.
+function tick(seconds, kind) {
+  const text = zone.text(seconds);
+  if (kind === 0) return text.slice(0, 4);
+  if (kind === 1) return zone.wall(seconds).toLocaleString("en-GB", { month: "short", timeZone: "UTC" });
+  return kind === 2 ? String(Number(text.slice(8, 10))) : text.slice(11, kind === 3 ? 16 : 19);
+}
 
 class EquityChart {
   constructor(host) {
@@ -56,17 +89,18 @@ class EquityChart {
     host.replaceChildren();
     this.readout = host.appendChild(document.createElement("p"));
     this.readout.className = "readout";
-    const zone = host.appendChild(document.createElement("span"));
-    zone.className = "zone";
-    zone.textContent = "UTC";
+    const named = host.appendChild(document.createElement("span"));
+    named.className = "zone";
+    named.textContent = zone.label;
+    named.title = zone.key;
     const canvas = host.appendChild(document.createElement("div"));
     canvas.className = "canvas";
-    this.chart = createChart(canvas, {
+    this.chart = createChartEx(canvas, new ZonedTimes(), {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
-      localization: { locale: "en-GB", priceFormatter: (value) => amount.format(value), timeFormatter: (t) => `${full(t)} UTC` },
+      localization: { locale: "en-GB", priceFormatter: (value) => amount.format(value), timeFormatter: exact },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.1, bottom: 0.08 }, minimumWidth: 78 },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, lockVisibleTimeRangeOnResize: true, minBarSpacing: 0.05 },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: true, tickMarkFormatter: tick, lockVisibleTimeRangeOnResize: true, minBarSpacing: 0.05 },
       crosshair: { mode: CrosshairMode.Magnet },
       handleScroll: false,
       handleScale: false,
@@ -156,20 +190,21 @@ class CandleChart {
     host.replaceChildren();
     this.readout = host.appendChild(document.createElement("p"));
     this.readout.className = "readout";
-    const zone = host.appendChild(document.createElement("span"));
-    zone.className = "zone";
-    zone.textContent = "UTC";
+    const named = host.appendChild(document.createElement("span"));
+    named.className = "zone";
+    named.textContent = zone.label;
+    named.title = zone.key;
     this.canvas = host.appendChild(document.createElement("div"));
     this.canvas.className = "canvas";
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", "Chart: left and right go from candle to candle, Enter asks why");
-    this.chart = createChart(this.canvas, {
+    this.chart = createChartEx(this.canvas, new ZonedTimes(), {
       autoSize: true,
       layout: { attributionLogo: false, fontFamily: getComputedStyle(document.body).fontFamily, fontSize: 11 },
-      localization: { locale: "en-GB", timeFormatter: (t) => `${full(t)} UTC` },
+      localization: { locale: "en-GB", timeFormatter: exact },
       rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.06, bottom: 0.18 }, minimumWidth: 70 },
-      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, rightOffset: 3, minBarSpacing: 0.5 },
+      timeScale: { borderVisible: false, timeVisible: true, secondsVisible: false, tickMarkFormatter: tick, rightOffset: 3, minBarSpacing: 0.5 },
       crosshair: { mode: CrosshairMode.Normal },
       handleScroll: { vertTouchDrag: false },
     });
@@ -320,7 +355,7 @@ class CandleChart {
   ask(time) {
     const form = document.getElementById(this.host.dataset.ask);
     const at = this.fills.get(time)?.at(-1).at ?? (time + this.length) * 1000 - 1;
-    form.elements.at.value = new Date(at).toISOString().slice(0, 19);
+    form.elements.at.value = zone.text(Math.floor(at / 1000));
     form.requestSubmit();
     const address = new URL(location.href);
     address.searchParams.set("at", form.elements.at.value);

@@ -19,7 +19,7 @@ function showFeed(state, words) {
   if (text.textContent !== words) text.textContent = words;
 }
 
-const timeOf = (ms) => new Date(ms).toISOString().slice(11, 19);
+const timeOf = (ms) => window.zone.text(Math.floor(ms / 1000)).slice(11);
 
 function alive() {
   heard = now();
