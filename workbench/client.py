@@ -115,6 +115,10 @@ class Client:
         """Yield sessions, newest first."""
         return self.every("sessions/")
 
+    def autopilot(self, **filters: Any) -> Iterator[Json]:
+        """Yield what the autopilot changed, newest first."""
+        return self.every("autopilot/", **filters)
+
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def orders(self, **filters: Any) -> Iterator[Json]:

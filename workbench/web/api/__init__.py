@@ -4,6 +4,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from workbench.web.api import (
     account,
+    autopilot,
     bot,
     candles,
     configuration,
@@ -24,5 +25,5 @@ from workbench.web.api import (
 handlers: list[HTTPRouteHandler] = [
     *bot.handlers, *portfolio.handlers, *trades.handlers, *orders.handlers, *thoughts.handlers, *performance.handlers,
     *markets.handlers, *sessions.handlers, *configuration.handlers, *intel.handlers, *account.handlers, *strategies.handlers,
-    *sweeps.handlers, *trials.handlers, *tasks.handlers, *candles.handlers,
+    *sweeps.handlers, *trials.handlers, *tasks.handlers, *candles.handlers, *autopilot.handlers,
 ]  # fmt: skip
