@@ -56,3 +56,14 @@ def test_an_error_carries_its_facts(workbench, desk):
     assert (found.value.status, found.value.code, found.value.field) == (404, "not_found", "token_symbol")
     with pytest.raises(ApiError, match="nobody"):
         Client(account="nobody", http=workbench._http).portfolio()
+
+
+def test_a_configuration_is_deleted_and_the_account_looked_at(workbench, desk):
+    workbench.post("configuration/", name="Wild one?", size_pct=5)
+    assert "Wild one?" in {row["name"] for row in workbench.configurations()["items"]}
+    workbench.delete_configuration("Wild one?")
+    assert "Wild one?" not in {row["name"] for row in workbench.configurations()["items"]}
+    with pytest.raises(ApiError, match="last"):
+        workbench.delete_configuration("Default")
+    assert [row["account_id"] for row in workbench.accounts()] == ["default"]
+    assert list(workbench.equity()) == list(workbench.tasks()) == []

@@ -6,6 +6,7 @@ It unwraps the envelope, follows cursors, and turns an error of the API into an 
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 import httpx
 
@@ -119,6 +120,32 @@ class Client:
         """Yield what the autopilot changed, newest first."""
         return self.every("autopilot/", **filters)
 
+    def equity(self, since: str = "", limit: int = 200) -> Iterator[Json]:
+        """Yield points of the equity line, oldest first."""
+        return iter(self.get("equity/", since=since, limit=limit)["items"])
+
+    def accounts(self) -> Iterator[Json]:
+        """Yield the accounts, newest first."""
+        return iter(self.get("accounts/")["items"])
+
+    def tasks(self) -> Iterator[Json]:
+        """Yield what the worker was asked for, newest first, with its state."""
+        return iter(self.get("tasks/")["items"])
+
+    # --- configurations ----------------------------------------------------------------------------------------------
+
+    def configuration(self) -> Any:
+        """Return the configuration that the next session begins with."""
+        return self.get("configuration/")
+
+    def configurations(self) -> Any:
+        """Return the configurations that are kept, by name."""
+        return self.get("configurations/")
+
+    def delete_configuration(self, name: str) -> Any:
+        """Delete a configuration; the last one stays."""
+        return self.delete(f"configurations/{quote(name, safe='')}/")
+
     # --- orders ------------------------------------------------------------------------------------------------------
 
     def orders(self, **filters: Any) -> Iterator[Json]:
@@ -189,6 +216,17 @@ class Client:
         sent = {name: value for name, value in {**account, **body}.items() if value is not None}
         key = {"idempotency-key": idempotency_key} if idempotency_key else {}
         return _told(self._http.post(ROOT + path, json=sent, headers={**self._headers, **key}))
+
+    def delete(self, path: str) -> Any:
+        """Ask for something to be deleted, and return what was told of it.
+
+        Raises
+        ------
+        ApiError
+            If it was refused.
+        """
+        account = {"account": self.account} if self.account else {}
+        return _told(self._http.delete(ROOT + path, params=account, headers=self._headers))
 
     def every(self, path: str, **query: Any) -> Iterator[Json]:
         """Yield the items of a list, following its cursor to the end."""

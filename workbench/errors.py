@@ -68,6 +68,15 @@ class NotFound(Refused):
         super().__init__(f"There is no {kind} {name!r}.{hint}{listed}")
 
 
+class UnknownField(NotFound):
+    """A request says something of which nobody asks."""
+
+    status = 422
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = ()) -> None:
+        super().__init__(kind, name, known, field=name)
+
+
 class Conflict(Refused):
     """It is not the moment for it."""
 

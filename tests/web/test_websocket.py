@@ -88,7 +88,7 @@ def test_each_question_has_its_answer(line):
         ({"type": "request_trade_history", "limit": 201}, "invalid", "limit"),
         ({"type": "request_trade_history", "limit": "5"}, "invalid", "limit"),
         ({"type": "request_trade_history", "limit": True}, "invalid", "limit"),
-        ({"type": "request_trade_history", "limt": 5}, "not_found", "limt"),
+        ({"type": "request_trade_history", "limt": 5}, "unknown_field", "limt"),
         ({"type": "request_open_positions", "data": []}, "invalid", "data"),
         ({"type": "ping", "timestamp": {}}, "invalid", "timestamp"),
         ("not json", "malformed", None),
@@ -130,7 +130,7 @@ def test_whatever_is_sent_is_answered_once(line, frame):
     said = hear(line)
     assert said["type"] in {"error", *(request.answer for request in REQUESTS.values())}
     if said["type"] == "error":
-        assert said["data"]["code"] in {"malformed", "invalid", "not_found"}
+        assert said["data"]["code"] in {"malformed", "invalid", "not_found", "unknown_field"}
     assert ask(line, {"type": "ping", "timestamp": "still there"})["data"] == {"timestamp": "still there"}
 
 

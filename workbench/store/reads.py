@@ -776,6 +776,7 @@ def session_row(row: Row[Any]) -> SessionRow:
         stopped=None if row.stopped is None else as_ts(row.stopped), opening_equity=row.opening_equity, equity=row.equity,
         trades=row.trades, seq=row.seq, steps=row.steps, cursor=row.cursor, ledger_digest=row.ledger_digest,
         ended_because=row.ended_because, error=row.error, closed=row.closed, wins=row.wins, put_in=row.put_in,
+        is_deleted=row.is_deleted,
     )  # fmt: skip
 
 

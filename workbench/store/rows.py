@@ -185,6 +185,8 @@ class SessionRow(msgspec.Struct, frozen=True):
         On the clock, milliseconds UTC.
     put_in
         Cash that came into its account while it ran, less what was taken out.
+    is_deleted
+        Whether it is left out of lists.
     """
 
     id: str
@@ -216,6 +218,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     closed: int = 0
     wins: int = 0
     put_in: Decimal = NO_CASH
+    is_deleted: bool = False
 
     @property
     def win_rate(self) -> float | None:

@@ -13,6 +13,7 @@ from workbench.desk import Desk
 from workbench.web import api, configurations, control, login, orders, pages, programs, sessions, sweeps, websocket
 from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
+from workbench.web.api.envelope import know_query
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error
 from workbench.web.idempotency import Once
@@ -89,6 +90,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
         state=State({"desk": desk, "live": live, "door": door}),
         lifespan=[watching],
         middleware=[Gatekeeper(hosts, door, pace), InZone(desk), Once(desk), Shared(desk)],
+        before_request=know_query,
         before_send=[guard_answer],
         exception_handlers={Exception: answer_error},
         openapi_config=None,

@@ -43,6 +43,8 @@ LOOKERS: Final = 2
 """So many readers at once read the log by themselves; the others wait for their turn."""
 LONGEST_REST: Final = 0.25
 """After a whole batch there is a rest of as long as it took, at most this, so that a replay cannot eat the processor."""
+RESUMED: Final = "Last-Event-ID"
+"""The header by which who was cut off comes back."""
 
 
 class Lens(msgspec.Struct, frozen=True):
@@ -314,7 +316,8 @@ class Tail:
         Raises
         ------
         Invalid
-            If the cursor lies beyond the newest event.
+            If the cursor lies beyond the newest event. Who comes back with one, as after the store was put back to an older
+            copy, is told anew how all stands.
         """
         async with self._snapping:
             return await asyncio.to_thread(self._begin, account, cursor, field)
@@ -323,6 +326,8 @@ class Tail:
         with self.desk.store.read() as connection:
             newest = reads.last_id(connection)
             if cursor is not None:
+                if cursor > newest and field == RESUMED:
+                    return newest, self._snapshot(connection, account, newest, None)
                 if cursor > newest:
                     raise Invalid(field, f"at most {newest}, the newest event there is", cursor)
                 if newest - cursor <= GAP:

@@ -90,7 +90,7 @@ JSON = {"Content-Type": "application/json"}
             "malformed",
             "content-type application/json",
         ),
-        ("bot/start/", {"json": {"runtime": 5}}, 404, "not_found", "Did you mean 'runtime_minutes'"),
+        ("bot/start/", {"json": {"runtime": 5}}, 422, "unknown_field", "Did you mean 'runtime_minutes'"),
         ("bot/start/", {"json": {"strategy": "sma_crosss"}}, 404, "not_found", "Did you mean 'sma_cross'"),
         ("bot/start/", {"json": {"strategy": 7}}, 422, "invalid", "strategy: expected a text, found 7"),
         ("bot/start/", {"json": {"parameters": [1]}}, 422, "invalid", "parameters: expected an object"),
@@ -117,7 +117,7 @@ JSON = {"Content-Type": "application/json"}
         ("bot/start/", {"json": {"mode": "replay", "dataset": "../../etc/passwd"}}, 404, "not_found", "no dataset"),
         ("bot/stop/", {"json": {}}, 404, "not_found", "running session"),
         ("bot/stop/", {"json": {"close_positions": "yes"}}, 422, "invalid", "close_positions: expected true or false"),
-        ("bot/stop/", {"json": {"why": "x"}}, 404, "not_found", "no field 'why'"),
+        ("bot/stop/", {"json": {"why": "x"}}, 422, "unknown_field", "no field 'why'"),
     ],
 )
 def test_nonsense_gets_one_sentence_and_its_status_and_changes_nothing(client, desk, path, sent, status, code, sentence):

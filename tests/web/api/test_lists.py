@@ -130,3 +130,21 @@ def test_the_equity_line_is_thinned_and_begins_where_it_is_asked_to(pages):
     since = line[5]["ts"]
     assert all(point["ts"] >= since for point in items(pages.get(f"{API}equity/", params={"since": since})))
     assert datetime.fromisoformat(since).tzinfo == UTC
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "near"),
+    [
+        ("trades/", "symbol=WETH", "symbol"), ("trades/", "tokn=WETH", "Did you mean 'token'?"),
+        ("ai-thoughts/", "limt=3", "'limit'"),
+        ("trades/export/", "date_from=2030-01-01", "date_from"), ("performance/", "bogus=1", "bogus"),
+    ],
+)  # fmt: skip
+def test_a_filter_that_nobody_knows_is_refused_instead_of_everything_told(pages, path, wrong, near):
+    answer = pages.get(f"{API}{path}?{wrong}")
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, wrong.partition("=")[0])
+    assert near in answer.json()["error"]["message"]
+
+
+def test_a_file_says_once_how_it_is_written(pages):
+    assert pages.get(f"{API}trades/export/").headers["content-type"] == "text/csv; charset=utf-8"

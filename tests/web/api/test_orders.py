@@ -88,7 +88,7 @@ BUY = {"order_type": "market", "side": "buy", "token_symbol": "WETH", "amount_us
         ({"amount_usd": "many"}, 422, "amount_usd", "many"),
         ({"amount_usd": True}, 422, "amount_usd", "a number"),
         ({"expires_at": "soon"}, 422, "expires_at", "ISO"),
-        ({"cash": 5}, 404, "cash", "field"),
+        ({"cash": 5}, 422, "cash", "field"),
         ({"order_type": "stop_limit", "stop_price": 1, "trigger_price": 2}, 422, "trigger_price", "the same"),
     ],
 )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from workbench.web import api
-from workbench.web.api import bot, configuration, orders, strategies, sweeps
+from workbench.web.api import bot, configuration, feed, orders, strategies, sweeps
 from workbench.web.api.schema import BODIES, PAIRS, document
 
 ROOT = "/paper-trading/api"
@@ -14,7 +14,7 @@ ROOT = "/paper-trading/api"
 def test_every_address_of_the_api_is_in_the_document():
     told = {(path, method.upper()) for path, operations in document()["paths"].items() for method in operations}
     there = set()
-    for handler in api.handlers:
+    for handler in (*api.handlers, *feed.handlers):
         for path in handler.paths:
             for method in handler.http_methods:
                 there.add((re.sub(r":\w+}", "}", path) + "/", method))

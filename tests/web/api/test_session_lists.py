@@ -71,6 +71,16 @@ def test_a_session_that_was_deleted_is_in_no_list_and_its_log_stays(client, desk
     assert tables(desk) == grown
 
 
+def test_a_session_is_deleted_once(client, desk, ended):
+    assert client.post(f"{API}sessions/{ended}/delete/").status_code == 200
+    with desk.store.read() as connection:
+        before = reads.last_id(connection)
+    again = client.post(f"{API}sessions/{ended}/delete/")
+    assert (again.status_code, "out of the lists already" in again.json()["error"]["message"]) == (409, True)
+    with desk.store.read() as connection:
+        assert reads.last_id(connection) == before
+
+
 def test_a_session_on_its_way_is_not_deleted_and_pauses(client, desk, clock):
     session = begin(desk)
     go_on(desk, clock, session, 0.2)

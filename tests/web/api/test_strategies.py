@@ -137,7 +137,7 @@ def test_a_list_of_runs_cannot_be_filtered_by_what_there_is_not(client, path, as
         ("strategies/", {**DCA, "strategy_type": "dcaa"}, 404, "strategy_type", "Did you mean 'dca'"),
         ("strategies/", {**DCA, "token": ""}, 422, "token", "one of the session's tokens"),
         ("strategies/", {**DCA, "token": "BTC"}, 404, "token", "Expected one of WETH, AERO"),
-        ("strategies/", {**DCA, "colour": 1}, 404, "colour", "no field 'colour'"),
+        ("strategies/", {**DCA, "colour": 1}, 422, "colour", "no field 'colour'"),
         ("strategies/", {**DCA, "parameters": [1]}, 422, "parameters", "expected an object"),
         ("strategies/", {**DCA, "parameters": {"amuont": 1}}, 404, "amuont", "Did you mean 'amount'"),
         ("strategies/", {**DCA, "parameters": {"amount": True}}, 422, "amount", "expected a number"),
@@ -172,7 +172,7 @@ def test_a_list_of_runs_cannot_be_filtered_by_what_there_is_not(client, path, as
         ("strategies/7/cancel/", {}, 404, None, "no program run '7'"),
         ("strategies/99999999999999999999999/cancel/", {}, 404, None, "no program run"),
         ("strategies/7/cancel/", {"sell": "yes"}, 422, "sell", "true or false"),
-        ("strategies/7/pause/", {"sell": True}, 404, "sell", "no field 'sell'"),
+        ("strategies/7/pause/", {"sell": True}, 422, "sell", "no field 'sell'"),
     ],
 )
 def test_nonsense_about_programs_gets_one_sentence_and_changes_nothing(client, desk, session, path, sent, status, field, sentence):  # noqa: F811
@@ -194,7 +194,7 @@ def test_nonsense_about_programs_gets_one_sentence_and_changes_nothing(client, d
         ([{"program": 7}], 422, "program: expected a text"),
         ([{"program": "dcaa"}], 404, "Did you mean 'dca'"),
         ([{"program": "dca", "symbol": "BTC"}], 404, "no token of this session 'BTC'"),
-        ([{"program": "dca", "token": "WETH"}], 404, "no field 'token'"),
+        ([{"program": "dca", "token": "WETH"}], 422, "no field 'token'"),
         ([{"program": "dca", "parameters": 5}], 422, "parameters: expected an object"),
         ([{"program": "dca", "parameters": {"intervals": 0}}], 422, "intervals: expected a whole number"),
     ],

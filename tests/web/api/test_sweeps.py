@@ -57,7 +57,7 @@ def test_one_is_cancelled_once(client):
         ({**ASKED, "sampler": "tpe"}, 422, "sampler"),
         ({**ASKED, "cash": "much"}, 422, "cash"),
         ({**ASKED, "seed": 0.5}, 422, "seed"),
-        ({**ASKED, "wrong": 1}, 404, "wrong"),
+        ({**ASKED, "wrong": 1}, 422, "wrong"),
     ],
 )
 def test_what_cannot_be_run_is_refused_and_nothing_is_written_down(client, desk, body, status, field):

@@ -40,4 +40,4 @@ def csv_file(name: str, columns: Sequence[str], desk: Desk, read: Reading, curso
                 some = read(connection, CHUNK, some[-1][cursor])
 
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return Stream(csv_chunks(rows(), columns), media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(csv_chunks(rows(), columns), media_type="text/csv", headers=headers)

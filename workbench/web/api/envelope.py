@@ -2,18 +2,24 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 
 from workbench.domain.bars import as_datetime
-from workbench.errors import Invalid, Malformed, NotFound
+from workbench.errors import Invalid, Malformed, UnknownField
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
 from workbench.web.misread import kind_of
+from workbench.web.page import ROOT
 
 Json = dict[str, Any]
+_API: Final = f"{ROOT}/api/"
+_GIVEN: Final = frozenset({"request", "state"})
+"""What a handler is given that no query says."""
+_EVERYWHERE: Final = frozenset({"account"})
+"""What a client says with everything, also where nobody asks for it."""
 
 
 def answer(data: Any, status: int = 200) -> Response[bytes]:
@@ -86,12 +92,27 @@ def know_fields(body: Json, names: tuple[str, ...]) -> None:
 
     Raises
     ------
-    NotFound
+    UnknownField
         Naming the field, and the nearest one that there is.
     """
     for name in body:
         if name not in names:
-            raise NotFound("field", name, names, field=name)
+            raise UnknownField("field", name, names)
+
+
+async def know_query(request: Request[Any, Any, Any]) -> None:
+    """Refuse a reading of the API that is asked for by a name that it does not know, for it would tell more than was asked for.
+
+    Raises
+    ------
+    UnknownField
+        Naming it, and the nearest one that there is.
+    """
+    if request.method == "GET" and request.url.path.startswith(_API):
+        names = [name for name in request.route_handler.parsed_fn_signature.parameters if name not in _GIVEN]
+        for name in request.query_params:
+            if name not in names and name not in _EVERYWHERE:
+                raise UnknownField("parameter", name, names)
 
 
 def text_of(body: Json, name: str, default: str = "") -> str:

@@ -15,7 +15,7 @@ from workbench.web.live import Live
 from workbench.web.messages import Message, read_types
 from workbench.web.page import account_named
 from workbench.web.snapshot import EVERY_ACCOUNT
-from workbench.web.tail import Heard, Lens, Tail, frame, read_cursor
+from workbench.web.tail import RESUMED, Heard, Lens, Tail, frame, read_cursor
 
 
 def whose_feed(desk: Desk, account: str) -> str:
@@ -63,7 +63,7 @@ async def feed(
     """
     live: Live = state.live
     resumed = request.headers.get("last-event-id")
-    field = "Last-Event-ID" if resumed else "after"
+    field = RESUMED if resumed else "after"
     given = read_cursor(resumed or after, field)
     types = read_types(kinds)
     owner = await asyncio.to_thread(whose_feed, live.desk, account)

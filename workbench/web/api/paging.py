@@ -21,6 +21,8 @@ When = Annotated[
     str, QueryParameter(max_length=40, description="A time in ISO-8601, UTC where it names no zone, or milliseconds since 1970.")
 ]
 
+Until = Annotated[str, QueryParameter(max_length=40, description="A time as in `since`; what is at it or after it is left out.")]
+
 
 def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Json], cursor: Callable[[Row], Any]) -> Json:
     """Return a page of a list, for which one row more was read than it shows."""

@@ -144,7 +144,7 @@ def export(state: State, what: FromQuery[Literal["trades", "days"]] = "trades", 
     with desk.store.read() as connection:
         days = day_shapes(store.day_rows(connection, account))
     headers = {"content-disposition": 'attachment; filename="days.csv"'}
-    return Stream(csv_chunks(days, DAY_COLUMNS), media_type="text/csv; charset=utf-8", headers=headers)
+    return Stream(csv_chunks(days, DAY_COLUMNS), media_type="text/csv", headers=headers)
 
 
 handlers = [metrics, performance, equity, analytics, export]

@@ -85,6 +85,8 @@ _KEY: Final[Json] = {
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "A key of your own: the request is done once, and sent again with the same key it is answered as it was first.",
 }  # fmt: skip
+FEED: Final = "feed/"
+"""The one address whose answer goes on and on."""
 _PROBLEMS: Final = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 _API: Final = f"{ROOT}/api/"
 
@@ -118,9 +120,10 @@ class SchemaView(msgspec.Struct, frozen=True):
 def document() -> Json:
     """Return the API as an OpenAPI 3.1 document."""
     from workbench.web import api
+    from workbench.web.api import feed
 
     config = OpenAPIConfig(title="Workbench", version=workbench.__version__, use_handler_docstrings=True)
-    made: Json = Litestar(route_handlers=list(api.handlers), openapi_config=config).openapi_schema.to_schema()
+    made: Json = Litestar(route_handlers=[*api.handlers, *feed.handlers], openapi_config=config).openapi_schema.to_schema()
     paths: Json = {}
     for path, operations in made["paths"].items():
         full = path if path.endswith("/") else f"{path}/"
@@ -158,9 +161,10 @@ _SCHEME: Final[Json] = {"type": "http", "scheme": "bearer", "description": "Aske
 
 def _told(path: str, method: str, operation: Json) -> Json:
     rest = path.removeprefix(_API)
-    is_file = rest.endswith("export/")
     good: Json = {"description": "A CSV file.", "content": {"text/csv": {"schema": _TEXT}}}
-    if not is_file:
+    if rest == FEED:
+        good = {"description": "Server-sent events, without end.", "content": {"text/event-stream": {"schema": _TEXT}}}
+    elif not rest.endswith("export/"):
         example = {"success": True, "data": {}, "timestamp": "2026-01-01T00:00:00.000+00:00"}
         schema = {"$ref": "#/components/schemas/Answer"}
         good = {"description": "It was done.", "content": {"application/json": {"schema": schema, "example": example}}}

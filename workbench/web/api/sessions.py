@@ -106,7 +106,7 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
                 points = reads.equity(connection, row.account, None, MOST_POINTS, row.id)
             told = ({"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points)
             headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-            return Stream(csv_chunks(told, EQUITY_COLUMNS), media_type="text/csv; charset=utf-8", headers=headers)
+            return Stream(csv_chunks(told, EQUITY_COLUMNS), media_type="text/csv", headers=headers)
 
 
 @post("/paper-trading/api/sessions/{session:str}/pause/", status_code=200)

@@ -15,7 +15,7 @@ from workbench.store.rows import ThoughtRow
 from workbench.store.thoughts import Wanted, read_thoughts
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, thought_shape
-from workbench.web.api.paging import Account, Before, Limit, Text, When, moment, page_of
+from workbench.web.api.paging import Account, Before, Limit, Text, Until, When, moment, page_of
 from workbench.web.page import account_named
 
 COLUMNS: Final = (
@@ -34,7 +34,7 @@ def every(
     session: Text = "",
     stopped_by: Text = "",
     since: When = "",
-    until: When = "",
+    until: Until = "",
     account: Account = "",
 ) -> Response[bytes]:
     """List the newest recorded thoughts."""
@@ -54,7 +54,7 @@ def export(
     session: Text = "",
     stopped_by: Text = "",
     since: When = "",
-    until: When = "",
+    until: Until = "",
     account: Account = "",
 ) -> Stream:
     """Download the recorded thoughts that pass the filters, as CSV."""

@@ -13,7 +13,7 @@ from workbench.store import reads
 from workbench.store.rows import TradeRow
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, trade_shape
-from workbench.web.api.paging import Account, Before, Limit, Text, When, moment, page_of
+from workbench.web.api.paging import Account, Before, Limit, Text, Until, When, moment, page_of
 from workbench.web.page import account_named
 
 Side = Literal["", "buy", "sell"]
@@ -33,7 +33,7 @@ def every(
     session: Text = "",
     reason: Text = "",
     since: When = "",
-    until: When = "",
+    until: Until = "",
     status: FromQuery[Literal["", "completed"]] = "",
     limit: Limit = 50,
     before: Before = None,
@@ -65,7 +65,7 @@ def export(
     session: Text = "",
     reason: Text = "",
     since: When = "",
-    until: When = "",
+    until: Until = "",
     account: Account = "",
 ) -> Stream:
     """Download the trades that pass the filters, as CSV."""
