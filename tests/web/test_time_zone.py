@@ -12,6 +12,7 @@ from workbench.domain.bars import as_ts
 from workbench.errors import Conflict, Invalid
 from workbench.settings import NoSuchZone, nearest_zones, zone_named
 from workbench.web import filters, times
+from workbench.web.admin.finding import Since
 from workbench.web.app import create_app
 from workbench.web.times import field_time, typed_moment, typed_utc
 from workbench.web.zone import show_in, shown_zone, zone_label
@@ -195,3 +196,27 @@ def test_a_table_has_its_times_in_the_zone_and_utc_on_hover(traded):
     # The file is asked for in UTC, whatever was typed.
     assert "since=2026-01-01T00%3A00%3A00Z" in thoughts
     assert "+05:30" in admin
+
+
+def test_the_times_in_a_sentence_of_the_engine_are_the_zones(berlin):
+    assert (
+        filters.sentence("the next slice is due at 2026-11-26T13:00:00Z") == "the next slice is due at 2026-11-26 14:00:00 +01:00"
+    )
+    assert filters.sentence("4.93 % above") == "4.93\u202f% above"
+
+
+def test_a_row_of_the_admin_has_its_times_in_the_zone_and_its_file_in_utc(traded):
+    set_time_zone(traded, "Asia/Kolkata")
+    try:
+        with TestClient(create_app(traded), base_url=HERE) as client:
+            trade = client.get("/paper-trading/api/trades/").json()["data"]["items"][0]
+            page = client.get(f"/paper-trading/admin/papertrade/detail?pk={trade['trade_id']}").text
+    finally:
+        set_time_zone(traded, "")
+    at = datetime.fromisoformat(trade["executed_at"]).astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f"{at:%Y-%m-%d %H:%M:%S} +05:30" in page
+
+
+def test_a_filter_of_the_admin_reads_a_time_on_the_zones_clocks(berlin):
+    assert Since().parse_value("2026-07-01T12:00") == utc("2026-07-01T10:00:00")
+    assert Since().parse_value("2026-07-01T12:00+00:00") == utc("2026-07-01T12:00:00")

@@ -5,14 +5,16 @@ that their points stand below each other.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from markupsafe import Markup
 
-from workbench.domain.bars import DAY, as_datetime
+from workbench.domain.bars import DAY, as_datetime, as_ts
 from workbench.web.zone import is_told_twice, local, zone_key
 
 Number = Decimal | float | int
@@ -23,6 +25,7 @@ NOTHING: Final = "–"
 
 _SECOND, _MINUTE, _HOUR = 1_000, 60_000, 3_600_000
 _SIGNIFICANT: Final = 5
+_TIMES: Final = re.compile(r"\b20\d\d-\d\d-\d\dT\d\d:\d\d(?::\d\d)?Z")
 
 
 def _plain(value: Number, places: int) -> str:
@@ -236,6 +239,21 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def sentence(said: str) -> str:
+    """Return a sentence of the engine as pages write it: its times are the zone's, and no line ends before a percent sign.
+
+    Examples
+    --------
+    >>> sentence("Due at 2026-11-26T13:00:00Z, 5 % above.")
+    'Due at 2026-11-26 13:00:00 UTC, 5\u202f% above.'
+    """
+    return _TIMES.sub(_zoned, said).replace(" %", f"{NARROW}%")
+
+
+def _zoned(found: re.Match[str]) -> str:
+    return moment(as_ts(datetime.fromisoformat(found[0])))
+
+
 def plain_number(value: Number | None) -> str:
     """Return a number for a form's field: its digits and nothing else."""
     if value is None:
@@ -277,7 +295,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     for function in (
         money, signed, percent, signed_percent, direction, arrow, price, quantity, figure, clock, day, utc_day, moment, utc, iso,
         duration,
-        age, short, words, plain_number, spark, island,
+        age, short, words, sentence, plain_number, spark, island,
     )
 }  # fmt: skip
 TESTS: Final[dict[str, Callable[..., bool]]] = {"same_day": same_day}

@@ -50,6 +50,8 @@ class Column(msgspec.Struct, frozen=True):
 
     def whole(self, cell: Cell) -> str:
         """Return what a cell shows where there is room for the whole of it: every digit, with the arrow that it has."""
+        if self.shown is cells.moment:
+            return cell.text
         return f"{cell.text[0]} {cell.title}" if self.shown is cells.result else cell.title
 
     @property

@@ -236,7 +236,7 @@ class CandleChart {
       }
     }
     if (isFirst) {
-      const precision = data.decimals;
+      const precision = (this.precision = data.decimals);
       this.candles.applyOptions({ priceFormat: { type: "price", precision, minMove: 10 ** -precision } });
       this.chart.applyOptions({ timeScale: { secondsVisible: data.length < 60 } });
       const fits = Math.max(30, Math.floor((this.canvas.clientWidth - 70) / 7));
@@ -267,6 +267,8 @@ class CandleChart {
     const range = this.chart.timeScale().getVisibleLogicalRange();
     const half = (range.to - range.from) / 2;
     if (place < range.from) this.chart.timeScale().setVisibleLogicalRange({ from: place - half, to: place + half });
+    // Where a time lies is known once the new range is drawn.
+    await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
     this.chart.setCrosshairPosition(Number(this.rows.get(this.chosen)[4]), this.chosen, this.candles);
     this.read(this.chosen);
   }
@@ -317,9 +319,12 @@ class CandleChart {
     if (!row) return;
     const [, open, high, low, close, volume] = row;
     const change = (Number(close) / Number(open) - 1) * 100;
-    const way = change > 0 ? "gain" : change < 0 ? "loss" : "";
-    const sign = change > 0 ? "+" : change < 0 ? "\u2212" : "";
-    const parts = [["time", full(time)], ["", `O ${open}`], ["", `H ${high}`], ["", `L ${low}`], ["equity", `C ${close}`]];
+    const shown = Math.abs(change) < 0.005 ? 0 : change;
+    const way = shown > 0 ? "gain" : shown < 0 ? "loss" : "";
+    const sign = shown > 0 ? "+" : shown < 0 ? "\u2212" : "";
+    // With the digits of the axis, so that the line keeps its length from candle to candle.
+    const [o, h, l, c] = [open, high, low, close].map((text) => Number(text).toFixed(this.precision));
+    const parts = [["time", full(time)], ["", `O ${o}`], ["", `H ${h}`], ["", `L ${l}`], ["equity", `C ${c}`]];
     parts.push([way, `${sign}${Math.abs(change).toFixed(2)}\u202f%`], ["", `V ${volume}`]);
     const fills = this.fills.get(time) ?? [];
     for (const fill of fills.slice(0, 2)) parts.push([fill.side, `${fill.side === "buy" ? "▲ bought" : "▼ sold"} at ${fill.text}`]);

@@ -148,7 +148,8 @@ document.addEventListener("click", async (event) => {
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
   } catch {
-    return; // the browser does not let us; the text can be selected
+    tell("The browser did not let it be copied; the text can be selected.");
+    return;
   }
   button.classList.add("done");
   setTimeout(() => button.classList.remove("done"), 1200);
