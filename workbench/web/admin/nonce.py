@@ -14,6 +14,8 @@ _ALLOWED: Final = re.compile(rb"'nonce-([\w-]+)'")
 Answered = tuple[tuple[bytes, bytes], ...]
 """The headers of an answer."""
 _SCRIPT: Final = re.compile(r"<script\b(?![^>]*\bnonce=)")
+_HEADING: Final = re.compile(r"(</?)h[35]\b")
+"""Cards and dialogs have headings right below the page's own."""
 
 
 def fresh_nonce() -> str:
@@ -38,7 +40,7 @@ def with_own_nonce(headers: Answered, body: bytes) -> tuple[Answered, bytes]:
 
 
 class Nonced(BaseLoader):
-    """The templates of starlette-admin, each of their scripts with the nonce of the answer."""
+    """The templates of starlette-admin: each of their scripts with the nonce of the answer, headings without a level left out."""
 
     def __init__(self) -> None:
         self._package = PackageLoader("starlette_admin", "templates")
@@ -46,6 +48,7 @@ class Nonced(BaseLoader):
     def get_source(self, environment: Environment, template: str) -> tuple[str, str | None, Callable[[], bool] | None]:
         """Return a template's text."""
         source, name, uptodate = self._package.get_source(environment, template)
+        source = _HEADING.sub(r"\1h2", source)
         return _SCRIPT.sub('<script nonce="{{ nonce() }}"', source), name, uptodate
 
     def list_templates(self) -> list[str]:
