@@ -1,5 +1,6 @@
 """Every page of the admin answers, has its policy, and nothing that the policy refuses."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def assert_clean(answer):
     assert not re.findall(r"<[^>]*\son[a-z]+\s*=", tags)
     assert "javascript:" not in tags
     levels = [int(level) for level in re.findall(r"<h([1-6])\b", tags)]
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False) if levels[0] <= before), levels
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels)), levels
     outside = re.findall(r"""(?:href|src|action|content|url)\s*[=(:]\s*["']?(?:https?:)?//[^"' )>]+""", answer.text)
     assert [place for place in outside if "//127.0.0.1:8000/" not in place and "w3.org" not in place] == []
     assert "rsms.me" not in answer.text
