@@ -4,6 +4,8 @@ import socket
 import threading
 from collections.abc import Iterator
 from decimal import Decimal
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
@@ -18,6 +20,7 @@ from workbench.actions.request_sweep import request_sweep
 from workbench.actions.run_requested_sweep import run_requested_sweep
 from workbench.domain.commands import PlaceOrder
 from workbench.domain.orders import OrderType, Side
+from workbench.actions.set_time_zone import set_time_zone
 from workbench.domain.sweeps import SweepRequest
 from workbench.store.sweep_runs import list_sweep_runs
 from workbench.web.app import create_app
@@ -380,3 +383,21 @@ def test_a_time_that_is_being_written_does_not_filter_by_itself(page, site, desk
     page.click("button:text('Filter')")
     page.wait_for_url("**/thoughts/?since=2025-01-01T00%3A00%3A30")
     assert page.input_value("[name=since]").startswith("2025-01-01T00:00:30")
+
+
+def test_charts_and_scripts_go_by_the_zone_of_the_page_and_not_by_the_browsers(desk, clock, site, browser):
+    set_time_zone(desk, "Europe/Berlin")
+    go_on(desk, clock, begin(desk), 2)
+    page = browser.new_page(timezone_id="Asia/Tokyo")
+    page.goto(site.address)
+    told = page.evaluate("""() => ["2026-03-29T00:59:59Z", "2026-03-29T01:00:00Z", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"]
+        .map((text) => Date.parse(text) / 1000)
+        .map((at) => [zone.text(at).slice(11), zone.named(at), zone.isTwice(at)])""")
+    assert told == [
+        ["01:59:59", "+01:00", False], ["03:00:00", "+02:00", False], ["02:30:00", "+02:00", True], ["02:30:00", "+01:00", True],
+    ]  # fmt: skip
+    expect(page.locator("#equity .zone")).to_have_text("Berlin")
+    newest = page.evaluate("JSON.parse(document.getElementById('equity-data').textContent).equity.at(-1)[0]")
+    local = datetime.fromtimestamp(newest, ZoneInfo("Europe/Berlin"))
+    expect(page.locator("#equity .readout .time")).to_contain_text(f"{local:%H:%M:%S}")
+    page.close()
