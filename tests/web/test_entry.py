@@ -59,7 +59,7 @@ def test_a_person_types_it_once_and_gets_a_cookie_that_scripts_cannot_read(guard
         assert word.lower() in cookie.lower()
     assert TOKEN not in cookie
     assert guarded.get(f"{ROOT}/trades/", follow_redirects=False).status_code == 200
-    assert guarded.post(f"{ROOT}/logout", follow_redirects=False).headers["location"] == f"{ROOT}/login"
+    assert guarded.post(f"{ROOT}/logout", follow_redirects=False).headers["location"] == f"{ROOT}/login?said=left"
     assert guarded.get(f"{ROOT}/trades/", follow_redirects=False).status_code == 303
 
 
@@ -168,3 +168,14 @@ def test_no_other_address_than_loopback_without_a_token(monkeypatch):
 def test_on_loopback_nobody_is_asked(client):
     assert client.get(f"{ROOT}/api/portfolio/").status_code == 200
     assert client.get(f"{ROOT}/login", follow_redirects=False).status_code == 303
+
+
+def test_who_is_behind_the_door_can_leave_by_a_button_and_is_told_so(guarded):
+    guarded.post(f"{ROOT}/login", data={"token": TOKEN})
+    assert "Log out" in guarded.get(f"{ROOT}/").text
+    assert "You are logged out." in guarded.post(f"{ROOT}/logout").text
+    assert "You are logged out." not in guarded.get(f"{ROOT}/login").text
+
+
+def test_where_nobody_is_asked_nobody_logs_out(client):
+    assert "Log out" not in client.get(f"{ROOT}/").text

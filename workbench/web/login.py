@@ -18,6 +18,7 @@ from workbench.web.security import client_of, is_secure
 
 LOGIN: Final = f"{ROOT}/login"
 LOGOUT: Final = f"{ROOT}/logout"
+LEFT: Final = "left"
 
 
 class LoginView(msgspec.Struct, frozen=True):
@@ -25,6 +26,7 @@ class LoginView(msgspec.Struct, frozen=True):
 
     leads_to: str
     problem: str = ""
+    has_left: bool = False
 
 
 def login_address(path: str) -> str:
@@ -45,11 +47,11 @@ def own_path(path: str) -> str:
 
 
 @get(LOGIN, name="login")
-async def ask(state: State, leads_to: FromQuery[str] = "") -> Response[Any]:
-    """Ask for the token."""
+async def ask(state: State, leads_to: FromQuery[str] = "", said: FromQuery[str] = "") -> Response[Any]:
+    """Ask for the token; who has just logged out is told so."""
     if state.door is None:
         return Redirect(own_path(leads_to), status_code=303)
-    return _page(LoginView(own_path(leads_to)))
+    return _page(LoginView(own_path(leads_to), has_left=said == LEFT))
 
 
 @post(LOGIN, name="login_post", status_code=200)
@@ -78,7 +80,7 @@ async def enter(request: Request[Any, Any, State], state: State) -> Response[Any
 @post(LOGOUT, name="logout", status_code=200)
 async def leave(state: State) -> Response[Any]:
     """Take the cookie back."""
-    answer: Response[Any] = Redirect(f"{ROOT}/" if state.door is None else LOGIN, status_code=303)
+    answer: Response[Any] = Redirect(f"{ROOT}/" if state.door is None else f"{LOGIN}?said={LEFT}", status_code=303)
     answer.delete_cookie(COOKIE, path="/")
     return answer
 

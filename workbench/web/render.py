@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from jinja2_fragments import render_block
 
 from workbench.web.filters import FILTERS, TESTS
+from workbench.web.security import is_behind_a_door
 from workbench.web.zone import zone_key, zone_label
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -43,7 +44,7 @@ def environment() -> Environment:
     )
     made.filters.update(FILTERS)
     made.tests.update(TESTS)
-    made.globals.update(asset=asset, zone_key=zone_key, zone_label=zone_label)
+    made.globals.update(asset=asset, is_behind_a_door=is_behind_a_door, zone_key=zone_key, zone_label=zone_label)
     return made
 
 

@@ -5,6 +5,7 @@ loopback name (a foreign name that resolves to us is DNS rebinding), and one tha
 site. Tools such as curl send no Origin, and are let through.
 """
 
+from contextvars import ContextVar
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
 from typing import Final
@@ -54,6 +55,7 @@ class Forbidden(Refused):
         super().__init__(f"{what} was refused: expected {expected}, found {found!r}.")
 
 
+_BEHIND: Final[ContextVar[bool]] = ContextVar("behind", default=False)
 OPEN: Final = ("/static/", "/paper-trading/login", "/favicon.ico")
 """What is answered to anybody: the login page and what it is drawn with."""
 
@@ -87,6 +89,7 @@ class Gatekeeper(ASGIMiddleware):
         # A WebSocket handshake is a GET that opens a way in, so it is held to the same.
         if scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE:
             check_origin(headers, host)
+        _BEHIND.set(self.door is not None)
         door = None if scope["path"].startswith(OPEN) else self.door
         if door is not None and not door.knows(headers, cookies_of(headers), client_of(scope)):
             raise Unauthorized
@@ -95,6 +98,11 @@ class Gatekeeper(ASGIMiddleware):
             if wait:
                 raise TooFast(wait)
         await next_app(scope, receive, send)
+
+
+def is_behind_a_door() -> bool:
+    """Return whether the request that is being answered had to bring a token."""
+    return _BEHIND.get()
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:
