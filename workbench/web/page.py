@@ -144,6 +144,8 @@ class Shell(msgspec.Struct, frozen=True):
         The address of the live feed for this page, with the cursor that it was drawn at.
     now
         The server's clock when it was drawn.
+    whose
+        What an address says of the account that is looked at; nothing of the default one.
     """
 
     title: str
@@ -152,6 +154,13 @@ class Shell(msgspec.Struct, frozen=True):
     owners: tuple[Owner, ...]
     feed: str
     now: int
+    whose: str = ""
+
+    def file(self, path: str, **asked: str) -> str:
+        """Return the address of a list as a file, for the account that is looked at; the path is the list's in the API."""
+        wanted = [urlencode(asked)] if asked else []
+        question = "&".join([*wanted, *([self.whose] if self.whose else [])])
+        return f"{ROOT}/api/{path}export/{'?' if question else ''}{question}"
 
     def to(self, page: str) -> str:
         """Return the address of another page, for the account that is looked at."""
@@ -283,7 +292,7 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
         owners = _owners(connection, account)
     live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices)}
     places = links(pages, page.within or page.name, query.account)
-    shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live, doseq=True)}", asking.now)
+    shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live, doseq=True)}", asking.now, query.whose)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
 
 

@@ -1,6 +1,6 @@
 """Lists as files: the same filters as their JSON, every row, in pieces."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from litestar.response import Stream
@@ -12,6 +12,11 @@ from workbench.web.api.envelope import Json
 Reading = Callable[[Any, int, int | None], Sequence[Json]]
 """Returns the shapes of so many rows before a cursor, from a connection."""
 MOST: Final = 1_000_000
+
+
+def whole_file(name: str, columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> Stream:
+    """Return an answer that is a CSV file of rows that are all at hand."""
+    return _stream(name, columns, rows)
 
 
 def csv_file(name: str, columns: Sequence[str], desk: Desk, read: Reading, cursor: str) -> Stream:
@@ -39,5 +44,9 @@ def csv_file(name: str, columns: Sequence[str], desk: Desk, read: Reading, curso
             with desk.store.read() as connection:
                 some = read(connection, CHUNK, some[-1][cursor])
 
+    return _stream(name, columns, rows())
+
+
+def _stream(name: str, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Stream:
     headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-    return Stream(csv_chunks(rows(), columns), media_type="text/csv", headers=headers)
+    return Stream(csv_chunks(rows, columns), media_type="text/csv", headers=headers)

@@ -1,20 +1,29 @@
 """Markets: the newest price of a token, and the datasets that were imported."""
 
-from typing import Any
+from typing import Any, Final
 
 from litestar import Response, get
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
 
 from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
 from workbench.errors import NotFound
 from workbench.store import reads
 from workbench.store.datasets import list_datasets
+from workbench.store.market import SeriesRow, list_series
 from workbench.store.rows import DatasetRow, Quote
+from workbench.web.api.downloads import whole_file
 from workbench.web.api.envelope import Json, answer, iso, listed
 from workbench.web.api.paging import Text
 
+SERIES_COLUMNS: Final = (
+    "token_symbol", "token_address", "chain_id", "quote", "source", "timeframe", "bars", "missing_bars", "first_bar", "last_bar",
+)  # fmt: skip
+DATASET_COLUMNS: Final = (
+    "imported_at", "dataset_id", "name", "token_symbol", "timeframe", "bars", "first_bar", "last_bar", "holes", "missing_bars",
+)  # fmt: skip
 OLD_AFTER_BARS = 4
 """A price that is older than so many bars is called old."""
 
@@ -59,6 +68,43 @@ def price_shape(quote: Quote, now: int) -> Json:
     }  # fmt: skip
 
 
+@get("/paper-trading/api/series/", sync_to_thread=True)
+def series(state: State) -> Response[bytes]:
+    """List the recorded bars of each live token by timeframe: how many there are, since when, and how many are missing."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        rows = list_series(connection)
+    return answer(listed([series_shape(row) for row in rows if not row.is_dataset]))
+
+
+@get("/paper-trading/api/series/export/", sync_to_thread=True)
+def series_file(state: State) -> Stream:
+    """Download what is recorded of each live token as CSV."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        rows = list_series(connection)
+    return whole_file("series", SERIES_COLUMNS, [series_shape(row) for row in rows if not row.is_dataset])
+
+
+def series_shape(row: SeriesRow) -> Json:
+    """Return recorded bars as answers carry them."""
+    instrument = row.instrument
+    return {
+        "token_symbol": instrument.symbol, "token_address": instrument.address, "chain_id": instrument.chain_id,
+        "quote": instrument.quote, "source": row.source, "timeframe": row.timeframe, "bars": row.bars,
+        "missing_bars": row.missing, "first_bar": iso(row.first), "last_bar": iso(row.newest),
+    }  # fmt: skip
+
+
+@get("/paper-trading/api/datasets/export/", sync_to_thread=True)
+def datasets_file(state: State) -> Stream:
+    """Download the list of imported candle files as CSV."""
+    desk: Desk = state.desk
+    with desk.store.read() as connection:
+        rows = list_datasets(connection)
+    return whole_file("datasets", DATASET_COLUMNS, [dataset_shape(row) for row in rows])
+
+
 @get("/paper-trading/api/datasets/", sync_to_thread=True)
 def datasets(state: State) -> Response[bytes]:
     """List the candle files that were imported, the newest first."""
@@ -77,4 +123,4 @@ def dataset_shape(row: DatasetRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-handlers = [price, prices, datasets]
+handlers = [price, prices, series, series_file, datasets, datasets_file]

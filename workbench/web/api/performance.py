@@ -9,12 +9,12 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from workbench.analytics.exports import csv_chunks
 from workbench.analytics.returns import Floats, growth_a_year, sharpe, sortino
 from workbench.desk import Desk
 from workbench.domain.bars import DAY
 from workbench.store import performance as store
 from workbench.store import reads
+from workbench.web.api.downloads import whole_file
 from workbench.web.api.envelope import Json, answer, iso, listed, metrics_shape
 from workbench.web.api.paging import Account, Limit, Text, When, moment
 from workbench.web.api.trades import trades_file
@@ -143,8 +143,7 @@ def export(state: State, what: FromQuery[Literal["trades", "days"]] = "trades", 
         return trades_file(desk, "analytics", {"account": account})
     with desk.store.read() as connection:
         days = day_shapes(store.day_rows(connection, account))
-    headers = {"content-disposition": 'attachment; filename="days.csv"'}
-    return Stream(csv_chunks(days, DAY_COLUMNS), media_type="text/csv", headers=headers)
+    return whole_file("days", DAY_COLUMNS, days)
 
 
 handlers = [metrics, performance, equity, analytics, export]

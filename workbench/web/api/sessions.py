@@ -12,14 +12,13 @@ from sqlalchemy import Connection
 from workbench import jobs
 from workbench.actions.delete_session import delete_session
 from workbench.actions.send_command import send_command
-from workbench.analytics.exports import csv_chunks
 from workbench.desk import Desk
 from workbench.domain.commands import Command, Pause, Resume
 from workbench.store import reads
 from workbench.store.orders import list_orders
 from workbench.store.rows import SessionRow
 from workbench.web.api import orders, thoughts
-from workbench.web.api.downloads import csv_file
+from workbench.web.api.downloads import csv_file, whole_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, session_shape, thought_shape
 from workbench.web.api.paging import Account, Before, Limit, page_of
 from workbench.web.api.trades import trades_file
@@ -27,6 +26,11 @@ from workbench.web.page import account_named
 
 What = Literal["trades", "orders", "thoughts", "equity"]
 EQUITY_COLUMNS: Final = ("ts", "equity_usd", "cash_usd")
+COLUMNS: Final = (
+    "requested_at", "session_id", "session_name", "status", "mode", "source", "timeframe", "symbols", "started_at", "ended_at",
+    "runtime_seconds", "steps", "starting_balance", "ending_balance", "put_in", "total_pnl", "total_pnl_percent", "total_trades",
+    "closed_trades", "winning_trades", "losing_trades", "win_rate", "ledger_digest", "ended_because", "error", "config",
+)  # fmt: skip
 MOST_POINTS: Final = 100_000
 
 
@@ -69,6 +73,19 @@ def _list(desk: Desk, name: str, limit: int, before: int | None, ended: bool) ->
     return answer(page_of(rows, limit, lambda row: told_session(row, now), lambda row: row.number))
 
 
+@get("/paper-trading/api/sessions/export/", sync_to_thread=True)
+def file(state: State, account: Account = "") -> Stream:
+    """Download the sessions as CSV, newest first."""
+    desk: Desk = state.desk
+    account, now = account_named(desk, account), desk.now()
+
+    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+        rows = reads.sessions(connection, account, limit, before)
+        return [{**told_session(row, now), "number": row.number} for row in rows]
+
+    return csv_file("sessions", COLUMNS, desk, read, "number")
+
+
 @get("/paper-trading/api/sessions/{session:str}/", sync_to_thread=True)
 def one(state: State, session: FromPath[str]) -> Response[bytes]:
     """Tell what a session is doing, or what it did."""
@@ -104,9 +121,8 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
         case "equity":
             with desk.store.read() as connection:
                 points = reads.equity(connection, row.account, None, MOST_POINTS, row.id)
-            told = ({"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points)
-            headers = {"content-disposition": f'attachment; filename="{name}.csv"'}
-            return Stream(csv_chunks(told, EQUITY_COLUMNS), media_type="text/csv", headers=headers)
+            told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points]
+            return whole_file(name, EQUITY_COLUMNS, told)
 
 
 @post("/paper-trading/api/sessions/{session:str}/pause/", status_code=200)
@@ -136,4 +152,4 @@ async def delete(request: Request[Any, Any, State], state: State, session: FromP
     return answer({"session_id": row.id, "message": f"{row.name} is out of the lists; its log stays."})
 
 
-handlers = [every, history, one, export, pause, resume, delete]
+handlers = [every, history, file, one, export, pause, resume, delete]

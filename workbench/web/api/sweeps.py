@@ -1,12 +1,14 @@
 """Sweeps that the worker runs: which there are, how far they have come and what came of them; ask for one, cancel one."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
+from litestar.response import Stream
+from sqlalchemy import Connection
 
 from workbench.actions.request_sweep import cancel_sweep, request_sweep
 from workbench.desk import Desk
@@ -14,11 +16,17 @@ from workbench.domain.sweeps import SweepRequest
 from workbench.errors import Invalid
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
+from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
 from workbench.web.misread import kind_of, misread
 
 FIELDS: Final = tuple(SweepRequest.__struct_fields__)
 MOST: Final = 100
+COLUMNS: Final = (
+    "requested_at", "sweep_id", "strategy", "token_symbol", "timeframe", "bars", "status", "trials_done", "values", "best",
+    "best_by", "return_percent", "sharpe_ratio", "deflated_sharpe_ratio", "overfitting_probability", "started_at", "ended_at",
+    "error", "study_id",
+)  # fmt: skip
 
 
 def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> Json:
@@ -64,6 +72,29 @@ def _every(desk: Desk, limit: int, before: int | None) -> Response[bytes]:
         rows = list_sweep_runs(connection, limit + 1, before=before)
     following = rows[limit - 1].number if len(rows) > limit else None
     return answer(listed([sweep_shape(row) for row in rows[:limit]], following))
+
+
+@get("/paper-trading/api/sweeps/export/", sync_to_thread=True)
+def export(state: State, status: FromQuery[Literal["", "active", "ended"]] = "") -> Stream:
+    """Download the sweeps that were asked for as CSV, a row each with its best trial."""
+    desk: Desk = state.desk
+    is_going = None if not status else status == "active"
+
+    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+        return [_line(row) for row in list_sweep_runs(connection, limit, is_going=is_going, before=before)]
+
+    return csv_file("sweeps", COLUMNS, desk, read, "number")
+
+
+def _line(row: SweepRunRow) -> Json:
+    """Return a sweep as a row of a file."""
+    told, request = sweep_shape(row), row.request
+    best = told.pop("result") or {}
+    best["best"] = best.pop("values", None)
+    return {
+        **told, **best, "number": row.number, "strategy": request.strategy, "token_symbol": request.symbol,
+        "timeframe": request.timeframe, "bars": request.count, "values": request.values,
+    }  # fmt: skip
 
 
 @get("/paper-trading/api/sweeps/{sweep:str}/", sync_to_thread=True)
@@ -122,4 +153,4 @@ async def cancel(request: Request[Any, Any, State], state: State, sweep: FromPat
     return answer({**sweep_shape(row), "message": message})
 
 
-handlers = [every, one, start, cancel]
+handlers = [every, export, one, start, cancel]

@@ -119,8 +119,8 @@ def look_at_filters(connection: Connection, asking: Asking) -> FiltersView:
     known = {row.id: f"{row.name} · {short(row.id)}" for row in rows}
     if query.session and query.session not in known:
         known[query.session] = short(query.session)
-    named = {"token": query.token, "trade_type": query.side, "session": query.session, "account": query.account}
-    asked = {name: value for name, value in named.items() if value}
+    given = {"token": query.token, "trade_type": query.side, "session": query.session, "account": query.account}
+    asked = {name: value for name, value in given.items() if value}
     return FiltersView(
         tuple(Option(name, name, name.lower() == query.token.lower()) for name in names),
         tuple(Option(name, name, name == query.side) for name in ("buy", "sell")),
