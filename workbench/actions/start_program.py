@@ -12,13 +12,22 @@ from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import ProgramRequest
 from workbench.engine.programs import make_program, name_of, parameters_of
 from workbench.engine.programs.vwap import Vwap, volume_curve
-from workbench.errors import DoesNotFit, Invalid, NotFound
+from workbench.errors import DoesNotFit, Invalid, NotFound, Refused
 from workbench.store import reads, recorded
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.rows import SessionRow
 
 CURVE_DAYS: Final = 7
 """How many days before a start a volume curve looks back on."""
+
+
+class NowhereToStart(Refused):
+    """A program was to be started, and no session runs."""
+
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("No session runs, so there is nowhere to start a program.")
 
 
 def start_program(
@@ -120,3 +129,18 @@ def _curve(desk: Desk, source: str, dataset: str, instrument: Instrument, cursor
     if not curve:
         raise Invalid("curve", f"24 weights, because {source} knows no volume of {instrument.symbol}", "none")
     return curve
+
+
+def running_session(desk: Desk, account: str) -> str:
+    """Return the id of the session that runs.
+
+    Raises
+    ------
+    NowhereToStart
+        If none does.
+    """
+    with desk.store.read() as connection:
+        going = reads.active_session(connection, account)
+    if going is None:
+        raise NowhereToStart
+    return going.id

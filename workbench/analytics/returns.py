@@ -3,7 +3,9 @@
 Daily returns are those of equity at UTC day ends, the first from what a run opened with. A figure that is not defined is NaN.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,28 @@ Floats = NDArray[np.float64]
 
 DAYS_A_YEAR: Final = 365
 """Crypto trades on every day."""
+
+
+class Day(Protocol):
+    """An account at the end of a UTC day: equity, and what had been put in by then."""
+
+    @property
+    def equity(self) -> Decimal:
+        """What it was worth."""
+
+    @property
+    def put_in(self) -> Decimal:
+        """Deposits less withdrawals so far."""
+
+
+def daily_returns(days: Sequence[Day]) -> Floats:
+    """Return what each day after the first made of the equity before it, without what was put in or taken out on it."""
+    equity, put_in = (np.array([float(getattr(day, name)) for day in days]) for name in ("equity", "put_in"))
+    moved = np.diff(put_in)
+    before = equity[:-1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        made: Floats = np.where(before > 0, (equity[1:] - moved) / before - 1, 0.0)
+    return made
 
 
 def every_day(days: NDArray[np.int64], ends: Floats) -> Floats:

@@ -15,26 +15,16 @@ from litestar.response import Redirect
 from msgspec.structs import replace
 
 from workbench import jobs
-from workbench.actions.start_program import start_program
+from workbench.actions.start_program import running_session, start_program
 from workbench.actions.steer_program import Turn, steer_program
 from workbench.desk import Desk
 from workbench.errors import Refused
-from workbench.store import reads
 from workbench.web.bot import Said, beside
 from workbench.web.control import Answer
 from workbench.web.page import Asking, draw, draw_view, owner_of
 from workbench.web.pages import PAGES, WebRequest, html, strategies
 from workbench.web.pages.strategies import StrategiesQuery
 from workbench.web.starting import FORM, STARTED, YES, form_view, read_form, told
-
-
-class NowhereToStart(Refused):
-    """A program was to be started, and no session runs."""
-
-    status = 409
-
-    def __init__(self) -> None:
-        super().__init__("No session runs, so there is nowhere to start a program.")
 
 
 @post("/paper-trading/strategies/start", name="program_start", status_code=200)
@@ -59,21 +49,6 @@ def _start(desk: Desk, values: dict[str, str], answer: Answer, query: Strategies
     if answer == "page":
         return _back("started", query)
     return _started(desk, asking, answer, {"program": asked.program, "symbol": asked.symbol})
-
-
-def running_session(desk: Desk, account: str) -> str:
-    """Return the id of the session that runs.
-
-    Raises
-    ------
-    NowhereToStart
-        If none does.
-    """
-    with desk.store.read() as connection:
-        going = reads.active_session(connection, account)
-    if going is None:
-        raise NowhereToStart
-    return going.id
 
 
 def _started(desk: Desk, asking: Asking, answer: Answer, values: dict[str, str], problem: Refused | None = None) -> Response[Any]:

@@ -9,7 +9,7 @@ from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
-from workbench.analytics.returns import Floats, growth_a_year, sharpe, sortino
+from workbench.analytics.returns import daily_returns, growth_a_year, sharpe, sortino
 from workbench.desk import Desk
 from workbench.domain.bars import DAY
 from workbench.store import performance as store
@@ -81,16 +81,6 @@ def performance_of(connection: Connection, account: str, now: int) -> Json:
         "trades_last_30d": last_month,
         "last_updated": iso(days[-1].ts) if days else None,
     }
-
-
-def daily_returns(days: list[store.DayRow]) -> Floats:
-    """Return what each day after the first made of the equity before it, without what was put in or taken out on it."""
-    equity, put_in = (np.array([float(getattr(day, name)) for day in days]) for name in ("equity", "put_in"))
-    moved = np.diff(put_in)
-    before = equity[:-1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        made: Floats = np.where(before > 0, (equity[1:] - moved) / before - 1, 0.0)
-    return made
 
 
 def _finite(value: Any) -> float | None:

@@ -10,7 +10,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench import jobs
-from workbench.actions.start_program import start_program
+from workbench.actions.start_program import running_session, start_program
 from workbench.actions.steer_program import Turn, steer_program
 from workbench.desk import Desk
 from workbench.domain.money import NO_CASH
@@ -23,7 +23,6 @@ from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
 from workbench.web.api.paging import Account, Before, Limit, Text, page_of
 from workbench.web.page import account_named
-from workbench.web.programs import running_session
 
 START_FIELDS: Final = ("strategy_type", "token", "parameters", "account")
 COLUMNS: Final = (

@@ -9,13 +9,12 @@ import numpy as np
 from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
-from workbench.analytics.returns import growth_a_year, sharpe, sortino
+from workbench.analytics.returns import daily_returns, growth_a_year, sharpe, sortino
 from workbench.domain.bars import DAY
 from workbench.domain.money import NO_CASH
 from workbench.store import performance, reads
 from workbench.store.performance import TripFigures
 from workbench.store.rows import PositionRow
-from workbench.web.api.performance import daily_returns
 from workbench.web.blocks import FIGURES, STATE, FiguresView
 from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
 from workbench.web.pages.dashboard import EquityView, equity_view
