@@ -120,6 +120,10 @@ class Client:
         """Yield what the autopilot changed, newest first."""
         return self.every("autopilot/", **filters)
 
+    def trials(self, **filters: Any) -> Iterator[Json]:
+        """Yield trials, newest first; those of one `study` in the order of `sort`, such as `"-sharpe_ratio"`."""
+        return self.every("trials/", **filters)
+
     def equity(self, since: str = "", limit: int = 200) -> Iterator[Json]:
         """Yield points of the equity line, oldest first."""
         return iter(self.get("equity/", since=since, limit=limit)["items"])

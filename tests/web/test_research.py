@@ -1,21 +1,24 @@
 """The page of research: sweeps are asked for, watched, cancelled and read on it, with script and without."""
 
+import csv
+import io
 import re
 from decimal import Decimal
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from workbench.actions.import_dataset import import_dataset
 from workbench.actions.request_sweep import cancel_sweep, request_sweep, tell_of_sweep
 from workbench.actions.run_requested_sweep import run_requested_sweep
+from workbench.client import Client
 from workbench.domain.events import SweepAdvanced, SweepFailed, SweepStarted
 from workbench.domain.sweeps import Surface, SweepRequest
 from workbench.errors import Invalid, NotFound
 from workbench.sources.simulated import simulate_bars
 from workbench.store.sweep_runs import list_sweep_runs
-from workbench.store.tables import sweep_runs
+from workbench.store.tables import sweep_runs, trials
 from workbench.web.asking import read_form
 from workbench.web.pages.research import ROWS, code_of, heat_of
 
@@ -264,3 +267,59 @@ def test_the_verdict_of_an_ended_sweep_stands_beside_its_status(client, desk):
 def test_what_an_address_asks_for_is_refused_in_plain_words(client, query, words):
     answer = client.get(f"{PAGE}/?{query}")
     assert (answer.status_code, words in answer.text) == (422, True), answer.text
+
+
+def test_every_trial_of_a_sweep_is_listed_sorted_paged_by_the_address_and_downloaded(client, desk):
+    asked = replace(SMALL, values={"fast": tuple(range(5, 15)), "slow": (30, 40, 50)})
+    run = run_requested_sweep(desk, request_sweep(desk, asked).id)
+    api = "/paper-trading/api/trials/"
+
+    def walked(sort):
+        found, address = [], f"{PAGE}/?sort={sort}"
+        while address:
+            text = client.get(address).text
+            found += [int(number) for number in re.findall(r'id="trial-(\d+)"', text)]
+            following = re.search(r'href="([^"]*past=[^"]*)" rel="next"', text)
+            address = following[1].replace("&amp;", "&").partition("#")[0] if following else ""
+        return found
+
+    every = client.get(api, params={"study": run.sweep, "limit": 200}).json()["data"]["items"]
+    assert len(every) == 30 > ROWS
+    assert list(Client(http=client).trials(study=run.sweep, limit=20)) == every
+    for name in ("sharpe_ratio", "return_percent", "round_trips", "trial_id"):
+        valued = [row for row in every if row[name] is not None]
+        for sort, falls in ((name, False), (f"-{name}", True)):
+            wanted = [row["trial_id"] for row in sorted(valued, key=lambda row: (row[name], row["trial_id"]), reverse=falls)]
+            none = sorted((row["trial_id"] for row in every if row[name] is None), reverse=falls)
+            assert walked(sort) == wanted + none, sort
+            file = client.get(f"{api}export/", params={"study": run.sweep, "sort": sort}).text
+            assert [int(row["trial_id"]) for row in csv.DictReader(io.StringIO(file))] == wanted + none
+    page = client.get(f"{PAGE}/?sort=-return_percent").text
+    assert f"trials/export/?study={run.sweep}&amp;sort=-return_percent" in page
+    assert 'aria-sort="descending"' in page
+    assert client.get(f"{PAGE}/?sort=luck").status_code == 422
+
+
+def test_a_trial_without_a_figure_comes_last_and_the_cursor_leads_past_it(client, desk):
+    run = run_requested_sweep(desk, request_sweep(desk, SMALL).id)
+    with desk.store.write() as connection:
+        ids = connection.execute(select(trials.c.id).order_by(trials.c.id)).scalars().all()
+        connection.execute(update(trials).where(trials.c.id.in_(ids[:2])).values(sharpe=None))
+    api = "/paper-trading/api/trials/"
+    for sort, last in (("sharpe_ratio", ids[:2]), ("-sharpe_ratio", ids[1::-1])):
+        found, before = [], None
+        while True:
+            asked = {"study": run.sweep, "sort": sort, "limit": 1, **({"before": before} if before else {})}
+            data = client.get(api, params=asked).json()["data"]
+            found += [row["trial_id"] for row in data["items"]]
+            before = data["next"]
+            if before is None:
+                break
+        assert sorted(found) == list(ids)
+        assert found[-2:] == list(last)
+
+
+def test_trials_of_every_study_are_not_sorted_by_a_figure(client):
+    answer = client.get("/paper-trading/api/trials/", params={"sort": "-sharpe_ratio"})
+    assert (answer.status_code, answer.json()["error"]["field"]) == (422, "sort")
+    assert client.get("/paper-trading/api/trials/", params={"sort": "luck"}).status_code == 400

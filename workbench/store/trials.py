@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, tuple_, update
 
 from workbench.domain.bars import as_ts
+from workbench.errors import Invalid
 from workbench.store.rows import SweepRow, TrialRow
 from workbench.store.tables import sweeps, trials
 
@@ -79,18 +80,46 @@ class ListedTrial(msgspec.Struct, frozen=True):
     at: int
 
 
+SORTS: Final[dict[str, ColumnElement[Any]]] = {
+    "id": trials.c.id, "sharpe": trials.c.sharpe, "return_pct": trials.c.return_pct, "trades": trials.c.trades,
+}  # fmt: skip
+_LOWEST: Final = -1.7e308
+
+
 def list_trials(
-    connection: Connection, family: str = "", sweep: str = "", limit: int = 50, before: int | None = None
+    connection: Connection, family: str = "", sweep: str = "", limit: int = 50, before: int | None = None, sort: str = "-id"
 ) -> list[ListedTrial]:
-    """Return trials, the newest first; of one strategy, or of one study, where they are named."""
+    """Return trials, the newest first unless sorted otherwise; of one strategy, or of one study, where they are named.
+
+    Parameters
+    ----------
+    before
+        The id of a trial: those that come after it in the order that is asked for.
+    sort
+        One of `SORTS`, with a minus for descending; trials without the figure come last.
+
+    Raises
+    ------
+    Invalid
+        If the sort is none.
+    """
+    name, falls = sort.removeprefix("-"), sort.startswith("-")
+    if name not in SORTS:
+        raise Invalid("sort", "one of " + ", ".join(SORTS) + ", with a minus for descending", sort)
     columns = trials.c
+    value = SORTS[name] if name == "id" else func.coalesce(SORTS[name], _LOWEST if falls else -_LOWEST)
     query = select(
         columns.id, columns.sweep, columns.family, columns.market, columns["values"].label("tried"), columns.sharpe,
         columns.return_pct, columns.trades, columns.at,
-    ).order_by(columns.id.desc()).limit(limit)  # fmt: skip
+    ).order_by(value.desc() if falls else value, columns.id.desc() if falls else columns.id).limit(limit)  # fmt: skip
     query = query.where(columns.family == family) if family else query
     query = query.where(columns.sweep == sweep) if sweep else query
-    query = query.where(columns.id < before) if before is not None else query
+    if before is not None and name == "id":
+        query = query.where(columns.id < before if falls else columns.id > before)
+    elif before is not None:
+        last = select(value).where(columns.id == before).scalar_subquery()
+        here, there = tuple_(value, columns.id), tuple_(last, literal(before))
+        query = query.where(here < there if falls else here > there)
     return [
         ListedTrial(
             row.id, row.sweep, row.family, row.market, msgspec.json.decode(row.tried or "{}"), row.sharpe, row.return_pct,

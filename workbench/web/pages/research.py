@@ -1,6 +1,7 @@
 """Research: sweeps that the worker runs, the form that asks for one, and what came of those that ended."""
 
 from typing import Annotated, ClassVar, Final, Literal
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -11,13 +12,15 @@ from workbench.domain.sweeps import Scalar, Surface, SweepRequest, SweepStatus
 from workbench.research.sweep import CONVINCING
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import count_sweep_runs, find_sweep_run, list_sweep_runs, newest_finished
-from workbench.store.trials import count_trials
+from workbench.store.trials import ListedTrial, count_trials, list_trials
 from workbench.strategies import shelf
+from workbench.web.api.trials import SORTS
 from workbench.web.asking import FORM, FormView, look_at_form
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
 from workbench.web.filters import money
 from workbench.web.page import ROOT, Asking, Block, Page, Query, RowId, View
+from workbench.web.pages.trades import Column
 
 PATH: Final = f"{ROOT}/research/"
 ROWS: Final = 25
@@ -36,12 +39,16 @@ SAID: Final = {"cancelled": Said("The sweep ends after the trials that are on th
 
 
 class ResearchQuery(Query, frozen=True):
-    """What an address asks of research: which sweep's result, ended ones older than which, and what the form shows."""
+    """What an address asks of research: which sweep, its trials in which order and past which, ended sweeps, the form."""
 
     passing: ClassVar[frozenset[str]] = frozenset({"strategy", "said"})
 
     sweep: Annotated[str, msgspec.Meta(max_length=40)] = ""
     before: RowId | None = None
+    sort: Literal[
+        "-sharpe_ratio", "sharpe_ratio", "-return_percent", "return_percent", "-round_trips", "round_trips", "-trial_id", "trial_id"
+    ] = "-sharpe_ratio"
+    past: RowId | None = None
     strategy: str = ""
     said: Literal["", "asked", "cancelled"] = ""
 
@@ -161,6 +168,35 @@ class ResultView(msgspec.Struct, frozen=True):
     use: str = ""
 
 
+class TrialLine(msgspec.Struct, frozen=True):
+    """A trial as the table shows it, with its values in the order of the columns."""
+
+    row: ListedTrial
+    values: tuple[str, ...]
+
+
+class TrialsView(msgspec.Struct, frozen=True):
+    """Every trial that is stored of the sweep that is shown, in the order that is asked for.
+
+    Parameters
+    ----------
+    names
+        Of what was tried.
+    columns
+        The heads of the figures, which sort.
+    download
+        The address of all of them as a file; empty where there is none.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    lines: tuple[TrialLine, ...]
+    first: str
+    following: str
+    download: str
+    now: int
+
+
 class EndedView(msgspec.Struct, frozen=True):
     """Ended sweeps, newest first; `older` leads on, `newest` back to the first of them."""
 
@@ -177,6 +213,7 @@ class ResearchView(View, frozen=True, kw_only=True):
     going: GoingView | UnsetType = UNSET
     form: FormView | UnsetType = UNSET
     result: ResultView | UnsetType = UNSET
+    trials: TrialsView | UnsetType = UNSET
     ended: EndedView | UnsetType = UNSET
 
 
@@ -224,6 +261,48 @@ def look_at_result(connection: Connection, asking: Asking) -> ResultView:
         return ResultView(line, None, asking.now, code=code, use=use)
     names = tuple(words_of(name) for name in row.outcome.values)
     return ResultView(line, heat_of(row.outcome.surface), asking.now, figure_of(row.outcome.by), names, code, use)
+
+
+def look_at_trials(connection: Connection, asking: Asking) -> TrialsView:
+    """Return a page of the trials of the sweep that an address names, or of the newest that finished.
+
+    Raises
+    ------
+    NotFound
+        If it names one that there is not.
+    """
+    query: ResearchQuery = asking.query
+    run = find_sweep_run(connection, query.sweep) if query.sweep else newest_finished(connection)
+    study = run.sweep if run is not None else ""
+    name = query.sort.removeprefix("-")
+    order = query.sort.replace(name, SORTS[name])
+    rows = list_trials(connection, sweep=study, limit=ROWS + 1, before=query.past, sort=order) if study else []
+    shown = rows[:ROWS]
+    names = tuple(dict.fromkeys(name for row in shown for name in row.values))
+    lines = tuple(TrialLine(row, tuple(str(row.values.get(name, "–")) for name in names)) for row in shown)
+    following = _trials_at(query, past=shown[-1].id) if len(rows) > ROWS else ""
+    first = _trials_at(query, past=None) if query.past is not None else ""
+    download = f"{ROOT}/api/trials/export/?{urlencode({'study': study, 'sort': query.sort})}" if lines else ""
+    return TrialsView(tuple(map(words_of, names)), _columns(query), lines, first, following, download, asking.now)
+
+
+def _trials_at(query: ResearchQuery, **changes: object) -> str:
+    return f"{query.address(PATH, **changes)}#trials-title"
+
+
+def _columns(query: ResearchQuery) -> tuple[Column, ...]:
+    sorted_by, falls = query.sort.removeprefix("-"), query.sort.startswith("-")
+
+    def column(name: str, label: str, number: bool = True) -> Column:
+        # What is counted is first wanted from the top.
+        following = name if name == sorted_by and falls else f"-{name}"
+        how = "" if name != sorted_by else "descending" if falls else "ascending"
+        return Column(name, label, number, _trials_at(query, sort=following, past=None), how)
+
+    return (
+        column("sharpe_ratio", "Sharpe"), column("return_percent", "Return %"), column("round_trips", "Round trips"),
+        column("trial_id", "Run, UTC", False),
+    )  # fmt: skip
 
 
 def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
@@ -334,7 +413,7 @@ def _line(row: SweepRunRow, query: ResearchQuery, shown: str = "") -> SweepLine:
     tried = [f"{words_of(name.removesuffix('_pct'))} {len(values)}" for name, values in request.values.items() if len(values) > 1]
     axes = " × ".join(tried) or "within its own bounds"
     best = ", ".join(_valued(name, value) for name, value in outcome.values.items()) if outcome is not None else ""
-    return SweepLine(row, title, axes, best, f"{query.address(PATH, sweep=row.id[:8])}#result", row.id == shown)
+    return SweepLine(row, title, axes, best, f"{query.address(PATH, sweep=row.id[:8], past=None)}#result", row.id == shown)
 
 
 GOING: Final = Block("going", SWEEP_KINDS, look_at_going)
@@ -351,6 +430,7 @@ PAGE: Final = Page(
         GOING,
         FORM,
         Block("result", SWEEP_KINDS, look_at_result),
+        Block("trials", SWEEP_KINDS - {"SweepAdvanced"}, look_at_trials),
         Block("ended", SWEEP_KINDS, look_at_ended),
     ),
     inner=(Block("tried", frozenset(), look_at_form, field="form"),),
