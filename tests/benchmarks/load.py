@@ -212,7 +212,7 @@ def addresses(port: int, desk: Desk) -> list[str]:
         }  # fmt: skip
     for path, methods in document()["paths"].items():
         # A file of all that was asked for is no page of it, and the feed has no end.
-        if "get" in methods and not path.endswith(("export/", "/feed/")):
+        if "get" in methods and not path.endswith(("export/", "feed/")):
             known_here = {**known, "number": known["order"]} if "/orders/" in path else known
             if all(known_here[name] for name in re.findall(r"{(\w+)}", path)):
                 short = path.removeprefix("/paper-trading/api/").strip("/")

@@ -14,12 +14,19 @@ ROOT = "/paper-trading/api"
 def test_every_address_of_the_api_is_in_the_document():
     told = {(path, method.upper()) for path, operations in document()["paths"].items() for method in operations}
     there = set()
-    for handler in (*api.handlers, *feed.handlers):
+    for handler in [*api.handlers, *feed.handlers]:
         for path in handler.paths:
             for method in handler.http_methods:
                 there.add((re.sub(r":\w+}", "}", path) + "/", method))
     assert told == there
     assert document()["openapi"] == "3.1.0"
+
+
+def test_the_feed_is_in_the_document_with_all_accounts_and_no_end():
+    told = document()["paths"][f"{ROOT}/feed/"]["get"]
+    assert {parameter["name"]: parameter["description"] for parameter in told["parameters"]}.keys() == {"after", "kinds", "account"}
+    assert any("* for all" in parameter["description"] for parameter in told["parameters"])
+    assert list(told["responses"]["200"]["content"]) == ["text/event-stream"]
 
 
 @pytest.mark.parametrize(

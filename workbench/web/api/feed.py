@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.datastructures import State
-from litestar.params import FromQuery
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from workbench.desk import Desk
@@ -53,9 +53,9 @@ def beat(cursor: int) -> bytes:
 async def feed(
     request: Request[Any, Any, State],
     state: State,
-    after: FromQuery[str] = "",
-    kinds: FromQuery[str] = "",
-    account: FromQuery[str] = "",
+    after: Annotated[str, QueryParameter(description="A log id: what came after it.")] = "",
+    kinds: Annotated[str, QueryParameter(description="Message types, with commas between them; all where left out.")] = "",
+    account: Annotated[str, QueryParameter(description="An account's id or name, * for all; the default one where left out.")] = "",
 ) -> Response[Any]:
     """Tell every event after a log id as it comes; the `Last-Event-ID` header wins over `?after=`.
 

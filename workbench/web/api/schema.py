@@ -80,13 +80,14 @@ PAIRS: Final = {
     "token_symbol": "WETH",
 }
 """What stands for the names in an address in examples."""
+STREAMED: Final = "feed/"
+"""The address whose answer never ends."""
+_EVENT: Final = 'id: 4711\nevent: trade_executed\ndata: {"type":"trade_executed","id":4711,"data":{},"timestamp":""}\n\n'
 _KEY: Final[Json] = {
     "name": HEADER, "in": "header", "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[!-~]([ -~]*[!-~])?$"},
     "description": "A key of your own: the request is done once, and sent again with the same key it is answered as it was first.",
 }  # fmt: skip
-FEED: Final = "feed/"
-"""The one address whose answer goes on and on."""
 _PROBLEMS: Final = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 _API: Final = f"{ROOT}/api/"
 
@@ -162,8 +163,9 @@ _SCHEME: Final[Json] = {"type": "http", "scheme": "bearer", "description": "Aske
 def _told(path: str, method: str, operation: Json) -> Json:
     rest = path.removeprefix(_API)
     good: Json = {"description": "A CSV file.", "content": {"text/csv": {"schema": _TEXT}}}
-    if rest == FEED:
-        good = {"description": "Server-sent events, without end.", "content": {"text/event-stream": {"schema": _TEXT}}}
+    if rest == STREAMED:
+        told_as = {"text/event-stream": {"schema": _TEXT, "example": _EVENT}}
+        good = {"description": "Events as they come, without an end.", "content": told_as}
     elif not rest.endswith("export/"):
         example = {"success": True, "data": {}, "timestamp": "2026-01-01T00:00:00.000+00:00"}
         schema = {"$ref": "#/components/schemas/Answer"}
