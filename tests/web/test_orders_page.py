@@ -327,7 +327,7 @@ def test_the_history_is_filtered_by_its_address_and_downloaded_so(client, desk, 
         wanted = [row.id for row in known if passes(row)]
         text = client.get(f"{PAGE}/?{query}").text
         assert rows(text) == wanted
-        address = re.search(r'href="([^"]+)" download', text)[1].replace("&amp;", "&")
+        address = re.search(r'href="([^"]+)" download>', text)[1].replace("&amp;", "&")
         lines = client.get(address).text.splitlines()
         assert len(lines) == 1 + len(wanted)
     assert "No order passes these filters." in client.get(f"{PAGE}/?side=sell").text
@@ -422,6 +422,6 @@ def test_orders_of_another_account_are_placed_and_taken_back_on_its_own_page(cli
     (row,) = resting(desk, second)
     text = client.get(f"{PAGE}/?account=Second").text
     assert f'action="{PAGE}/{row.id}/cancel?account=Second"' in text
-    assert "account=Second" in re.search(r'href="([^"]+)" download', text)[1]
+    assert "account=Second" in re.search(r'href="([^"]+)" download>', text)[1]
     assert client.post(f"{PAGE}/cancel-all?answer=block").status_code == 409
     assert client.post(f"{PAGE}/cancel-all?answer=block&account=Second").status_code == 200
