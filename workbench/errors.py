@@ -26,6 +26,7 @@ prints them). Elsewhere a `try` names one error and does something about it.
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 
 class WorkbenchError(Exception):
@@ -36,6 +37,14 @@ class WorkbenchError(Exception):
         """The error's name as callers of the API see it, such as `not_found`."""
         name = type(self).__name__
         return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+_MOST_SHOWN: Final = 200
+
+
+def shortened(shown: str) -> str:
+    """Return what was found as a sentence tells it: of a long text its beginning, and how long it is."""
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}… ({len(shown):,} characters)"
 
 
 class Refused(WorkbenchError):
@@ -52,7 +61,7 @@ class Malformed(Refused):
 
     def __init__(self, what: str, expected: str, found: str) -> None:
         self.what, self.expected, self.found = what, expected, found
-        super().__init__(f"{what} could not be read: expected {expected}, found {found}.")
+        super().__init__(f"{what} could not be read: expected {expected}, found {shortened(found)}.")
 
 
 class NotFound(Refused):
@@ -62,10 +71,10 @@ class NotFound(Refused):
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), field: str | None = None) -> None:
         self.kind, self.name, self.known, self.field = kind, name, tuple(known), field
-        close = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(name[:_MOST_SHOWN], self.known, n=1, cutoff=0.5)
         hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = f" Expected one of {', '.join(self.known)}." if self.known and len(self.known) <= 12 else ""
-        super().__init__(f"There is no {kind} {name!r}.{hint}{listed}")
+        super().__init__(f"There is no {kind} {shortened(repr(name))}.{hint}{listed}")
 
 
 class UnknownField(NotFound):
@@ -93,7 +102,7 @@ class Invalid(Refused):
     def __init__(self, field: str, expected: str, found: object) -> None:
         self.field, self.expected, self.found = field, expected, found
         shown = found if isinstance(found, str) and " " in found else repr(found)
-        super().__init__(f"{field}: expected {expected}, found {shown}.")
+        super().__init__(f"{field}: expected {expected}, found {shortened(shown)}.")
 
 
 class DoesNotFit(Refused):

@@ -81,7 +81,7 @@ def parse_timeframe(name: str) -> int:
 @cache
 def _milliseconds(name: str) -> int:
     count, unit = name[:-1], name[-1:]
-    if not (count.isascii() and count.isdigit() and int(count) > 0 and unit in UNITS):
+    if not (count.isascii() and count.isdigit() and len(count) < 10 and int(count) > 0 and unit in UNITS):
         raise Invalid("timeframe", "a whole number and one of s, m, h, d, w, such as '5s' or '1h'", name)
     return int(count) * UNITS[unit]
 

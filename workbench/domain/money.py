@@ -43,6 +43,8 @@ def quantum(decimals: int) -> Decimal:
 CASH_QUANTUM: Final = quantum(CASH_DECIMALS)
 NO_CASH: Final = Decimal(0).quantize(CASH_QUANTUM)
 MOST_CASH: Final = Decimal(10) ** 12
+_MOST_PLACES: Final = 400
+"""Before or after the point: floats have no more, and a number is written with all of them."""
 
 
 def to_decimal(value: object, field: str = "number") -> Decimal:
@@ -58,7 +60,7 @@ def to_decimal(value: object, field: str = "number") -> Decimal:
     Raises
     ------
     Invalid
-        If it is not a finite number.
+        If it is not a finite number, or one that takes more than some hundred digits to write.
 
     Examples
     --------
@@ -69,10 +71,14 @@ def to_decimal(value: object, field: str = "number") -> Decimal:
         raise Invalid(field, "a number", value)
     try:
         number = LEDGER.create_decimal(value if isinstance(value, (Decimal, int)) else str(value).strip())
+    except Overflow:
+        raise Invalid(field, f"a number of at most {_MOST_PLACES} digits", value) from None
     except InvalidOperation:
         raise Invalid(field, "a number", value) from None
     if not number.is_finite():
         raise Invalid(field, "a finite number", str(value))
+    if abs(number.adjusted()) > _MOST_PLACES:
+        raise Invalid(field, f"a number of at most {_MOST_PLACES} digits", value)
     return number
 
 
