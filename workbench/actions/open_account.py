@@ -11,6 +11,7 @@ from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
 from workbench.domain.money import opening_cash
+from workbench.domain.names import read_name
 from workbench.errors import Invalid
 from workbench.store.database import Database
 from workbench.store.log import append
@@ -19,7 +20,6 @@ from workbench.store.tables import accounts
 
 DEFAULT_ACCOUNT: Final = "default"
 DEFAULT_CASH: Final = Decimal(10_000)
-MOST_LETTERS: Final = 120
 _with_default: Final[WeakSet[Database]] = WeakSet()
 
 
@@ -40,11 +40,10 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     Raises
     ------
     Invalid
-        If the name is empty or too long, the cash is not an amount above zero, or the name is taken and was to be unique.
+        If the name is empty, too long or cannot be shown, the cash is not an amount above zero, or the name is
+        taken and was to be unique.
     """
-    amount, name = opening_cash(cash), name.strip()
-    if not 0 < len(name) <= MOST_LETTERS:
-        raise Invalid("name", f"a name of up to {MOST_LETTERS} letters", name[:40])
+    amount, name = opening_cash(cash), read_name(name)
     account = id_ or uuid4().hex[:12]
     with desk.store.write() as connection:
         if unique and connection.execute(select(accounts.c.id).where((accounts.c.name == name) | (accounts.c.id == name))).first():

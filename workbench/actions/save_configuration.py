@@ -1,7 +1,7 @@
 """Save a strategy configuration under its name, as a new version, and make it the active one."""
 
 from workbench.desk import Desk
-from workbench.domain.config import StrategyConfiguration
+from workbench.domain.config import StrategyConfiguration, check_texts
 from workbench.domain.events import ConfigurationActivated, ConfigurationSaved, Event
 from workbench.store import reads
 from workbench.store.log import append
@@ -20,8 +20,9 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
     NotFound
         If there is no such account, strategy or parameter.
     Invalid
-        If a parameter is out of bounds.
+        If a parameter is out of bounds, or a text too long or not to be shown.
     """
+    check_texts(configuration)
     make_strategy(configuration.strategy, configuration.parameters, desk.settings.strategies_path)
     with desk.store.write() as connection:
         reads.account_row(connection, account)

@@ -11,7 +11,9 @@ from workbench.actions.send_command import command_body
 from workbench.actions.start_program import ready
 from workbench.desk import Desk
 from workbench.domain.commands import StartProgram
+from workbench.domain.config import check_texts
 from workbench.domain.events import SessionRequested
+from workbench.domain.names import read_name
 from workbench.domain.sessions import SessionRequest
 from workbench.errors import Conflict, NotFound
 from workbench.store import reads
@@ -97,6 +99,9 @@ def checked(desk: Desk, request: SessionRequest) -> SessionRequest:
     Refused
         If the strategy lives in a notebook's cell, where no worker can find it.
     """
+    check_texts(request.configuration)
+    if request.name:
+        read_name(request.name, "session_name")
     make_strategy(request.configuration.strategy, request.configuration.parameters, desk.settings.strategies_path)
     shelf.require_importable(request.configuration.strategy)
     if request.mode == "replay":

@@ -4,16 +4,19 @@ Every field carries its bounds and its words, from which the form, the sliders a
 """
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from workbench.domain.costs import PoolCosts
+from workbench.domain.names import is_shown, read_name
 from workbench.domain.params import Param, check_fields
 from workbench.errors import Invalid
 
 Percent = Decimal
 Number = int | float
+_MOST_SYMBOLS: Final = 500
+_LONGEST_SYMBOL: Final = 60
 
 
 class StrategyConfiguration(msgspec.Struct, frozen=True):
@@ -166,6 +169,21 @@ class StrategyConfiguration(msgspec.Struct, frozen=True):
             or self.volatility_pct is not None or self.stale_bars is not None or self.error_rate_pct is not None
             or self.stoploss_guard is not None or self.low_profit_trades is not None
         )  # fmt: skip
+
+
+def check_texts(configuration: StrategyConfiguration) -> None:
+    """Refuse texts in a configuration that would fit on no page; asked when it comes in, for what was kept is read as it is.
+
+    Raises
+    ------
+    Invalid
+        If its name or a symbol is too long or cannot be shown, or there are too many symbols.
+    """
+    read_name(configuration.name)
+    for field in ("allowed_tokens", "blocked_tokens"):
+        symbols = getattr(configuration, field)
+        if len(symbols) > _MOST_SYMBOLS or any(len(symbol) > _LONGEST_SYMBOL or not is_shown(symbol) for symbol in symbols):
+            raise Invalid(field, f"at most {_MOST_SYMBOLS} symbols of up to {_LONGEST_SYMBOL} letters", list(symbols))
 
 
 def _symbols(field: str, given: object) -> tuple[str, ...]:

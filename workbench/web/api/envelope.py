@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.datastructures import State
 
 from workbench.domain.bars import as_datetime
+from workbench.domain.names import is_shown
 from workbench.errors import Invalid, Malformed, UnknownField
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
 from workbench.web.misread import kind_of
@@ -121,13 +122,15 @@ def text_of(body: Json, name: str, default: str = "") -> str:
     Raises
     ------
     Invalid
-        If it is something else.
+        If it is something else, or has letters that cannot be shown.
     """
     value = body.get(name)
     if value is None:
         return default
     if not isinstance(value, str):
         raise Invalid(name, "a text", value)
+    if not is_shown(value):
+        raise Invalid(name, "a text without control characters", value)
     return value
 
 

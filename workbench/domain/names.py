@@ -1,0 +1,37 @@
+"""What a person calls something: letters that can be shown, and not more of them than fit on a line."""
+
+import re
+from typing import Final
+
+from workbench.errors import Invalid
+
+MOST_LETTERS: Final = 120
+_UNSHOWN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters but for tabs and line ends, halves of characters, and marks that turn the letters after them around."""
+
+
+def is_shown(text: str) -> bool:
+    r"""Return whether a text has nothing in it that cannot be seen, or that makes the rest look like something else.
+
+    Examples
+    --------
+    >>> is_shown("Careful, Tübingen"), is_shown("a\0b"), is_shown("\u202egnp.exe")
+    (True, False, False)
+    """
+    return _UNSHOWN.search(text) is None
+
+
+def read_name(text: str, field: str = "name") -> str:
+    """Return a name without the spaces around it.
+
+    Raises
+    ------
+    Invalid
+        If it is empty, too long or cannot be shown on one line.
+    """
+    name = text.strip()
+    if not 0 < len(name) <= MOST_LETTERS:
+        raise Invalid(field, f"a name of up to {MOST_LETTERS} letters", name[:40])
+    if not is_shown(name) or len(name.splitlines()) > 1:
+        raise Invalid(field, "a name that can be shown on one line", name)
+    return name
