@@ -87,6 +87,24 @@ def test_wrong_tokens_from_everywhere_have_to_wait_too_and_time_forgives():
     assert door.opens(TOKEN, "10.9.9.9")
 
 
+def test_a_flood_from_everywhere_keeps_nobody_out_who_came_in_before():
+    clock = Clock(1_000)
+    door = Door(TOKEN, clock)
+    assert door.opens(TOKEN, "10.1.1.1")
+    for number in range(ALL_TRIES):
+        assert not door.opens("guess", f"10.0.0.{number // (TRIES - 1)}")
+    assert door.opens(TOKEN, "10.1.1.1")
+    for _ in range(TRIES):
+        assert not door.opens("guess", "10.1.1.1")
+    with pytest.raises(TooManyTries):
+        door.opens(TOKEN, "10.1.1.1")
+    clock.move(GOOD_SECONDS + 1)
+    for number in range(ALL_TRIES):
+        assert not door.opens("guess", f"10.0.0.{number // (TRIES - 1)}")
+    with pytest.raises(TooManyTries):
+        door.opens(TOKEN, "10.1.1.1")
+
+
 @pytest.mark.parametrize("cookie", ["", "x", "9999999999.", "9999999999.0", "²³.4", "-5.aa", "1e9.ff", "99999999999999.aa"])
 def test_a_cookie_that_was_not_given_here_opens_nothing(cookie):
     assert not Door(TOKEN).is_good(cookie)

@@ -7,6 +7,7 @@ is never part of an address.
 
 import hashlib
 import hmac
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ LEAST_LETTERS: Final = 16
 TRIES: Final = 5
 """Wrong tokens from one address within a minute; more have to wait."""
 ALL_TRIES: Final = 50
-"""Wrong tokens from everywhere within a minute."""
+"""Wrong tokens from everywhere within a minute; after that only those have not to wait who came in from there before."""
 _MINUTE: Final = 60.0
 _MOST_KNOWN: Final = 10_000
 
@@ -81,6 +82,7 @@ class Door:
         self._key = hashlib.blake2b(self._token, digest_size=32, person=b"workbench cookie").digest()
         self._wrong: dict[str, deque[float]] = {}
         self._all: deque[float] = deque()
+        self._let_in: dict[str, float] = {}
 
     def knows(self, headers: Headers, cookies: Mapping[str, str], client: str) -> bool:
         """Return whether a request brings the token, or a cookie that was given for it.
@@ -106,8 +108,12 @@ class Door:
         """
         self._refuse_haste(client)
         right = hmac.compare_digest(token.encode(errors="replace"), self._token)
-        if not right:
-            now = self._now()
+        now = self._now()
+        if right:
+            if len(self._let_in) > _MOST_KNOWN:
+                self._let_in.clear()
+            self._let_in[client] = now
+        else:
             if len(self._wrong) > _MOST_KNOWN:
                 self._wrong.clear()
             self._wrong.setdefault(client, deque(maxlen=TRIES)).append(now)
@@ -131,7 +137,11 @@ class Door:
 
     def _refuse_haste(self, client: str) -> None:
         now = self._now()
-        for tries, most in ((self._wrong.get(client, deque()), TRIES), (self._all, ALL_TRIES)):
+        held = [(self._wrong.get(client, deque()), TRIES)]
+        # Who has come in from there before is not kept out by a flood from elsewhere.
+        if now - self._let_in.get(client, -math.inf) > GOOD_SECONDS:
+            held.append((self._all, ALL_TRIES))
+        for tries, most in held:
             while tries and now - tries[0] > _MINUTE:
                 tries.popleft()
             if len(tries) >= most:
