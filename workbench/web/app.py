@@ -6,6 +6,7 @@ from typing import Final
 
 from litestar import Litestar, get
 from litestar.datastructures import CacheControlHeader, State
+from litestar.exceptions import InternalServerException
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
@@ -15,12 +16,12 @@ from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
 from workbench.web.api.envelope import know_query
 from workbench.web.entry import Door, Pace
-from workbench.web.errors import answer_error
+from workbench.web.errors import answer_error, answer_no_file
 from workbench.web.idempotency import Once
 from workbench.web.live import Live, live_feed
 from workbench.web.page import ROOT
 from workbench.web.render import STATIC, STATIC_URL
-from workbench.web.security import LOOPBACK, Gatekeeper, guard_answer
+from workbench.web.security import LONGEST_BODY, LOOPBACK, Gatekeeper, guard_answer
 from workbench.web.sharing import Shared
 from workbench.web.zone import InZone
 
@@ -65,7 +66,12 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
 
     # Every address of a static file carries a stamp of its content, so it may be kept for ever.
     static = create_static_files_router(
-        STATIC_URL, [STATIC], name="static", cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True)
+        STATIC_URL,
+        [STATIC],
+        name="static",
+        cache_control=CacheControlHeader(public=True, max_age=_YEAR, immutable=True),
+        # What no file can be called, with a NUL in it or thousands of letters, is looked for on the disk all the same.
+        exception_handlers={ValueError: answer_no_file, InternalServerException: answer_no_file},
     )
     return Litestar(
         route_handlers=[
@@ -95,6 +101,6 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
         exception_handlers={Exception: answer_error},
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=1_000_000,
+        request_max_body_size=LONGEST_BODY,
         debug=False,
     )

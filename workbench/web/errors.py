@@ -4,6 +4,7 @@ A refusal is its own sentence with its own status. What we did not mean to happe
 never a traceback. Under `/paper-trading/api/` the answer is the JSON envelope, elsewhere a calm page.
 """
 
+import errno
 import logging
 from html import escape
 from http import HTTPStatus
@@ -12,7 +13,7 @@ from uuid import uuid4
 
 import msgspec
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.response import Redirect
 
 from workbench.errors import Refused, TryLater, WorkbenchError
@@ -82,6 +83,13 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
         return Response(escape(trouble.message), status_code=status, media_type=MediaType.HTML, headers=headers)
     view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))
     return Response(draw_page("error.html", view), status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def answer_no_file(request: Request[Any, Any, Any], problem: Exception) -> Response[Any]:
+    """Return the answer to a request for a file that could not be looked for: a name that no file can have is not found."""
+    cause = problem.__cause__
+    is_no_name = isinstance(problem, ValueError) or (isinstance(cause, OSError) and cause.errno == errno.ENAMETOOLONG)
+    return answer_error(request, NotFoundException() if is_no_name else problem)
 
 
 def asked_address(request: Request[Any, Any, Any]) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -56,6 +57,15 @@ class Forbidden(Refused):
 
 
 _BEHIND: Final[ContextVar[bool]] = ContextVar("behind", default=False)
+
+
+class TooLarge(HTTPException):
+    """A request's body is larger than any form or document here."""
+
+    status_code = 413
+
+
+LONGEST_BODY: Final = 1_000_000
 OPEN: Final = ("/static/", "/paper-trading/login", "/favicon.ico")
 """What is answered to anybody: the login page and what it is drawn with."""
 
@@ -93,6 +103,8 @@ class Gatekeeper(ASGIMiddleware):
         door = None if scope["path"].startswith(OPEN) else self.door
         if door is not None and not door.knows(headers, cookies_of(headers), client_of(scope)):
             raise Unauthorized
+        if _said_length(headers) > LONGEST_BODY:
+            raise TooLarge
         if scope["type"] == ScopeType.HTTP and scope["method"] not in _SAFE:
             wait = self.pace.take(client_of(scope))
             if wait:
@@ -103,6 +115,12 @@ class Gatekeeper(ASGIMiddleware):
 def is_behind_a_door() -> bool:
     """Return whether the request that is being answered had to bring a token."""
     return _BEHIND.get()
+
+
+def _said_length(headers: Headers) -> int:
+    """Return how long a request says that its body is; who does not say it is measured while it is read."""
+    said = headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 19 else 0
 
 
 def cookies_of(headers: Headers) -> dict[str, str]:

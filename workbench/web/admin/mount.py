@@ -7,26 +7,20 @@ from anyio import Lock, to_thread
 from litestar import asgi
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
-from litestar.exceptions import HTTPException, NotFoundException
+from litestar.exceptions import NotFoundException
 from litestar.handlers import ASGIRouteHandler
 from litestar.types import HTTPResponseStartEvent, Message, Receive, ReceiveMessage, Scope, Send
 
 from workbench.desk import Desk
 from workbench.web.admin.cells import ADMIN
 from workbench.web.admin.nonce import fresh_nonce
+from workbench.web.security import LONGEST_BODY, TooLarge
 
 ADMIN_NAME: Final = "admin"
 """Of its handler."""
-LONGEST_BODY: Final = 1_000_000
 _BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _FILES: Final = "/static/"
 _BROKEN: Final = 500
-
-
-class TooLarge(HTTPException):
-    """A request's body is larger than any form here."""
-
-    status_code = 413
 
 
 def policy(nonce: str) -> str:
