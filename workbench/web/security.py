@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from litestar.datastructures import Headers, MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,7 +101,9 @@ class Gatekeeper(ASGIMiddleware):
         if scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE:
             check_origin(headers, host)
         _BEHIND.set(self.door is not None)
-        door = None if scope["path"].startswith(OPEN) else self.door
+        # What is mounted sees its own part of the path only, and the admin has a folder `static` too.
+        is_open = isinstance(scope["route_handler"], HTTPRouteHandler) and scope["path"].startswith(OPEN)
+        door = None if is_open else self.door
         if door is not None and not door.knows(headers, cookies_of(headers), client_of(scope)):
             raise Unauthorized
         if _said_length(headers) > LONGEST_BODY:
