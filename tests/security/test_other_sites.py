@@ -38,7 +38,8 @@ def test_there_are_many_ways_to_change_something(site):
 def test_another_site_reaches_nothing_that_changes(site, stage, headers):
     before = events(stage)
     for way in changing(site.app):
-        for sent in SENT:
+        # As a form and as JSON from everywhere, as the rest from the first of them.
+        for sent in SENT if headers == FOREIGN[0] else SENT[:2]:
             answer = site.request(way.method, way.path, **{**sent, "headers": {**sent.get("headers", {}), **headers}})
             assert answer.status_code == 403, way
             assert "was refused" in answer.text, way
