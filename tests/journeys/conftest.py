@@ -84,6 +84,26 @@ def free_port() -> int:
 @pytest.fixture
 def site(start: Callable[..., Process]) -> str:
     """The address of a running workbench, server and worker."""
+    return listening(start)
+
+
+@pytest.fixture(scope="module")
+def shared_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one running workbench for all of a file's tests."""
+    home = tmp_path_factory.mktemp("shared") / "home"
+    started: list[Process] = []
+
+    def begin(*words: str) -> Process:
+        started.append(Process(*words, home=home))
+        return started[-1]
+
+    yield listening(begin)
+    for process in started:
+        process.close()
+
+
+def listening(start: Callable[..., Process]) -> str:
+    """Start a workbench, server and worker, and return its address once it answers."""
     port = free_port()
     start("up", "--no-browser", "--port", str(port))
     address = f"http://127.0.0.1:{port}/paper-trading"
