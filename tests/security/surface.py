@@ -7,7 +7,7 @@ import msgspec
 from litestar import Litestar
 from litestar.routes import ASGIRoute, HTTPRoute, WebSocketRoute
 
-from workbench.web.api.schema import PAIRS, document
+from workbench.web.api.schema import PAIRS, STREAMED, document
 from workbench.web.entry import Pace
 from workbench.web.pages import PAGES
 
@@ -85,8 +85,10 @@ def bodies() -> Iterator[Body]:
 
 
 def questions() -> Iterator[tuple[str, str]]:
-    """Yield every address of the API that is read, with each text that it can be asked by."""
+    """Yield every address of the API that is read to its end, with each text that it can be asked by; the feed has none."""
     for path, operations in document()["paths"].items():
+        if path.endswith(f"/{STREAMED}"):
+            continue
         for parameter in operations.get("get", {}).get("parameters", []):
             if parameter["in"] == "query":
                 filled = path

@@ -3,8 +3,8 @@
 import socket
 import threading
 from collections.abc import Iterator
-from decimal import Decimal
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,9 +18,9 @@ from workbench.actions.open_account import default_account
 from workbench.actions.place_order import place_order
 from workbench.actions.request_sweep import request_sweep
 from workbench.actions.run_requested_sweep import run_requested_sweep
+from workbench.actions.set_time_zone import set_time_zone
 from workbench.domain.commands import PlaceOrder
 from workbench.domain.orders import OrderType, Side
-from workbench.actions.set_time_zone import set_time_zone
 from workbench.domain.sweeps import SweepRequest
 from workbench.store.sweep_runs import list_sweep_runs
 from workbench.web.app import create_app
