@@ -62,7 +62,7 @@ def test_what_breaks_is_a_number_that_the_log_has_and_tells_nothing_else(site, s
 
     monkeypatch.setattr(type(stage.store), "read", broken)
     with caplog.at_level(logging.ERROR):
-        answer = site.get(path)
+        answer = site.get(path, headers={"cache-control": "no-cache"})
     assert answer.status_code == 500
     assert_guarded(answer, path)
     for word in ("Traceback", "SELECT", "secrets", "RuntimeError", "/workbench/", ".py"):
