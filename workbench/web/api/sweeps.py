@@ -18,10 +18,10 @@ from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+from workbench.web.api.paging import Before, Limit
 from workbench.web.misread import kind_of, misread
 
 FIELDS: Final = tuple(SweepRequest.__struct_fields__)
-MOST: Final = 100
 COLUMNS: Final = (
     "requested_at", "sweep_id", "strategy", "token_symbol", "timeframe", "bars", "status", "trials_done", "values", "best",
     "best_by", "return_percent", "sharpe_ratio", "deflated_sharpe_ratio", "overfitting_probability", "started_at", "ended_at",
@@ -58,16 +58,12 @@ def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> Json:
 
 
 @get("/paper-trading/api/sweeps/")
-async def every(state: State, limit: FromQuery[int] = 50, before: FromQuery[int | None] = None) -> Response[bytes]:
+async def every(state: State, limit: Limit = 50, before: Before = None) -> Response[bytes]:
     """List the sweeps that were asked for, the newest first."""
     return await sync_to_thread(_every, state.desk, limit, before)
 
 
 def _every(desk: Desk, limit: int, before: int | None) -> Response[bytes]:
-    if not 1 <= limit <= MOST:
-        raise Invalid("limit", f"a whole number from 1 to {MOST}", limit)
-    if before is not None and not 0 <= before < 2**63:
-        raise Invalid("before", "the cursor of an earlier answer", before)
     with desk.store.read() as connection:
         rows = list_sweep_runs(connection, limit + 1, before=before)
     following = rows[limit - 1].number if len(rows) > limit else None

@@ -405,7 +405,11 @@ class LinesChart {
     this.readout.className = "readout";
     const canvas = host.appendChild(document.createElement("div"));
     canvas.className = "canvas";
-    const percent = (value) => `${value > 0 ? "+" : value < 0 ? "\u2212" : ""}${amount.format(Math.abs(value))} %`;
+    // What is nothing as far as it is shown goes neither way.
+    const percent = (value) => {
+      const shown = amount.format(Math.abs(value));
+      return `${!/[1-9]/.test(shown) ? "" : value > 0 ? "+" : "\u2212"}${shown} %`;
+    };
     this.percent = percent;
     this.chart = createChart(canvas, {
       autoSize: true,
