@@ -10,6 +10,7 @@ from workbench.actions.open_account import default_account
 from workbench.store import reads
 from workbench.store import thoughts as store
 from workbench.store.thoughts import Wanted, held_thought, read_thoughts, search_thoughts
+from workbench.web.filters import sentence
 from workbench.web.pages import thoughts
 
 PATH = "/paper-trading/thoughts/"
@@ -102,7 +103,7 @@ def test_a_line_has_its_decision_its_confidence_and_opens_to_its_gates(pages, ev
     first = text[text.index(f'id="thought-{every[0].id}"') : text.index(f'id="thought-{every[1].id}"')]
     assert f'<span class="chip {every[0].decision}">' in first
     assert "<meter" in first
-    assert every[0].reason.replace("'", "&#39;") in first
+    assert sentence(every[0].reason).replace("'", "&#39;") in first
     assert first.count("<tr class=") == len(every[0].gates)
 
 
@@ -119,7 +120,7 @@ def test_the_file_has_what_the_filters_leave(pages, every):
 def test_why_shows_the_thought_that_held_then_and_until_when(pages, every):
     later, earlier = [row for row in every if row.symbol == "WETH"][1:3]
     text = pages.get(f"{PATH}why", params={"of": "weth", "at": str(later.ts - 1)}).text
-    assert earlier.reason.replace("'", "&#39;") in text
+    assert sentence(earlier.reason).replace("'", "&#39;") in text
     assert "until <time" in text
     assert moment(later.ts)[11:] in text
     assert text.count("<tr class=") == len(earlier.gates)
