@@ -228,7 +228,9 @@ def _deeper(address: str, body: bytes) -> str:
     if body[:1] == b"{":
         data = json.loads(body).get("data")
         following = data.get("next") if isinstance(data, dict) else None
-        return f"{address}?before={following // 2}" if isinstance(following, int) else ""
+        # Candles go back in time, everything else in ids.
+        name = "until" if "/candles/" in address else "before"
+        return f"{address}?{name}={following // 2}" if isinstance(following, int) else ""
     link = re.search(r'href="([^"]*[?&](?:amp;)?before=)(\d+)', body.decode(errors="replace"))
     return f"{link[1].replace('&amp;', '&')}{int(link[2]) // 2}" if link else ""
 
