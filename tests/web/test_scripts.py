@@ -297,6 +297,24 @@ def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, si
     assert page.said == []
 
 
+def test_what_was_said_of_a_press_stays_when_the_feed_brings_its_block(page, site, desk, clock):
+    session = session_of(desk, clock, default_account(desk))
+    weth = next(each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH")
+    low = round(price_of(desk) / 2, 2)
+    place_order(desk, default_account(desk), PlaceOrder(weth, Side.BUY, type=OrderType.LIMIT, amount=Decimal(100), limit_price=low))
+    advance_session(desk, session)
+    page.goto(f"{site.address}orders/")
+    live(page)
+    page.click("#active tbody button")
+    said = page.locator("#active .said")
+    expect(said).to_contain_text("is taken back before the next bar.")
+    advance_session(desk, session)
+    expect(page.locator("#active")).to_contain_text("No order rests.")
+    expect(said).to_have_count(1)
+    expect(said).to_contain_text("is taken back before the next bar.")
+    assert page.said == []
+
+
 def test_a_sweep_is_asked_for_and_its_news_arrive_without_a_reload(page, site, desk):
     page.goto(f"{site.address}research/")
     live(page)

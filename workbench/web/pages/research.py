@@ -21,6 +21,7 @@ from workbench.web.bot import Said
 from workbench.web.filters import money
 from workbench.web.page import ROOT, Asking, Block, Page, Query, RowId, View
 from workbench.web.pages.trades import Column
+from workbench.web.zone import zone_label
 
 PATH: Final = f"{ROOT}/research/"
 ROWS: Final = 25
@@ -301,7 +302,7 @@ def _columns(query: ResearchQuery) -> tuple[Column, ...]:
 
     return (
         column("sharpe_ratio", "Sharpe"), column("return_percent", "Return %"), column("round_trips", "Round trips"),
-        column("trial_id", "Run, UTC", False),
+        column("trial_id", f"Run, {zone_label()}", False),
     )  # fmt: skip
 
 

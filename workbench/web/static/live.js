@@ -184,9 +184,25 @@ function addressOf(block) {
   return `/paper-trading/${page}/${block.id}?${asked}`;
 }
 
+// What was said of a press can be read for a while, whatever the feed brings meanwhile; what went wrong since then wins.
+const READABLE_MS = 10_000;
+const answered = new WeakMap();
+
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement === feed || !(ctx.target instanceof Element)) return;
+  answered.set(ctx.target, { said: ctx.target.querySelector(".said")?.cloneNode(true), at: performance.now() });
+});
+
+function keepSaid({ target, fragment }) {
+  const { said, at } = answered.get(target) ?? {};
+  if (!said || performance.now() - at > READABLE_MS || fragment.querySelector(".said.bad")) return;
+  if ([...fragment.querySelectorAll(".said")].every((other) => other.textContent !== said.textContent)) fragment.append(said.cloneNode(true));
+}
+
 document.addEventListener("htmx:before:swap", async (event) => {
   const { ctx, tasks } = event.detail;
   if (ctx.sourceElement === feed) {
+    for (const task of tasks) keepSaid(task);
     for (const other of overtaken.keys()) if (tasks.some((task) => task.target === other.target)) overtaken.set(other, true);
     return;
   }
