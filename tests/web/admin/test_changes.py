@@ -10,6 +10,7 @@ from workbench.actions.open_account import default_account
 from workbench.actions.save_configuration import save_configuration
 from workbench.actions.start_program import start_program
 from workbench.domain.config import StrategyConfiguration
+from workbench.domain.costs import PaperTradingConfig
 from workbench.store import reads
 from workbench.store import tables as t
 
@@ -101,6 +102,34 @@ def test_one_value_is_edited_in_its_cell(admin, desk):
     assert after.configuration.size_pct == 12
     row = admin.get("_api/paperstrategyconfiguration/inline-edit/row", pk=str(after.id))
     assert "12" in row.text
+
+
+def config_form(**changes):
+    from workbench.web.admin.fields import as_typed
+
+    fields = {name: getattr(PaperTradingConfig(), name) for name in PaperTradingConfig.__struct_fields__}
+    return {name: "on" if value is True else as_typed(value) for name, value in fields.items() if value is not False} | changes
+
+
+def test_an_older_version_is_not_edited_for_it_would_undo_what_was_changed_since(admin, desk):
+    before = active(desk)
+    cell = "_api/paperstrategyconfiguration/inline-edit"
+    assert admin.post(cell, {"size_pct": "11"}, pk=str(before.id), field="size_pct").status_code == 200
+    since = active(desk)
+    late = admin.post(cell, {"max_positions": "9"}, pk=str(before.id), field="max_positions")
+    assert (late.status_code, "version 2 was saved since" in late.text) == (422, True)
+    form = admin.post("paperstrategyconfiguration/edit", {**form_of(before), "max_positions": "9"}, pk=str(before.id))
+    assert (form.status_code, "Load the list anew" in form.text) == (422, True)
+    assert active(desk) == since
+
+
+def test_a_config_is_made_once_for_an_account_and_only_where_it_changes_something(admin, desk):
+    made = "papertradingconfig/create"
+    same = admin.post(made, {"account": "default", **config_form()})
+    assert (same.status_code, "These are the defaults" in same.text) == (422, True)
+    assert admin.post(made, {"account": "default", **config_form(execution_delay_ms="250")}).status_code in (302, 303)
+    again = admin.post(made, {"account": "default", **config_form(execution_delay_ms="300")})
+    assert (again.status_code, "this one has version 1" in again.text) == (422, True)
 
 
 @pytest.mark.parametrize(

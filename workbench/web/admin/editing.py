@@ -7,10 +7,21 @@ import msgspec
 from sqlalchemy import Row
 
 from workbench.domain.params import param_fields
+from workbench.errors import Refused
 from workbench.web.admin import cells
 from workbench.web.admin.fields import ColumnField, as_typed
 from workbench.web.admin.listing import Column
 from workbench.web.filters import NOTHING, words
+
+
+class Outdated(Refused):
+    """Somebody edits a version that is not the newest: saving it would undo what was changed since."""
+
+    status = 409
+
+    def __init__(self, field: str, version: int, newest: int) -> None:
+        self.field = field
+        super().__init__(f"This is version {version}, and version {newest} was saved since. Load the list anew, and edit that one.")
 
 
 def form_fields(struct: type[msgspec.Struct], made: Callable[[Row[Any]], Any], listed: Sequence[str]) -> list[ColumnField]:

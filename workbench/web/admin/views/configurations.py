@@ -15,10 +15,11 @@ from workbench.domain.presets import mode_of
 from workbench.errors import Conflict, Invalid
 from workbench.store import reads
 from workbench.store.browse import Reach
+from workbench.store.rows import ConfigurationRow
 from workbench.store.tables import configurations
 from workbench.strategies import shelf
 from workbench.web.admin import cells
-from workbench.web.admin.editing import form_fields, in_rows
+from workbench.web.admin.editing import Outdated, form_fields, in_rows
 from workbench.web.admin.fields import ColumnField
 from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES, WORDS
 from workbench.web.admin.listing import Column, Listing
@@ -96,8 +97,15 @@ class ConfigurationsView(TableView):
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Save a new version, with what was changed."""
         row = await self.row_named(pk)
-        made = await saved(lambda: save_configuration(self.desk, row.account, changed(row.configuration, data)))
+        made = await saved(lambda: self._saved(row, data))
         return await self.row_named(made.id)
+
+    def _saved(self, row: Row[Any], data: dict[str, Any]) -> ConfigurationRow:
+        with self.desk.store.read() as connection:
+            newest = max(each.version for each in reads.configurations(connection, row.account, row.name))
+        if newest != row.version:
+            raise Outdated(next(iter(data), ""), row.version, newest)
+        return save_configuration(self.desk, row.account, changed(row.configuration, data))
 
     async def delete(self, request: Request, pks: list[Any]) -> int | None:
         """Delete every version of the configurations that rows belong to."""

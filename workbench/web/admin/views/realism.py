@@ -2,18 +2,18 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Row, func, select
 from starlette.requests import Request
 
 from workbench.actions.save_paper_trading_config import save_paper_trading_config
 from workbench.desk import Desk
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.params import with_fields
-from workbench.errors import NotFound
+from workbench.errors import NotFound, Refused
 from workbench.store.browse import Reach
 from workbench.store.tables import paper_trading_configs
 from workbench.web.admin import cells
-from workbench.web.admin.editing import form_fields, in_rows
+from workbench.web.admin.editing import Outdated, form_fields, in_rows
 from workbench.web.admin.fields import ColumnField
 from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES
 from workbench.web.admin.listing import Column, Listing
@@ -25,6 +25,12 @@ _c = paper_trading_configs.c
 def _made(row: Row[Any]) -> PaperTradingConfig:
     made: PaperTradingConfig = row.config
     return made
+
+
+class Refusal(Refused):
+    """No config is made for an account."""
+
+    field = "account"
 
 
 LISTING: Final = Listing(
@@ -72,18 +78,34 @@ class PaperTradingConfigsView(TableView):
     async def create(self, request: Request, data: dict[str, Any]) -> Any:
         """Save an account's config."""
         account = data.pop("account")
-        return await self._save(account, PaperTradingConfig(), data)
+        return await saved(lambda: self._created(account, data))
+
+    def _created(self, account: str, data: dict[str, Any]) -> Row[Any]:
+        newest = self._newest(account)
+        if newest:
+            raise Refusal(f"An account that has no config gets one here, and this one has version {newest}. Edit that one.")
+        config = with_fields(PaperTradingConfig(), data)
+        if config == PaperTradingConfig():
+            raise Refusal("These are the defaults, by which an account without a config trades anyway. Change one to keep it.")
+        return self._saved(account, config)
+
+    def _newest(self, account: str) -> int:
+        with self.desk.store.read() as connection:
+            return connection.execute(select(func.max(_c.version)).where(_c.account == account)).scalar() or 0
 
     async def edit(self, request: Request, pk: Any, data: dict[str, Any]) -> Any:
         """Save a new version, with what was changed."""
         row = await self.row_named(pk)
-        return await self._save(row.account, row.config, data)
+        return await saved(lambda: self._edited(row, data))
 
-    async def _save(self, account: str, config: PaperTradingConfig, data: dict[str, Any]) -> Any:
-        return await saved(lambda: self._saved(account, config, data))
+    def _edited(self, row: Row[Any], data: dict[str, Any]) -> Row[Any]:
+        newest = self._newest(row.account)
+        if newest != row.version:
+            raise Outdated(next(iter(data), ""), row.version, newest)
+        return self._saved(row.account, with_fields(row.config, data))
 
-    def _saved(self, account: str, config: PaperTradingConfig, data: dict[str, Any]) -> Row[Any]:
-        save_paper_trading_config(self.desk, account, with_fields(config, data))
+    def _saved(self, account: str, config: PaperTradingConfig) -> Row[Any]:
+        save_paper_trading_config(self.desk, account, config)
         with self.desk.store.read() as connection:
             found = connection.execute(paper_trading_configs.select().where(_c.account == account, _c.is_active)).first()
         if found is None:
