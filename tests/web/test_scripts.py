@@ -271,12 +271,18 @@ def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, cloc
     assert [text for text in page.said if "422" not in text] == []
 
 
-def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, site, desk, clock):
+def with_an_order_at_rest(desk, clock):
+    """Start a session in which one limit order rests, and return its id."""
     session = session_of(desk, clock, default_account(desk))
     weth = next(each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH")
     low = round(price_of(desk) / 2, 2)
     place_order(desk, default_account(desk), PlaceOrder(weth, Side.BUY, type=OrderType.LIMIT, amount=Decimal(100), limit_price=low))
     advance_session(desk, session)
+    return session
+
+
+def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, site, desk, clock):
+    session = with_an_order_at_rest(desk, clock)
     page.goto(f"{site.address}orders/")
     live(page)
     seen = []
@@ -298,11 +304,7 @@ def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, si
 
 
 def test_what_was_said_of_a_press_stays_when_the_feed_brings_its_block(page, site, desk, clock):
-    session = session_of(desk, clock, default_account(desk))
-    weth = next(each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH")
-    low = round(price_of(desk) / 2, 2)
-    place_order(desk, default_account(desk), PlaceOrder(weth, Side.BUY, type=OrderType.LIMIT, amount=Decimal(100), limit_price=low))
-    advance_session(desk, session)
+    session = with_an_order_at_rest(desk, clock)
     page.goto(f"{site.address}orders/")
     live(page)
     page.click("#active tbody button")
