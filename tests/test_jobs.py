@@ -3,13 +3,28 @@ from datetime import UTC, datetime
 
 import pytest
 from huey.registry import Message
+from huey.storage import BlackHoleStorage
 
 from tests.actions.test_sessions import QUICK
 from workbench import jobs
+from workbench.actions.claim_session import NotTheOwner
 from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
+from workbench.desk import open_desk
 from workbench.domain.sessions import SessionRequest
+from workbench.errors import Invalid, NotFound
 from workbench.store import reads
+
+
+@pytest.fixture
+def unbound(tmp_path, monkeypatch):
+    """A process that has bound no desk, as a program's own is; its data are a folder of its own."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(jobs.queue, "storage", BlackHoleStorage("workbench"))
+    jobs._bound.clear()
+    yield
+    jobs.bound_desk().close()
+    jobs._bound.clear()
 
 
 @pytest.fixture
@@ -119,3 +134,47 @@ def test_the_queue_keeps_nothing_of_what_was_done(desk):
         assert jobs.queue.result_count() == 0
     finally:
         jobs._bound.clear()
+
+
+def test_a_program_of_its_own_hands_a_session_to_the_worker_and_reads_its_state(unbound):
+    with open_desk() as desk:
+        row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    task = jobs.run_paper_trading_bot.delay(session_id=row.id, user_id=1, runtime_minutes=60)
+    assert (task.id, task.state) == (row.id, "PENDING")
+    with open_desk() as desk:  # the worker's side
+        jobs.bind(desk)
+        jobs.queue.execute(jobs.queue.dequeue())
+        assert task.state == "STARTED"
+        assert task.look().started is not None
+        asked = jobs.stop_paper_trading_bot(session_id=row.id, user_id=1, reason="a program's wish")
+        jobs.queue.execute(jobs.queue.dequeue())
+        jobs.advance.call_local(row.id)
+        assert (asked.state, asked.look().result) == ("SUCCESS", "a program's wish")
+        jobs._bound.clear()
+
+
+@pytest.mark.parametrize("job", ["run_paper_trading_bot", "stop_paper_trading_bot"])
+def test_a_session_that_is_not_there_is_refused_where_it_is_asked_for(unbound, job):
+    with pytest.raises(NotFound, match="nowhere"):
+        getattr(jobs, job).delay(session_id="nowhere", user_id=1)
+    with pytest.raises(NotFound, match="nowhere"):
+        getattr(jobs, job).call_local("nowhere")
+    assert len(jobs.queue) == 0
+
+
+def test_a_session_of_somebody_else_and_a_time_out_of_bounds_are_refused_where_they_are_asked_for(unbound):
+    desk = jobs.bound_desk()
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    with pytest.raises(NotTheOwner, match="belongs to user 1, found user 2"):
+        jobs.run_paper_trading_bot(row.id, user_id=2)
+    with pytest.raises(Invalid, match="runtime_minutes"):
+        jobs.run_paper_trading_bot(row.id, runtime_minutes=-1)
+    with pytest.raises(TypeError, match="user"):
+        jobs.run_paper_trading_bot(row.id, user=1)
+    assert len(jobs.queue) == 0
+
+
+def test_what_the_queue_takes_beside_a_jobs_own_arguments_goes_to_the_queue(unbound):
+    jobs.update_all_position_prices(chain_id=8453, priority=3)
+    task = jobs.queue.dequeue()
+    assert (task.kwargs, task.priority) == ({"chain_id": 8453}, 3)

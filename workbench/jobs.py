@@ -5,8 +5,16 @@ dispatcher looks for such rows and puts tasks in the queue; a task that is lost 
 Messages are JSON and carry ids only.
 
 A task's name is its module and its function, so jobs stay in this file.
+
+A program asks for one as for any task of a queue, from a process of its own too:
+
+    from workbench.jobs import run_paper_trading_bot
+
+    task = run_paper_trading_bot.delay(session_id="…", user_id=1, runtime_minutes=60)
+    task.state  # PENDING, STARTED, SUCCESS or FAILURE
 """
 
+import inspect
 import json
 import logging
 import os
@@ -15,7 +23,9 @@ import threading
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from huey import Huey, crontab
+from huey.api import TaskWrapper
 from huey.consumer import Consumer
 from huey.registry import Message
 from huey.serializer import Serializer
@@ -28,10 +38,11 @@ from workbench.actions.revalue_positions import revalue_positions
 from workbench.actions.revive_sessions import due_sessions, next_due
 from workbench.actions.run_requested_sweep import run_waiting_sweeps
 from workbench.actions.send_command import send_command
-from workbench.desk import Desk
+from workbench.desk import Desk, open_desk
 from workbench.domain.commands import Stop
 from workbench.errors import TryLater
 from workbench.store.sweep_runs import next_sweep_run
+from workbench.store.tasks import TaskRow, find_task
 from workbench.strategies import shelf as strategies
 
 log = logging.getLogger(__name__)
@@ -69,10 +80,75 @@ def _as_text(value: Any) -> str:
     raise TypeError(f"a job's message carries ids and plain numbers only, found {type(value).__name__}")
 
 
+class SessionTask(msgspec.Struct, frozen=True):
+    """What was asked of a session; `state` tells how far it is whenever it is looked at.
+
+    Parameters
+    ----------
+    id
+        The session's, by which `api/tasks/<id>/` knows it too.
+    """
+
+    id: str
+
+    def look(self) -> TaskRow:
+        """Return the task as the log tells of it."""
+        with bound_desk().store.read() as connection:
+            return find_task(connection, self.id)
+
+    @property
+    def state(self) -> str:
+        """PENDING, STARTED, SUCCESS or FAILURE."""
+        return self.look().state
+
+
+class Job(TaskWrapper):  # type: ignore[misc]
+    """A job as its callers have it: to call it puts it in the queue; what cannot be is refused where it is asked for."""
+
+    def __call__(self, *given: Any, **named: Any) -> SessionTask | None:
+        """Put the job in the queue; one of a session is answered by what tells its state.
+
+        Raises
+        ------
+        NotFound, NotTheOwner, Conflict, Invalid
+            Where there is no such session, or it may not be had so.
+        """
+        asked = inspect.signature(self.func).bind(*given, **{k: v for k, v in named.items() if k not in _OF_THE_QUEUE})
+        asked.apply_defaults()
+        its = asked.arguments
+        session = None
+        if "session_id" in its:
+            session = claim_session(bound_desk(), its["session_id"], its["user_id"], its.get("runtime_minutes")).id
+        self.huey.enqueue(self.s(*given, **named))
+        return None if session is None else SessionTask(session)
+
+    delay = __call__
+
+
+_OF_THE_QUEUE: Final = frozenset(
+    {"eta", "delay", "id", "retries", "retry_delay", "retry_backoff", "priority", "expires", "timeout"}
+)
+"""What the queue itself takes beside a job's own arguments."""
+
+
+class Queue(Huey):  # type: ignore[misc]
+    """The queue beside the data; who uses it unbound gets that of the platform's own place for data."""
+
+    def get_task_wrapper_class(self) -> type[Job]:
+        """Return what a job is to its callers."""
+        return Job
+
+    def enqueue(self, task: Any) -> Any:
+        """Put a task in the queue."""
+        bound_desk()
+        return super().enqueue(task)
+
+
 # The queue's file is beside the database and is made when a desk is bound, not when this module is imported. Results are
-# not kept: nobody asks for them, and a session would leave one every few seconds for ever.
-queue: Huey = Huey("workbench", storage_class=BlackHoleStorage, serializer=JsonSerializer(), results=False)
+# not kept: a session would leave one every few seconds for ever, and the log tells what came of it.
+queue: Huey = Queue("workbench", storage_class=BlackHoleStorage, serializer=JsonSerializer(), results=False)
 _bound: dict[str, Desk] = {}
+_binding = threading.Lock()
 _busy: set[str] = set()
 _busy_lock = threading.Lock()
 _sweeping = threading.Lock()
@@ -86,14 +162,18 @@ def bind(desk: Desk) -> None:
 
 
 def bound_desk() -> Desk:
-    """Return the desk that the jobs work on."""
+    """Return the desk that the jobs work on: the one that was bound, or that of `WORKBENCH_HOME` or the platform."""
+    if "desk" not in _bound:
+        with _binding:
+            if "desk" not in _bound:
+                bind(open_desk())
     return _bound["desk"]
 
 
 def hasten(session: str) -> None:
     """Put a session's next turn in the queue now, instead of when the dispatcher finds it; nothing depends on it."""
     if "desk" in _bound:
-        run_paper_trading_bot(session)
+        advance(session)
 
 
 # --- the jobs ------------------------------------------------------------------------------------------------------------

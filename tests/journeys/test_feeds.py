@@ -20,9 +20,11 @@ CONNECT = """(address) => {
 NEWS = "window.heard.filter((one) => one.id !== undefined && one.type !== 'initial_snapshot').map((one) => one.id)"
 
 
-def test_a_browsers_websocket_sees_the_bot_think_and_trade_and_comes_back_without_a_gap(browser, site, home):
-    address = site.replace("http://127.0.0.1", "http://localhost")
-    socket = address.replace("http:", "ws:").replace("/paper-trading", "/ws/paper-trading/")
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_browsers_websocket_sees_the_bot_think_and_trade_and_comes_back_without_a_gap(browser, site, home, name):
+    address = site.replace("127.0.0.1", name)
+    # The snippet that people know says localhost, whichever name the page was opened by.
+    socket = site.replace("127.0.0.1", "localhost").replace("http:", "ws:").replace("/paper-trading", "/ws/paper-trading/")
     page = browser.new_page()
     page.set_default_timeout(60_000)
     page.goto(f"{address}/")

@@ -1,6 +1,7 @@
 import pytest
+from litestar.exceptions import WebSocketDisconnect
 
-from workbench.web.security import HEADERS, POLICY
+from workbench.web.security import HEADERS, POLICY, policy_for
 
 
 @pytest.mark.parametrize(
@@ -10,6 +11,7 @@ def test_every_answer_carries_the_policy(client, path):
     headers = client.get(path).headers
     for name, value in HEADERS:
         assert headers[name] == value
+    assert headers["content-security-policy"] == policy_for("127.0.0.1:8000")
 
 
 def test_the_policy_lets_no_inline_script_and_no_frame_in():
@@ -17,6 +19,28 @@ def test_the_policy_lets_no_inline_script_and_no_frame_in():
     assert "script-src 'self'" in POLICY
     assert "style-src 'self'" in POLICY
     assert "frame-ancestors 'none'" in POLICY
+
+
+def test_a_page_may_open_a_line_to_the_same_server_by_its_other_loopback_name_and_to_nothing_else():
+    said = "connect-src 'self' ws://127.0.0.1:8000 ws://localhost:8000;"
+    assert said in policy_for("127.0.0.1:8000")
+    assert said in policy_for("localhost:8000")
+    for host in ("lab.example:8000", "10.0.0.1:8000", "[::1]:8000", "localhost:8000; script-src *", ""):
+        assert policy_for(host) == POLICY
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000"])
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:8000", "http://localhost:8000"])
+def test_a_websocket_opens_between_the_names_of_one_place(client, host, origin):
+    headers = {"host": host, "origin": origin, "sec-fetch-site": "same-origin" if host in origin else "cross-site"}
+    with client.websocket_connect("/ws/paper-trading/", headers=headers) as line:
+        assert line.receive_json()["type"] == "connection_confirmed"
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8001", "http://localhost", "http://evil.example:8000", "null"])
+def test_a_websocket_does_not_open_for_a_page_of_another_port_or_place(client, origin):
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws/paper-trading/", headers={"origin": origin}):
+        pass
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,6 @@ POLICY: Final = "; ".join(
     )
 )
 HEADERS: Final = (
-    ("content-security-policy", POLICY),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
@@ -43,6 +42,8 @@ HEADERS: Final = (
     ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=()"),
 )
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_SPELLED: Final = ("127.0.0.1", "localhost")
+"""The names of one place: a program in a page at one of them may open a WebSocket at the other."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _SAME: Final = frozenset({"same-origin", "none"})
 
@@ -98,7 +99,9 @@ class Gatekeeper(ASGIMiddleware):
         if name not in self.hosts and not (self.door is not None and _is_address(name)):
             raise Forbidden("The request's host", "one of " + ", ".join(sorted(self.hosts)), host)
         # A WebSocket handshake is a GET that opens a way in, so it is held to the same.
-        if scope["type"] != ScopeType.HTTP or scope["method"] not in _SAFE:
+        if scope["type"] != ScopeType.HTTP:
+            check_origin(headers, host, twins_of(host) if self.door is None else ())
+        elif scope["method"] not in _SAFE:
             check_origin(headers, host)
         _BEHIND.set(self.door is not None)
         # What is mounted sees its own part of the path only, and the admin has a folder `static` too.
@@ -153,8 +156,13 @@ def is_secure(scope: Scope) -> bool:
     return scope.get("scheme") in ("https", "wss")
 
 
-def check_origin(headers: Headers, host: str) -> None:
+def check_origin(headers: Headers, host: str, twins: tuple[str, ...] = ()) -> None:
     """Refuse a request that another site has sent.
+
+    Parameters
+    ----------
+    twins
+        Other names of this place, whose pages may send it too.
 
     Raises
     ------
@@ -162,11 +170,38 @@ def check_origin(headers: Headers, host: str) -> None:
         If its Origin is foreign or `null`, or its Sec-Fetch-Site is not our own.
     """
     origin = headers.get("origin")
-    if origin is not None and _place(origin) != host.lower():
-        raise Forbidden("The request's origin", f"this site ({host}) or none", origin)
+    place = host.lower() if origin is None else _place(origin)
+    if place in twins and place != host.lower():
+        return
+    if place != host.lower():
+        raise Forbidden("The request's origin", f"this site ({host}) or none", str(origin))
     site = headers.get("sec-fetch-site")
     if site is not None and site not in _SAME:
         raise Forbidden("The request's Sec-Fetch-Site", "same-origin or none", site)
+
+
+def twins_of(host: str) -> tuple[str, ...]:
+    """Return the ways to write a loopback name with its port; none for a name that is not one of them.
+
+    Examples
+    --------
+    >>> twins_of("localhost:8000")
+    ('127.0.0.1:8000', 'localhost:8000')
+    >>> twins_of("lab.example:8000")
+    ()
+    """
+    name, colon, port = host.lower().partition(":")
+    return tuple(f"{one}{colon}{port}" for one in _SPELLED) if name in _SPELLED and (not port or port.isdecimal()) else ()
+
+
+def policy_for(host: str) -> str:
+    """Return what a page at this place may do.
+
+    `'self'` is the name that stands in the address bar, and a snippet that says `ws://localhost:8000` is to work on a page
+    at `127.0.0.1:8000` as well, which is the same server.
+    """
+    lines = " ".join(f"ws://{twin}" for twin in twins_of(host))
+    return POLICY.replace("connect-src 'self'", f"connect-src 'self' {lines}") if lines else POLICY
 
 
 def _place(origin: str) -> str:
@@ -187,7 +222,8 @@ async def guard_answer(message: Message, scope: Scope) -> None:
     """Put the headers on every answer, errors too; call it before a message is sent."""
     if message["type"] == "http.response.start":
         headers = MutableScopeHeaders.from_message(message)
-        for name, value in HEADERS:
+        policy = policy_for(Headers.from_scope(scope).get("host", ""))
+        for name, value in (("content-security-policy", policy), *HEADERS):
             if name not in headers:
                 headers[name] = value
         if scope["path"].startswith("/paper-trading") and "cache-control" not in headers:

@@ -1,45 +1,20 @@
-"""Tasks: what a worker was asked for, and how far it is; the words are those of the queues that people know."""
-
-from typing import Final
+"""Tasks: what a worker was asked for, and how far it is."""
 
 from litestar import Response, get
 from litestar.datastructures import State
 from litestar.params import FromPath
 
 from workbench.desk import Desk
-from workbench.errors import NotFound
-from workbench.store import reads
-from workbench.store.rows import SessionRow, SweepRunRow
-from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
+from workbench.store.tasks import TaskRow, find_task, list_tasks
 from workbench.web.api.envelope import Json, answer, iso, listed
 from workbench.web.api.paging import Limit
 
-_SESSIONS: Final = {
-    "STARTING": "PENDING", "RUNNING": "STARTED", "PAUSED": "STARTED", "STOPPING": "STARTED", "STOPPED": "SUCCESS",
-    "COMPLETED": "SUCCESS", "ERROR": "FAILURE",
-}  # fmt: skip
-_SWEEPS: Final = {
-    "WAITING": "PENDING", "RUNNING": "STARTED", "CANCELLING": "STARTED", "FINISHED": "SUCCESS", "CANCELLED": "REVOKED",
-    "FAILED": "FAILURE",
-}  # fmt: skip
 
-
-def session_task(row: SessionRow) -> Json:
-    """Return the task that runs a session; it is known by the session's id."""
+def task_shape(row: TaskRow) -> Json:
+    """Return a task as answers carry it."""
     return {
-        "task_id": row.id, "name": "run_paper_trading_bot", "state": _SESSIONS[row.status.value],
-        "requested_at": iso(row.requested),
-        "started_at": iso(row.started), "ended_at": iso(row.stopped), "result": row.ended_because or None,
-        "error": row.error or None,
-    }  # fmt: skip
-
-
-def sweep_task(row: SweepRunRow) -> Json:
-    """Return the task that runs a sweep; it is known by the sweep's id."""
-    return {
-        "task_id": row.id, "name": "run_sweeps", "state": _SWEEPS[row.status], "requested_at": iso(row.requested),
-        "started_at": iso(row.started), "ended_at": iso(row.ended), "result": f"{row.done} of {row.total} trials",
-        "error": row.problem or None,
+        "task_id": row.id, "name": row.name, "state": row.state, "requested_at": iso(row.requested),
+        "started_at": iso(row.started), "ended_at": iso(row.ended), "result": row.result or None, "error": row.error or None,
     }  # fmt: skip
 
 
@@ -48,10 +23,7 @@ def every(state: State, limit: Limit = 50) -> Response[bytes]:
     """List the newest tasks: sessions and sweeps."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
-        found = [session_task(row) for row in reads.sessions(connection, limit=limit)]
-        found += [sweep_task(row) for row in list_sweep_runs(connection, limit)]
-    found.sort(key=lambda task: task["requested_at"], reverse=True)
-    return answer(listed(found[:limit]))
+        return answer(listed([task_shape(row) for row in list_tasks(connection, limit)]))
 
 
 @get("/paper-trading/api/tasks/{task:str}/", sync_to_thread=True)
@@ -59,14 +31,7 @@ def one(state: State, task: FromPath[str]) -> Response[bytes]:
     """Tell the state of a task: PENDING, STARTED, SUCCESS, FAILURE, or REVOKED."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
-        try:
-            return answer(session_task(reads.session(connection, task)))
-        except NotFound:
-            pass
-        try:
-            return answer(sweep_task(find_sweep_run(connection, task)))
-        except NotFound:
-            raise NotFound("task", task) from None
+        return answer(task_shape(find_task(connection, task)))
 
 
 handlers = [every, one]
