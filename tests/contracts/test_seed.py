@@ -115,3 +115,11 @@ def test_every_message_of_the_server_goes_by_its_name(client, name):
             assert name in [socket.receive_json()["type"] for _ in range(2)]
     else:
         assert read_types(name)
+
+
+@pytest.mark.parametrize("name", named("model"))
+def test_every_model_has_its_table_in_the_admin(client, name):
+    assert f">{name}" in client.get(f"{ROOT}/admin/").text
+    answer = client.get(f"{ROOT}/admin/{name.lower()}/list")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/html")
