@@ -17,7 +17,7 @@ from workbench.domain.orders import OrderType, Side
 from workbench.domain.sessions import SessionRequest
 from workbench.engine.state import State, carried_from
 from workbench.errors import Conflict, Invalid, NotFound
-from workbench.store import reads
+from workbench.store import lines, reads
 from workbench.store import tables as t
 
 D = Decimal
@@ -154,14 +154,14 @@ def test_the_session_that_sells_for_a_reset_can_be_verified_and_the_tables_read_
 
 def test_history_stays_after_a_reset_and_the_new_epochs_line_begins_with_it(desk, account, clock):
     hold(desk, clock, account)
-    assert look(desk, reads.equity, account)
+    assert look(desk, lines.equity, account)
     trades = len(look(desk, reads.trades, account))
     wb.reset_account(desk, account, 3_000)
-    assert look(desk, reads.equity, account) == []
+    assert look(desk, lines.equity, account) == []
     assert len(look(desk, reads.trades, account)) == trades + 1
     row = begin(desk, account)
     go(desk, clock, row.id, 2)
-    assert [float(point.equity) for point in look(desk, reads.equity, account)] == [3000.0, 3000.0]
+    assert [float(point.equity) for point in look(desk, lines.equity, account)] == [3000.0, 3000.0]
     assert look(desk, reads.figures, account, desk.now()).today == 0
 
 

@@ -32,7 +32,7 @@ from workbench.domain.sweeps import SweepRequest
 from workbench.engine.step import step
 from workbench.errors import Conflict, Invalid, LogBroken, NotFound, SourceUnavailable
 from workbench.sources.simulated import Simulated
-from workbench.store import reads, recorded
+from workbench.store import lines, reads, recorded
 from workbench.store import tables as t
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -458,14 +458,14 @@ def test_a_session_takes_over_positions_that_an_earlier_one_left_and_keeps_those
 def test_a_long_equity_line_is_thinned_evenly_and_keeps_its_newest_point(desk):
     row = run_session(desk, replay(desk, wandering(900)))
     with desk.store.read() as connection:
-        whole = reads.equity(connection, row.account)
-        thin = reads.equity(connection, row.account, limit=100)
+        whole = lines.equity(connection, row.account)
+        thin = lines.equity(connection, row.account, limit=100)
         assert (len(whole), thin[-1]) == (900, whole[-1])
         assert 90 <= len(thin) <= 101
         assert set(thin) <= set(whole)
-        later = reads.equity(connection, row.account, since=whole[450].ts)
+        later = lines.equity(connection, row.account, since=whole[450].ts)
         assert later == whole[450:]
-        assert reads.equity(connection, row.account, session="another") == []
+        assert lines.equity(connection, row.account, session="another") == []
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from workbench.actions.start_session import start_session
 from workbench.domain.commands import Deposit, Withdraw
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.sessions import SessionRequest
-from workbench.store import reads
+from workbench.store import lines, reads
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_day_after_cash_came_in_the_result_of_the_day_is_the_change_since_midn
     send_command(desk, holding.id, Deposit(Decimal(5000)))
     pass_hours(desk, clock, holding, 24)
     with desk.store.read() as connection:
-        points = reads.equity(connection, account)
+        points = lines.equity(connection, account)
     midnight = points[-1].ts // (24 * HOUR) * 24 * HOUR
     yesterday = [point for point in points if point.ts < midnight][-1]
     figures = figures_of(desk, account)

@@ -7,6 +7,7 @@ import pytest
 
 from workbench.actions.open_account import default_account, open_account
 from workbench.store import reads
+from workbench.store.rows import EquityRow
 from workbench.web.pages import PAGES, dashboard, portfolio, trades
 
 BLOCKS = [(page.name, page.path, block.name) for page in PAGES for block in page.blocks]
@@ -95,7 +96,7 @@ def test_the_equity_line_rises_in_time_and_marks_the_fills(pages):
 
 
 def test_a_long_line_is_thinned_and_keeps_its_ends():
-    rows = [reads.EquityRow(i * 5000, Decimal(10_000 + i % 97), Decimal(0)) for i in range(5000)]
+    rows = [EquityRow(i * 5000, Decimal(10_000 + i % 97), Decimal(0)) for i in range(5000)]
     points = dashboard._points(rows)
     assert len(points) == dashboard.POINTS
     assert (points[0], points[-1]) == ((0, 10_000.0), (4999 * 5, float(rows[-1].equity)))

@@ -15,7 +15,7 @@ from workbench.actions.stop_session import stop_session
 from workbench.domain.commands import Deposit
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.sessions import SessionRequest
-from workbench.store import reads
+from workbench.store import lines, reads
 from workbench.store.session_lines import equity_lines
 from workbench.web.page import draw, owner_of
 from workbench.web.pages import PAGES, sessions
@@ -219,7 +219,7 @@ def test_older_sessions_come_in_pages_and_what_is_ticked_stays_ticked(client, de
 def test_a_long_line_is_read_by_steps_that_are_even_in_time_and_keeps_its_ends(desk, clock):
     session = begun(desk, clock, minutes=3)
     with desk.store.read() as connection:
-        whole = reads.equity(connection, default_account(desk), session=session)
+        whole = lines.equity(connection, default_account(desk), session=session)
         few = equity_lines(connection, [session], count=8)[session]
         every = equity_lines(connection, [session])[session]
     assert [point.ts for point in every] == [row.ts for row in whole]

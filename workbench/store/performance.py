@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from workbench.domain.bars import DAY
-from workbench.store.reads import IN_TIME, account_row, last_of_each
+from workbench.store.lines import IN_TIME, last_of_each
+from workbench.store.reads import account_row
 from workbench.store.snapshots import once_a_snapshot
 from workbench.store.tables import accounts, equity_points, trades
 

@@ -1,12 +1,10 @@
 """The reads that pages, answers and notebooks are made of; each is a function of a connection and returns frozen rows."""
 
-from collections.abc import Sequence
 from decimal import Decimal, localcontext
-from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from sqlalchemy import CTE, ColumnElement, Connection, Row, Select, Table, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Table, case, func, literal, select
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
@@ -29,7 +27,6 @@ from workbench.store.rows import (
     AccountRow,
     ConfigurationRow,
     EpochRow,
-    EquityRow,
     Figures,
     PositionRow,
     Quote,
@@ -52,14 +49,11 @@ __all__ = [
     "configuration_version",
     "configurations",
     "epochs",
-    "equity",
     "events_after",
     "figures",
     "find_account",
-    "hold_line",
     "how_far",
     "last_id",
-    "last_of_each",
     "last_state",
     "latest_thoughts",
     "newest_close",
@@ -89,17 +83,21 @@ def quotes(connection: Connection, source: str = "simulated", timeframe: str = "
     """Return the newest price of each of a source's tokens, with its latest closes: those of so many bars' time."""
     c, length = t.bars.c, parse_timeframe(timeframe)
     mine = (t.series.c.source == source, t.series.c.timeframe == timeframe, t.series.c.newest.is_not(None))
-    rows = connection.execute(select(t.series).where(*mine).order_by(t.series.c.place, t.series.c.id)).all()
+    # The instrument is read beside the newest bar alone, for it is long and there are many bars.
+    is_newest = case((c.ts == t.series.c.newest, t.series.c.instrument))
     latest = (
-        select(c.series, c.ts, c.close)
-        .join(t.series, (c.series == t.series.c.id) & (c.ts > t.series.c.newest - count * length) & (c.ts <= t.series.c.newest))
+        select(t.series.c.id, c.ts, c.close, is_newest)
+        .join(t.bars, (c.series == t.series.c.id) & (c.ts > t.series.c.newest - count * length) & (c.ts <= t.series.c.newest))
         .where(*mine, c.revision == 0)
-        .order_by(c.series, c.ts)
+        .order_by(t.series.c.place, t.series.c.id, c.ts)
     )
     points: dict[int, list[tuple[int, int]]] = {}
-    for number, ts, close in connection.execute(latest):
+    instruments: dict[int, Instrument] = {}
+    for number, ts, close, instrument in connection.execute(latest):
         points.setdefault(number, []).append((ts, close))
-    return tuple(_quote(row.instrument, points[row.id], length) for row in rows)
+        if instrument is not None:
+            instruments[number] = instrument
+    return tuple(_quote(instruments[number], closes, length) for number, closes in points.items())
 
 
 def _quote(instrument: Instrument, points: list[tuple[int, int]], length: int) -> Quote:
@@ -111,9 +109,17 @@ def _quote(instrument: Instrument, points: list[tuple[int, int]], length: int) -
 @once_a_snapshot
 def newest_close(connection: Connection, source: str = "simulated", timeframe: str = "5s") -> int | None:
     """Return when the newest bar of a source's tokens closed; None before the first."""
-    query = select(func.max(t.series.c.newest)).where(t.series.c.source == source, t.series.c.timeframe == timeframe)
-    newest = connection.execute(query).scalar()
-    return None if newest is None else newest + parse_timeframe(timeframe)
+    return closed_at(connection.execute(newest_opened(source, timeframe)).scalar(), timeframe)
+
+
+def newest_opened(source: str = "simulated", timeframe: str = "5s") -> Select[Any]:
+    """Select the open time of the newest bar of a source's tokens."""
+    return select(func.max(t.series.c.newest)).where(t.series.c.source == source, t.series.c.timeframe == timeframe)
+
+
+def closed_at(opened: int | None, timeframe: str = "5s") -> int | None:
+    """Return when a bar closed that opened then; None where there is none."""
+    return None if opened is None else opened + parse_timeframe(timeframe)
 
 
 def how_far(connection: Connection) -> tuple[int, int]:
@@ -121,9 +127,16 @@ def how_far(connection: Connection) -> tuple[int, int]:
 
     What is drawn in the same snapshot knows everything up to there, and whenever prices have arrived the second one changes.
     """
-    prices = select(func.max(t.series.c.newest)).where(t.series.c.source.not_like("dataset:%")).scalar_subquery()
-    events, newest = connection.execute(select(select(func.max(t.events.c.id)).scalar_subquery(), prices)).one()
+    events, newest = connection.execute(select(*distances().values())).one()
     return events or 0, newest or 0
+
+
+def distances() -> dict[str, ScalarSelect[Any]]:
+    """Return what `how_far` reads, by name, for a statement that reads more beside it."""
+    return {
+        "newest_event": select(func.max(t.events.c.id)).scalar_subquery(),
+        "newest_bar": select(func.max(t.series.c.newest)).where(t.series.c.source.not_like("dataset:%")).scalar_subquery(),
+    }
 
 
 # --- accounts ------------------------------------------------------------------------------------------------------------
@@ -157,10 +170,11 @@ def accounts(connection: Connection, limit: int = 100) -> list[AccountRow]:
     columns = t.trading_sessions.c
     is_active = (columns.account == t.accounts.c.id) & columns.status.in_([status.value for status in ACTIVE])
     query = select(t.accounts, columns.id.label("going")).outerjoin(t.trading_sessions, is_active)
-    return [_account(row, row.going) for row in connection.execute(query.order_by(t.accounts.c.since.desc()).limit(limit))]
+    return [account_of(row, row.going) for row in connection.execute(query.order_by(t.accounts.c.since.desc()).limit(limit))]
 
 
-def _account(row: Row[Any], session: str | None) -> AccountRow:
+def account_of(row: Any, session: str | None) -> AccountRow:
+    """Return an account from a row of its table; `session` is the one that it has on its way."""
     book: Book = row.book
     return AccountRow(row.id, row.name, as_ts(row.opened), row.epoch, row.equity, book.cash, book.put_in, row.trades, session)
 
@@ -174,7 +188,7 @@ def account(connection: Connection, id_: str) -> AccountRow:
         If there is none.
     """
     going = active_session(connection, id_)
-    return _account(account_row(connection, id_), going.id if going else None)
+    return account_of(account_row(connection, id_), going.id if going else None)
 
 
 def find_account(connection: Connection, name: str) -> str:
@@ -226,7 +240,7 @@ def configurations(connection: Connection, account: str, name: str = "") -> list
         # The active version stands for its name even where a newer one was saved.
         if row.name not in newest or row.is_active:
             newest[row.name] = row
-    return [_configuration(row) for row in (rows if name else newest.values())]
+    return [configuration_row(row) for row in (rows if name else newest.values())]
 
 
 def configuration_version(connection: Connection, account: str, which: str) -> ConfigurationRow:
@@ -254,10 +268,11 @@ def active_configuration(connection: Connection, account: str) -> ConfigurationR
     """Return the configuration that an account's next session goes by."""
     columns = t.configurations.c
     query = select(t.configurations).where(columns.account == account, columns.is_active)
-    return _configuration(connection.execute(query).one())
+    return configuration_row(connection.execute(query).one())
 
 
-def _configuration(row: Row[Any]) -> ConfigurationRow:
+def configuration_row(row: Any) -> ConfigurationRow:
+    """Return a saved configuration from a row of its table."""
     made: StrategyConfiguration = row.configuration
     return ConfigurationRow(row.id, row.name, row.version, row.is_active, as_ts(row.saved), mode_of(made), made)
 
@@ -281,18 +296,11 @@ def figures(connection: Connection, account: str, now: int) -> Figures:
     """Return the six figures of an account and what they rest on."""
     row = account_row(connection, account)
     book: Book = row.book
-    since = (row.last_ts if row.last_ts >= 0 else now) // DAY * DAY
-    points = t.equity_points.c
-    before = (
-        select(points.equity, points.put_in)
-        .where(points.account == account, points.ts < since, points.id > row.since)
-        .order_by(points.ts.desc(), points.id.desc())
-    )
-    yesterday = connection.execute(before.limit(1)).first()
+    yesterday = day_before(connection, account, now)
     with localcontext(EXACT):
         put_in, invested = book.put_in, row.equity - book.cash
         result = row.equity - put_in
-        today = result if yesterday is None else result - (yesterday.equity - yesterday.put_in)
+        today = result if yesterday is None else result - (yesterday[0] - yesterday[1])
         return Figures(
             value=row.equity, cash=book.cash, invested=invested, deposits=book.deposits, withdrawals=book.withdrawals,
             realised=book.realised, unrealised=invested - book.at_cost, result=result, result_share=_ratio(result, put_in),
@@ -303,108 +311,25 @@ def figures(connection: Connection, account: str, now: int) -> Figures:
         )  # fmt: skip
 
 
+@once_a_snapshot
+def day_before(connection: Connection, account: str, now: int) -> tuple[Decimal, Decimal] | None:
+    """Return an account's equity as its last UTC day began, and what had been put in by then; None where it had no book yet."""
+    points, row = t.equity_points.c, account_row(connection, account)
+    before = point_before_today(literal(account), literal(row.last_ts), literal(row.since), now).scalar_subquery()
+    found = connection.execute(select(points.equity, points.put_in).where(points.id == before)).first()
+    return None if found is None else (found[0], found[1])
+
+
+def point_before_today(account: ColumnElement[str], last: ColumnElement[int], since: ColumnElement[int], now: int) -> Select[Any]:
+    """Select the id of an account's last equity point before the UTC day of its newest bar, which began at `last`."""
+    points = t.equity_points.alias("earlier").c
+    newest = case((last >= 0, last), else_=now)
+    mine = (points.account == account, points.ts < newest - newest % DAY, points.id > since)
+    return select(points.id).where(*mine).order_by(points.ts.desc(), points.id.desc()).limit(1)
+
+
 def _ratio(part: Decimal, whole: Decimal) -> float:
     return float(part) / float(whole) if whole else 0.0
-
-
-@once_a_snapshot
-def equity(connection: Connection, account: str, since: int | None = None, limit: int = 2000, session: str = "") -> list[EquityRow]:
-    """Return an account's equity line from a time on, oldest first, thinned evenly in time to about `limit` points.
-
-    Parameters
-    ----------
-    since
-        Open time of the first bar, milliseconds UTC; None for all there are.
-    session
-        Only this session's points.
-    """
-    points = t.equity_points.c
-    # What an account was worth before its last reset is another story.
-    epoch = select(t.accounts.c.since).where(t.accounts.c.id == account).scalar_subquery()
-    mine = [points.session == session] if session else [points.account == account, points.id > epoch]
-    if since is not None:
-        mine.append(points.ts >= since)
-    times = select(points.ts).where(*mine)
-    ends = select(
-        times.order_by(points.ts).limit(1).scalar_subquery().label("first"),
-        times.order_by(points.ts.desc()).limit(1).scalar_subquery().label("last"),
-        times.order_by(points.ts).limit(1).offset(limit).scalar_subquery().label("beyond"),
-    )
-    first, last, beyond = connection.execute(ends).one()
-    columns = select(points.ts, points.id, points.equity, points.cash, points.session).where(*mine)
-    if beyond is None:
-        rows = connection.execute(columns.order_by(points.ts, points.id)).all()
-    else:
-        kept = last_of_each(mine, (last - first) // limit + 1, first, limit)
-        # Sorted here, for SQLite, asked for an order, reads the whole line in it to look for these few.
-        found = connection.execute(columns.join(kept, points.ts == kept.c.ts)).all()
-        rows = list({row.ts: row for row in sorted(found, key=IN_TIME)}.values())
-    return [EquityRow(row.ts, row.equity, row.cash, row.session) for row in rows]
-
-
-IN_TIME: Final = itemgetter(0, 1)
-"""Sorts rows that begin with their time and their id."""
-
-
-def last_of_each(mine: Sequence[ColumnElement[bool]], width: int, first: int, most: int) -> CTE:
-    """Return the times of an equity line's last point in each stretch that has one: the latest so many, newest first.
-
-    Each stretch is one step back in the index: however many points it has, only its last is read.
-
-    Parameters
-    ----------
-    mine
-        Whose points, as conditions.
-    width, first
-        A stretch's length and where one begins, milliseconds.
-    """
-    points = t.equity_points.c
-    newest = select(points.ts).where(*mine).order_by(points.ts.desc()).limit(1).scalar_subquery()
-    back = select(newest.label("ts"), literal(1).label("number")).cte("back", recursive=True)
-    begins = back.c.ts - (back.c.ts - first) % width
-    # An order with a limit, for SQLite reads a maximum with a condition that is not in the index to the end of it.
-    earlier = select(points.ts).where(*mine, points.ts < begins).order_by(points.ts.desc()).limit(1).correlate(back)
-    return back.union_all(select(earlier.scalar_subquery(), back.c.number + 1).where(back.c.ts.is_not(None), back.c.number < most))
-
-
-@once_a_snapshot
-def hold_line(connection: Connection, account: str, since: int | None = None, limit: int = 300) -> list[EquityRow]:
-    """Return what the newest session's opening equity would be worth, had it bought its tokens in equal parts and held."""
-    newest = t.trading_sessions.c
-    row = connection.execute(
-        select(t.trading_sessions)
-        .where(newest.account == account, newest.started.is_not(None))
-        .order_by(newest.number.desc())
-        .limit(1)
-    ).first()
-    if row is None or row.opening_equity is None:
-        return []
-    line = equity(connection, account, since, limit, session=row.id)
-    source = f"dataset:{row.request.dataset}" if row.request.mode == "replay" else row.request.source
-    symbols = set(row.symbols.split())
-    bars, whose = t.bars.c, t.series.c
-    query = (
-        select(whose.id, whose.instrument, bars.ts, bars.close)
-        .join(t.bars, bars.series == whose.id)
-        .where(whose.source == source, whose.timeframe == row.request.timeframe)
-        .where(bars.revision == 0, bars.ts.in_([p.ts for p in line]))
-    )
-    closes: dict[int, dict[int, int]] = {}
-    for found in connection.execute(query) if line else ():
-        if found.instrument.symbol in symbols or row.request.mode == "replay":
-            closes.setdefault(found.id, {})[found.ts] = found.close
-    shares: dict[int, list[float]] = {}
-    for by_time in closes.values():
-        first = by_time.get(line[0].ts)
-        for ts, close in by_time.items():
-            if first:
-                shares.setdefault(ts, []).append(close / first)
-    opening = float(row.opening_equity)
-    return [
-        EquityRow(p.ts, Decimal(f"{opening * sum(shares[p.ts]) / len(shares[p.ts]):.8f}"), NO_CASH, row.id)
-        for p in line
-        if p.ts in shares
-    ]
 
 
 # --- positions and trades ------------------------------------------------------------------------------------------------
@@ -414,13 +339,19 @@ def hold_line(connection: Connection, account: str, since: int | None = None, li
 def positions(connection: Connection, account: str, open_only: bool = True, limit: int = 100) -> list[PositionRow]:
     """Return an account's positions: the open ones by age, and the closed ones after them, newest first."""
     columns = t.positions.c
-    query = select(t.positions).where(columns.account == account).order_by(columns.is_open.desc(), columns.id.desc()).limit(limit)
-    if open_only:
-        query = query.where(columns.is_open)
-    state = _running_state(connection, account)
-    return [_position(row, state) for row in connection.execute(query)]
+    # The state of the session that runs knows their stops; it is long, and comes beside one of them.
+    going, first = active_session(connection, account), t.positions.alias("first")
+    one = select(func.max(first.c.id)).where(first.c.account == account, first.c.is_open).scalar_subquery()
+    is_beside = (t.cursors.c.session == (going.id if going is not None else "")) & (columns.id == one)
+    query = select(t.positions, t.cursors.c.state).select_from(t.positions.outerjoin(t.cursors, is_beside))
+    query = query.where(columns.account == account).order_by(columns.is_open.desc(), columns.id.desc()).limit(limit)
+    rows = connection.execute(query.where(columns.is_open) if open_only else query).all()
+    body = next((row.state for row in rows if row.state), None)
+    state = msgspec.json.decode(body, type=State) if body else None
+    return [_position(row, state) for row in rows]
 
 
+@once_a_snapshot
 def closed_positions(connection: Connection, account: str, limit: int = 100, before: int | None = None) -> list[PositionRow]:
     """Return an account's closed positions, which are its round trips, newest first."""
     columns = t.positions.c
@@ -430,14 +361,6 @@ def closed_positions(connection: Connection, account: str, limit: int = 100, bef
     if before is not None:
         query = query.where(columns.id < before)
     return [_position(row, None) for row in connection.execute(query)]
-
-
-def _running_state(connection: Connection, account: str) -> State | None:
-    columns = t.trading_sessions.c
-    is_active = columns.status.in_([status.value for status in ACTIVE])
-    going = select(t.cursors.c.state).join(t.trading_sessions, t.cursors.c.session == columns.id)
-    body = connection.execute(going.where(columns.account == account, is_active)).scalar()
-    return msgspec.json.decode(body, type=State) if body else None
 
 
 @once_a_snapshot
@@ -764,7 +687,7 @@ def refusals(connection: Connection, session: str, among: int = 500) -> list[tup
     return [(row.id, row.event) for row in rows if isinstance(row.event, CommandRefused)]
 
 
-def session_row(row: Row[Any]) -> SessionRow:
+def session_row(row: Any) -> SessionRow:
     """Return a session from a row of its table."""
     request = row.request
     return SessionRow(

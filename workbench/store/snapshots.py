@@ -38,3 +38,10 @@ def once_a_snapshot(
         return list(found) if isinstance(found, list) else found  # type: ignore[return-value]
 
     return reading  # type: ignore[return-value]
+
+
+def remember(connection: Connection, reading: Callable[..., Found], *given: Any, found: Found) -> None:
+    """Let a reading that is read once a snapshot answer with what another has found beside it."""
+    if connection.get_execution_options().get(READS_ONLY):
+        read: Any = reading.__wrapped__  # type: ignore[attr-defined]
+        _known.setdefault(connection, {}).setdefault((read, given, ()), found)

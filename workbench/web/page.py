@@ -18,6 +18,8 @@ from workbench.desk import Desk
 from workbench.domain.events import KINDS
 from workbench.errors import NotFound
 from workbench.store import reads
+from workbench.store.rows import AccountRow
+from workbench.store.standing import standing
 from workbench.web import render
 from workbench.web.misread import misread
 
@@ -287,11 +289,11 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
     """
     with desk.store.read() as connection:
         asking = Asking(account, query, desk.now())
+        stands = standing(connection, account, asking.now, OWNERS)
         parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
-        cursor, prices = reads.how_far(connection)
-        owners = _owners(connection, account)
-    live = {**query.kept(), "page": page.name, "after": str(cursor), "prices": str(prices)}
+    live = {**query.kept(), "page": page.name, "after": str(stands.cursor), "prices": str(stands.prices)}
     places = links(pages, page.within or page.name, query.account)
+    owners = _owners(stands.accounts, account)
     shell = Shell(page.title, page.name, places, owners, f"{ROOT}/live?{urlencode(live, doseq=True)}", asking.now, query.whose)
     return render.draw_page(page.template, page.view(shell=shell, **parts))
 
@@ -302,11 +304,9 @@ def links(pages: tuple[Page, ...], current: str = "", account: str = "") -> tupl
     return tuple(Link(page.name, page.title, page.path + whose, page.icon, page.name == current) for page in pages)
 
 
-def _owners(connection: Connection, account: str) -> tuple[Owner, ...]:
+def _owners(accounts: tuple[AccountRow, ...], account: str) -> tuple[Owner, ...]:
     """Return the accounts to choose from, the default one first and then the newest."""
-    rows = reads.accounts(connection, limit=OWNERS)
-    rows += [] if any(row.id == account for row in rows) else [reads.account(connection, account)]
-    rows.sort(key=lambda row: row.id != DEFAULT_ACCOUNT)
+    rows = sorted(accounts, key=lambda row: row.id != DEFAULT_ACCOUNT)
     return tuple(Owner(row.id, row.name, row.id == account) for row in rows) if len(rows) > 1 else ()
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from workbench.actions.open_account import default_account
-from workbench.store import performance, reads
+from workbench.store import lines, performance
 
 API = "/paper-trading/api/"
 
@@ -120,7 +120,7 @@ def test_performance_is_reckoned_from_the_round_trips_and_the_days(pages, traded
     assert told["trades_last_24h"] == told["total_trades"] == len(trades)
     with traded.store.read() as connection:
         days = performance.day_rows(connection, default_account(traded))
-        points = reads.equity(connection, default_account(traded), limit=10_000)
+        points = lines.equity(connection, default_account(traded), limit=10_000)
     assert [day.ts for day in days] == [points[-1].ts]
 
 

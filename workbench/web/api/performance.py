@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from workbench.analytics.returns import daily_returns, growth_a_year, sharpe, sortino
 from workbench.desk import Desk
 from workbench.domain.bars import DAY
+from workbench.store import lines, reads
 from workbench.store import performance as store
-from workbench.store import reads
 from workbench.web.api.downloads import whole_file
 from workbench.web.api.envelope import Json, answer, iso, listed, metrics_shape
 from workbench.web.api.paging import Account, Limit, Text, When, moment
@@ -96,7 +96,7 @@ def equity(state: State, since: When = "", limit: Limit = 200, session: Text = "
     with desk.store.read() as connection:
         if session:
             session = reads.session(connection, session).id
-        points = reads.equity(connection, account, begin, limit, session)
+        points = lines.equity(connection, account, begin, limit, session)
     told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash, "session_id": p.session} for p in points]
     return answer(listed(told))
 

@@ -14,7 +14,7 @@ from workbench.actions.delete_session import delete_session
 from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import Command, Pause, Resume
-from workbench.store import reads
+from workbench.store import lines, reads
 from workbench.store.orders import list_orders
 from workbench.store.rows import SessionRow
 from workbench.web.api import orders, thoughts
@@ -120,7 +120,7 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
             return csv_file(name, thoughts.COLUMNS, desk, thought_rows, "thought_id")
         case "equity":
             with desk.store.read() as connection:
-                points = reads.equity(connection, row.account, None, MOST_POINTS, row.id)
+                points = lines.equity(connection, row.account, None, MOST_POINTS, row.id)
             told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points]
             return whole_file(name, EQUITY_COLUMNS, told)
 

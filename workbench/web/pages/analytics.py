@@ -17,13 +17,15 @@ from workbench.store.performance import TripFigures
 from workbench.store.rows import PositionRow
 from workbench.web.blocks import FIGURES, STATE, FiguresView
 from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
-from workbench.web.pages.dashboard import EquityView, equity_view
+from workbench.web.pages.dashboard import EquityView, Marker, equity_view
 from workbench.web.zone import local
 
 PATH: Final = f"{ROOT}/analytics/"
 AMONG: Final = 500
 """The newest round trips that are laid out by token, reason and hour."""
 DAYS: Final = 31
+MARKED: Final = 20
+"""So many of the newest round trips are marked on the line."""
 _MOVED: Final = SESSION_KINDS | CASH_KINDS | {"OrderFilled"}
 
 
@@ -96,8 +98,13 @@ class AnalyticsView(View, frozen=True, kw_only=True):
 
 
 def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
-    """Return the equity line."""
-    return equity_view(connection, asking, PATH)
+    """Return the equity line, with the beginnings and ends of the newest round trips on it."""
+    trips = reads.closed_positions(connection, asking.account, limit=AMONG)[:MARKED]
+    marks = [(trip.opened, "buy", trip.instrument.symbol) for trip in trips]
+    marks += [
+        (trip.closed, "sell", f"{trip.instrument.symbol}, {trip.exit_reason.replace('_', ' ')}") for trip in trips if trip.closed
+    ]
+    return equity_view(connection, asking, PATH, [Marker(ts // 1000, side, text) for ts, side, text in sorted(marks)])
 
 
 def look_at_ratios(connection: Connection, asking: Asking) -> RatiosView:

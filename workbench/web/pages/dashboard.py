@@ -1,5 +1,6 @@
 """The dashboard: what the market does, what the account is worth, what the bot does and why."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Literal
 
@@ -10,8 +11,8 @@ from sqlalchemy import Connection
 from tsdownsample import MinMaxLTTBDownsampler
 
 from workbench.domain.bars import UNITS
-from workbench.store import reads
-from workbench.store.rows import EquityRow, Quote, ThoughtRow, TradeRow
+from workbench.store import lines, reads
+from workbench.store.rows import EquityRow, Quote, SessionRow, ThoughtRow, TradeRow
 from workbench.web.blocks import FIGURES, POSITIONS, STATE, FiguresView, PositionsView
 from workbench.web.bot import BOT, BotView, look_at_bot
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
@@ -135,25 +136,36 @@ def look_at_strip(connection: Connection, _: Asking) -> StripView:
 
 def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
     """Return the equity line of the stretch that is asked for."""
-    return equity_view(connection, asking, f"{ROOT}/")
+    return equity_view(connection, asking, f"{ROOT}/", _fills(connection, asking.account))
 
 
-def equity_view(connection: Connection, asking: Asking, path: str) -> EquityView:
-    """Return the equity line of the stretch that a page's query asks for, thinned to what a screen can show."""
+def equity_view(connection: Connection, asking: Asking, path: str, markers: Sequence[Marker]) -> EquityView:
+    """Return the equity line of the stretch that a page's query asks for, thinned to what a screen can show.
+
+    Parameters
+    ----------
+    markers
+        What is marked on it, rising in time; what lies before its first point is left out.
+    """
     wanted: str = asking.query.range
-    newest = reads.sessions(connection, asking.account, limit=1)
-    cursor = newest[0].cursor if newest else None
+    newest = _newest_session(connection, asking.account)
     length = RANGES[wanted]
-    since = None if length is None else (asking.now if cursor is None else cursor) - length
-    rows = reads.equity(connection, asking.account, since, limit=2 * POINTS)
-    hold = reads.hold_line(connection, asking.account, since, limit=POINTS) if rows else []
+    since = None if length is None else (asking.now if newest is None or newest.cursor is None else newest.cursor) - length
+    rows = lines.equity(connection, asking.account, since, limit=2 * POINTS)
+    times = [row.ts for row in rows if newest is not None and row.session == newest.id]
+    hold = lines.hold_line(connection, newest, tuple(dict.fromkeys(times[:: -(-len(times) // POINTS) or 1]))) if newest else []
     points = _points(rows)
-    data = ChartData(points, _points(hold), _markers(connection, asking, points))
+    data = ChartData(points, _points(hold), [marker for marker in markers if points and marker.time >= points[0][0]])
     choices = tuple(
         Choice(label, asking.query.address(path, range=name), name == wanted)
         for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
     )
-    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None, not newest)
+    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None, newest is None)
+
+
+def _newest_session(connection: Connection, account: str) -> SessionRow | None:
+    going = reads.active_session(connection, account)
+    return going if going is not None else next(iter(reads.sessions(connection, account, limit=1)), None)
 
 
 def _points(rows: list[EquityRow]) -> list[tuple[int, float]]:
@@ -167,16 +179,10 @@ def _points(rows: list[EquityRow]) -> list[tuple[int, float]]:
     return [points[int(i)] for i in kept]
 
 
-def _markers(connection: Connection, asking: Asking, points: list[tuple[int, float]]) -> list[Marker]:
-    if not points:
-        return []
-    fills = reads.trades(connection, asking.account, limit=MARKERS)
-    first = points[0][0]
-    return [
-        Marker(fill.ts // 1000, fill.side, f"{fill.instrument.symbol}, {fill.reason.replace('_', ' ')}")
-        for fill in reversed(fills)
-        if fill.ts // 1000 >= first
-    ]
+def _fills(connection: Connection, account: str) -> list[Marker]:
+    fills = reads.trades(connection, account, limit=MARKERS)
+    texts = (f"{fill.instrument.symbol}, {fill.reason.replace('_', ' ')}" for fill in fills)
+    return [Marker(fill.ts // 1000, fill.side, text) for fill, text in zip(fills, texts, strict=True)][::-1]
 
 
 def look_at_thoughts(connection: Connection, asking: Asking) -> ThoughtsView:
