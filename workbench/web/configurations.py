@@ -31,16 +31,22 @@ from workbench.web.pages.configuration import FORM, PATH, REVIEW, SAID, SAVED, C
 
 
 @post("/paper-trading/configuration/review", name="configuration_review", status_code=200, changes_nothing=True)
-async def look_over(request: WebRequest, state: State, account: FromQuery[str] = "", load: FromQuery[str] = "") -> Response[Any]:
+async def look_over(
+    request: WebRequest, state: State, answer: FromQuery[Answer] = "page", account: FromQuery[str] = "", load: FromQuery[str] = ""
+) -> Response[Any]:
     """Tell what a form would change and what that means, without saving it."""
-    return await sync_to_thread(_review, state.desk, await _values(request), ConfigurationQuery(account=account, load=load))
+    query = ConfigurationQuery(account=account, load=load)
+    return await sync_to_thread(_review, state.desk, await _values(request), answer, query)
 
 
-def _review(desk: Desk, values: dict[str, str], query: ConfigurationQuery) -> Response[Any]:
+def _review(desk: Desk, values: dict[str, str], answer: Answer, query: ConfigurationQuery) -> Response[Any]:
     asking = Asking(owner_of(desk, query), query, desk.now())
     with desk.store.read() as connection:
         view = configuration.form_view(connection, asking, values, None)
-    return html(draw_view(configuration.PAGE, REVIEW, view), 422 if view.review.problem else 200)
+    status = 422 if view.review.problem else 200
+    if answer == "block":
+        return html(draw_view(configuration.PAGE, REVIEW, view), status)
+    return html(draw(configuration.PAGE, PAGES, desk, asking.account, asking.query, form=view), status)
 
 
 @post("/paper-trading/configuration/save", name="configuration_save", status_code=200)

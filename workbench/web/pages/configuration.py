@@ -14,7 +14,7 @@ from workbench.store import reads
 from workbench.store.rows import ConfigurationRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
-from workbench.web.configuring import ConfigurationForm, Review, form_of, read_terms, review
+from workbench.web.configuring import YES, ConfigurationForm, Review, form_of, read_terms, review
 from workbench.web.page import ROOT, Asking, Block, Page, Query, View
 from workbench.web.zone import zone_key, zone_problem
 
@@ -56,7 +56,7 @@ class SavedView(msgspec.Struct, frozen=True):
 
 
 class FormView(msgspec.Struct, frozen=True):
-    """The form, what it would change, and whether a session runs that could take it at once."""
+    """The form, what it would change, and whether a session runs that could take it at once, and is to."""
 
     form: ConfigurationForm
     review: Review
@@ -65,6 +65,7 @@ class FormView(msgspec.Struct, frozen=True):
     whose: str
     is_running: bool
     said: Said | None = None
+    applies_now: bool = False
 
 
 class DisplayView(msgspec.Struct, frozen=True):
@@ -140,7 +141,8 @@ def form_view(
         except Refused as refused:
             problem, found = refused, Review((), (), str(refused))
     form = form_of(shown, values, problem)
-    return FormView(form, found, query.load, query.mode, query.whose, going is not None, said)
+    applies_now = values.get("apply_now") == YES
+    return FormView(form, found, query.load, query.mode, query.whose, going is not None, said, applies_now)
 
 
 FORM: Final = Block("form", frozenset(), look_at_form)
