@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, select
+from sqlalchemy import JSON, BigInteger, ColumnElement, Connection, Float, Row, Table, cast, func, literal, select, type_coerce
 
 MOST: Final = 100_000
 _LARGEST: Final = 2**63
@@ -82,6 +82,22 @@ def find(connection: Connection, table: Table, keys: Mapping[str, str]) -> Row[A
         else:
             query = query.where(column == text)
     return connection.execute(query.limit(1)).first()
+
+
+def inside(column: ColumnElement[Any], name: str) -> ColumnElement[str]:
+    """Return what a struct that is kept as JSON has under a name, to be sought and sorted by; nothing where it leaves that out."""
+    found: ColumnElement[str] = type_coerce(column, JSON)[name].as_string()
+    return found
+
+
+def number_inside(column: ColumnElement[Any], name: str) -> ColumnElement[float]:
+    """Return a number that a struct has under a name; 0 where it leaves that out."""
+    return func.coalesce(cast(inside(column, name), Float), 0.0)
+
+
+def time_inside(column: ColumnElement[Any], name: str) -> ColumnElement[int]:
+    """Return a time in milliseconds that a struct has under a name; nothing where it leaves that out."""
+    return cast(inside(column, name), BigInteger)
 
 
 def _end(connection: Connection, reach: Reach) -> int:

@@ -96,6 +96,100 @@ def test_the_search_looks_at_words(full):
     assert "Nothing matches" in full.get("papertrade/list", q="x" * 5000).text
 
 
+SOUGHT = {
+    "papertrade": ("symbol", "account", "session", "reason", "side"),
+    "orders": ("symbol", "account", "session", "status", "type", "side"),
+    "paperposition": ("symbol", "account", "session", "is_open", "entry_reason"),
+    "paperaithoughtlog": ("symbol", "account", "session", "decision", "stopped_by"),
+    "programruns": ("symbol", "account", "session", "status", "program"),
+    "breakers": ("account", "session", "status", "name"),
+    "papertradingsession": ("symbols", "account", "id", "status", "strategy", "name"),
+    "papertradingaccount": ("name",),
+    "paperstrategyconfiguration": ("account", "name", "strategy", "is_active"),
+    "papertradingconfig": ("account", "is_active"),
+    "paperperformancemetrics": ("account", "session"),
+    "autopilotlog": ("account", "session", "outcome", "parameter"),
+    "autopilotperformancesnapshot": ("account", "session", "configuration"),
+    "trials": ("market", "family", "sweep"),
+    "sweeps": ("market", "family", "status"),
+    "sweepruns": ("strategy", "status"),
+    "datasets": ("symbol", "name", "timeframe"),
+    "events": ("kind", "stream"),
+}
+"""What a person looks for in each table."""
+
+
+@pytest.mark.parametrize("table", SOUGHT)
+def test_every_table_can_be_filtered_and_sorted_by_what_a_person_looks_for(full, table):
+    page = full.get(f"{table}/list").text
+    for name in SOUGHT[table]:
+        assert f"filter={name}" in page or f'value="{name}"' in page, name
+        if table == "events":
+            continue
+        assert f"sort={name}__asc" in page, name
+        for way in ("asc", "desc"):
+            assert full.get(f"{table}/list", sort=f"{name}__{way}").status_code == 200
+            assert rows(full, table, sort=f"{name}__{way}")
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ("orders", "weth"), ("orders", "market"), ("orders", "default"), ("orders", "entry signal"), ("paperposition", "weth"),
+        ("paperposition", "exit signal"), ("paperposition", "default"), ("paperaithoughtlog", "cash"),
+        ("paperaithoughtlog", "sma_cross"), ("programruns", "dca"), ("programruns", "running"), ("programruns", "default"),
+        ("breakers", "open"), ("breakers", "default"), ("papertrade", "paper acc"), ("papertradingsession", "running"),
+        ("papertrade", "session 1"), ("orders", "Paper account"), ("paperposition", "session 1"),
+        ("papertradingsession", "sma_cross"), ("papertradingsession", "default"), ("paperstrategyconfiguration", "default"),
+        ("paperstrategyconfiguration", "sma_cross"), ("papertradingconfig", "default"), ("paperperformancemetrics", "default"),
+        ("sweepruns", "sma_cross"), ("sweepruns", "waiting"), ("datasets", "btc/usdt"), ("trials", "555"),
+    ],
+)  # fmt: skip
+def test_the_search_finds_tokens_accounts_and_where_things_stand(full, table, words):
+    assert rows(full, table, q=words), words
+
+
+@pytest.mark.parametrize(
+    ("table", "asked"),
+    [
+        ("orders", "symbol__is=WETH"), ("orders", "account__is=default"), ("orders", "session__contains=session"),
+        ("orders", "account__contains=paper"),
+        ("paperposition", "symbol__contains=we"), ("paperposition", 'account__is="PAPER ACCOUNT"'),
+        ("paperposition", "value__at_least=1"),
+        ("paperposition", "opened__since=2020-01-01T00:00"), ("paperposition", "exit_reason__one_of=exit_signal,stop_loss"),
+        ("paperaithoughtlog", "confidence__at_least=1"), ("paperaithoughtlog", "stopped_by__is=signal"),
+        ("programruns", "done__at_least=0"), ("programruns", "started__since=2020-01-01T00:00"), ("breakers", "value__equals=3"),
+        ("papertradingsession", "mode__one_of=live"), ("paperstrategyconfiguration", "strategy__is=sma_cross"),
+        ("papertradingaccount", "cash__at_least=0"),
+    ],
+)  # fmt: skip
+def test_what_a_struct_holds_is_filtered_like_the_rest(full, table, asked):
+    assert rows(full, table, filter=asked), asked
+    name, _, _ = asked.partition("=")
+    never = {"is": "nobody", "contains": "nobody", "at_least": "1e15", "equals": "1e15", "since": "2100-01-01T00:00"}
+    kind = name.rpartition("__")[2]
+    if kind in never:
+        assert rows(full, table, filter=f"{name}={never[kind]}") == []
+
+
+def test_results_are_sorted_as_they_are_shown(full):
+    for table, name in (("paperposition", "result"), ("paperposition", "unrealised"), ("papertradingsession", "result")):
+        shown = [value for value in column(full, table, name, sort=f"{name}__desc") if value != "–"]
+        values = [float(value[2:].replace(",", "").replace("−", "-")) for value in shown]
+        assert values == sorted(values, reverse=True)
+        assert values or name == "unrealised"
+
+
+@pytest.mark.parametrize("table", SOUGHT)
+def test_every_cell_of_a_column_of_numbers_stands_at_the_right_below_its_head(full, table):
+    page = full.get(f"{table}/list").text
+    numbers = re.findall(r'<th scope="col" class="num" data-column="([^"]+)"', page)
+    assert numbers or table in ("events", "datasets")
+    for name in numbers:
+        for cell in re.findall(rf'<td data-column="{name}"[^>]*>(.*?)</td>', page, re.DOTALL):
+            assert re.search(r'class="cell num\b', cell), f"{name}: {cell.strip()}"
+
+
 def test_columns_can_be_chosen(full):
     page = full.get("papertrade/list", cols="symbol,price").text
     assert '<td data-column="price"' in page

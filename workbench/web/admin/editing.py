@@ -39,8 +39,9 @@ def form_fields(struct: type[msgspec.Struct], made: Callable[[Row[Any]], Any], l
     for info in msgspec.structs.fields(struct):
         name, hint, param = info.name, hints[info.name], params.get(info.name)
         label = param.label if param else words(name).capitalize()
-        told = shown_as(hint, param.param.unit if param else "")
-        column = Column(name, label, told, lambda row, name=name: getattr(made(row), name), in_list=name in listed)  # type: ignore[misc]
+        told = shown_as(hint, param.param.unit if param else "", "num" if param else "")
+        read = lambda row, name=name: getattr(made(row), name)  # noqa: E731
+        column = Column(name, label, told, read, in_list=name in listed, stands_right=param is not None)
         field = ColumnField(name, label, column=column, exclude_from_list=name not in listed)
         default = None if info.default is msgspec.NODEFAULT else info.default
         if param:
@@ -70,14 +71,14 @@ def bound(number: float) -> str:
     return f"{number:,.0f}" if number == int(number) else f"{number:g}"
 
 
-def shown_as(hint: Any, unit: str) -> Callable[[Any], cells.Cell]:
+def shown_as(hint: Any, unit: str, tone: str = "") -> Callable[[Any], cells.Cell]:
     """Return how a value of some type is shown."""
     if hint is bool:
         return cells.flag
 
     def typed(value: Any) -> cells.Cell:
         digits = as_typed(value)
-        return cells.Cell(f"{digits}\u202f{unit}" if unit and digits else digits or NOTHING, cells.unformulated(digits))
+        return cells.Cell(f"{digits}\u202f{unit}" if unit and digits else digits or NOTHING, cells.unformulated(digits), tone)
 
     return typed
 

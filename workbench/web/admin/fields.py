@@ -64,7 +64,11 @@ class ColumnField(BaseField):  # type: ignore[misc, unused-ignore]
 
     async def serialize_none_value(self, request: Request) -> Any:
         """Return what stands where there is no value."""
-        return "" if request.state.action in _FORMS or request.state.action == RequestAction.EXPORT else EMPTY
+        if request.state.action in _FORMS or request.state.action == RequestAction.EXPORT:
+            return ""
+        assert self.column is not None
+        # What is missing stands below the numbers that are there.
+        return replace(EMPTY, tone=f"num {EMPTY.tone}") if self.column.is_number else EMPTY
 
     async def parse_form_data(self, request: Request, form_data: FormData) -> Any:
         """Return what was typed; what it may be is checked by what it is for."""

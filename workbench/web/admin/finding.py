@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, Select, Table, and_, func, or_, select
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette_admin.filters import BaseFilter, FilterGroup, FilterRule
 from starlette_admin.filters.base import FilterApplyContext, FilterDataType, FilterValidationError
 
+from workbench.store.tables import accounts, trading_sessions
 from workbench.web.zone import shown_zone
 
 LONGEST: Final = 200
@@ -46,6 +47,36 @@ class Is(Contains):
     def apply(self, ctx: FilterApplyContext) -> Any:
         """Return the condition."""
         return ctx.query == ctx.value
+
+
+class _Owned(Contains):
+    """Of the rows of another table, known by their ids; people know them by their names."""
+
+    owner: ClassVar[Table]
+
+    @classmethod
+    def ids(cls, condition: ColumnElement[bool]) -> Select[Any]:
+        """Return the ids of those that a condition holds for."""
+        return select(cls.owner.c.id).where(condition)
+
+
+class IsOf(_Owned):
+    """Whether it is of one that has this id or this name, in large or small letters."""
+
+    name = "is"
+    label = "is"
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """Return the condition."""
+        return or_(ctx.query == ctx.value, ctx.query.in_(self.ids(func.lower(self.owner.c.name) == func.lower(ctx.value))))
+
+
+class OfNamed(_Owned):
+    """Whether it is of one whose name has some letters in it."""
+
+    def apply(self, ctx: FilterApplyContext) -> Any:
+        """Return the condition."""
+        return ctx.query.in_(self.ids(self.owner.c.name.icontains(ctx.value, autoescape=True)))
 
 
 class _Number(BaseFilter):
@@ -183,6 +214,31 @@ NAMES: Final[Filters] = [Is]
 NUMBERS: Final[Filters] = [AtLeast, AtMost, Equals]
 TIMES: Final[Filters] = [Since, Until]
 FLAGS: Final[Filters] = [Yes, No]
+
+
+def _of(table: Table) -> Filters:
+    return [type(kind.__name__, (kind,), {"owner": table}) for kind in (IsOf, OfNamed)]
+
+
+ACCOUNTS: Final[Filters] = _of(accounts)
+SESSIONS: Final[Filters] = _of(trading_sessions)
+
+
+def has(column: ColumnElement[Any], words: str, filters: Filters) -> ColumnElement[bool]:
+    """Return whether a column has what somebody searches for.
+
+    A name is known by how it begins, and what belongs to an account or a session by the name of that. SQLite takes large and
+    small letters for the same by itself.
+    """
+    if filters is NAMES:
+        return column.startswith(words, autoescape=True)
+    if any(issubclass(kind, OneOf) for kind in filters):
+        # They are shown with spaces.
+        return column.contains(words.replace(" ", "_"), autoescape=True)
+    owned = next((kind for kind in filters if issubclass(kind, OfNamed)), None)
+    if owned is None:
+        return column.contains(words, autoescape=True)
+    return column.startswith(words, autoescape=True) | column.in_(owned.ids(owned.owner.c.name.icontains(words, autoescape=True)))
 
 
 def one_of(choices: Sequence[str]) -> Filters:

@@ -32,6 +32,8 @@ class Column(msgspec.Struct, frozen=True):
         Whether the search looks at it.
     in_list
         Whether the list has it; a row's own page has every column.
+    stands_right
+        Whether it stands at the right, as numbers do, though it is shown as something else.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Column(msgspec.Struct, frozen=True):
     sorts: bool = False
     searched: bool = False
     in_list: bool = True
+    stands_right: bool = False
 
     def read(self, row: Row[Any]) -> Any:
         """Return the value in a row."""
@@ -57,7 +60,7 @@ class Column(msgspec.Struct, frozen=True):
     @property
     def is_number(self) -> bool:
         """Whether it stands at the right."""
-        return self.shown in _NUMBERS
+        return self.stands_right or self.shown in _NUMBERS
 
 
 _NUMBERS = frozenset(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from anyio import to_thread
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, Row, or_
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -18,7 +19,7 @@ from workbench.desk import Desk
 from workbench.errors import Refused, TryLater
 from workbench.store import browse
 from workbench.web.admin.fields import ColumnField
-from workbench.web.admin.finding import LONGEST, NAMES, condition
+from workbench.web.admin.finding import LONGEST, condition, has
 from workbench.web.admin.listing import Listing
 
 Made = TypeVar("Made")
@@ -53,6 +54,10 @@ class TableView(BaseModelView):  # type: ignore[misc, unused-ignore]
         self.key = listing.key
         self.display_name = self.menu_label = listing.name
         self.fields = self.make_fields()
+        # A view may have more columns than it declares, and they are sought like the others.
+        listing = self.listing = replace(listing, columns=tuple(f.column for f in self.fields if f.column is not None))
+        for field in self.fields:
+            field.filters = listing.column(field.name).filters
         self.searchable_fields = [c.name for c in listing.columns if c.filters]
         self.sortable_fields = [c.name for c in listing.columns if c.sorts]
         self.exclude_fields_from_list = [c.name for c in listing.columns if not c.in_list]
@@ -123,7 +128,7 @@ class TableView(BaseModelView):  # type: ignore[misc, unused-ignore]
         searched = [column for column in listing.columns if column.searched]
         if not words or not searched:
             return asked
-        said = or_(*(_has(listing.sought(column.name), words, column.filters is NAMES) for column in searched))
+        said = or_(*(has(listing.sought(column.name), words, column.filters) for column in searched))
         return said if asked is None else asked & said
 
     def _order(self, sorts: Sequence[tuple[str, str]]) -> list[ColumnElement[Any]]:
@@ -196,11 +201,6 @@ class TableView(BaseModelView):  # type: ignore[misc, unused-ignore]
     def offers(self, name: str, row: Row[Any]) -> bool:
         """Return whether it is the moment for an action on a row."""
         return True
-
-
-def _has(column: ColumnElement[Any], words: str, is_name: bool) -> ColumnElement[bool]:
-    # A name is known by how it begins. SQLite takes large and small letters for the same by itself.
-    return column.startswith(words, autoescape=True) if is_name else column.contains(words, autoescape=True)
 
 
 async def acted(action: Callable[[], Made]) -> Made:

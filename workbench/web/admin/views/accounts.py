@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Float, Row, case, cast
+from sqlalchemy import Float, Row, case, cast, func
 from starlette.requests import Request
 from starlette_admin import row_action
 from starlette_admin.flash import flash
@@ -12,7 +12,7 @@ from workbench.actions.reset_account import reset_account
 from workbench.desk import Desk
 from workbench.domain.book import Book
 from workbench.domain.money import NO_CASH
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, number_inside
 from workbench.store.tables import accounts
 from workbench.web.admin import cells
 from workbench.web.admin.fields import ColumnField
@@ -21,6 +21,8 @@ from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView, acted, saved
 
 _c = accounts.c
+_put_in = number_inside(_c.book, "deposits") - number_inside(_c.book, "withdrawals")
+_made = cast(_c.equity, Float) - _put_in
 _rate = case((_c.closed > 0, cast(_c.wins, Float) / _c.closed))
 _CASH_FORM: Final = (
     '<form class="mt-3"><label class="form-label" for="reset-cash">Cash to begin with, in USD</label>'
@@ -43,11 +45,13 @@ LISTING: Final = Listing(
         Column("name", "Name", filters=WORDS, sorts=True, searched=True),
         Column("id", "Id", cells.code, filters=WORDS, searched=True),
         Column("equity", "Value", cells.money, filters=NUMBERS, sorts=True),
-        Column("cash", "Cash", cells.money, lambda row: _book(row).cash),
-        Column("result", "Result", cells.result, lambda row: row.equity - _book(row).put_in),
+        Column("cash", "Cash", cells.money, lambda row: _book(row).cash, number_inside(_c.book, "cash"), NUMBERS, sorts=True),
+        Column("result", "Result", cells.result, lambda row: row.equity - _book(row).put_in, _made, NUMBERS,
+               sorts=True),
         Column(
             "result_share", "Result %", cells.result_share,
             lambda row: float((row.equity - _book(row).put_in) / _book(row).put_in) if _book(row).put_in else None,
+            _made / func.nullif(_put_in, 0), NUMBERS, sorts=True,
         ),
         Column("win_rate", "Win rate", cells.win_rate, lambda row: row.wins / row.closed if row.closed else None, _rate,
                NUMBERS, sorts=True),

@@ -6,7 +6,7 @@ from workbench.desk import Desk
 from workbench.store.browse import Reach
 from workbench.store.tables import autopilot_log, autopilot_snapshots
 from workbench.web.admin import cells
-from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES, WORDS, one_of
+from workbench.web.admin.finding import ACCOUNTS, FLAGS, NUMBERS, SESSIONS, TIMES, WORDS, one_of
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView
 
@@ -32,8 +32,8 @@ LOG: Final = Listing(
         Column("reason", "Reason", filters=WORDS, searched=True),
         Column("configuration", "Configuration", filters=WORDS, searched=True),
         Column("version", "Version", cells.count, filters=NUMBERS),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("trigger_metric", "Trigger", filters=WORDS, in_list=False),
         Column("trigger_value", "Its value", cells.number, in_list=False),
         Column("trigger_threshold", "Its threshold", cells.number, in_list=False),
@@ -67,8 +67,8 @@ SNAPSHOTS: Final = Listing(
         Column("profit_factor", "Profit factor", cells.number, filters=NUMBERS, sorts=True),
         Column("is_active", "Autopilot on", cells.flag, filters=FLAGS, sorts=True),
         Column("adjustments", "Adjustments", cells.count, filters=NUMBERS, sorts=True),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("wins", "Wins", cells.count, in_list=False),
         Column("losses", "Losses", cells.count, in_list=False),
         Column("average_result", "Average result", cells.result, in_list=False),

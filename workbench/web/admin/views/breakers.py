@@ -11,13 +11,14 @@ from workbench import jobs
 from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import ResetBreaker
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, number_inside, time_inside
 from workbench.store.tables import breakers
 from workbench.web.admin import cells
-from workbench.web.admin.finding import NAMES, TIMES, WORDS, one_of
+from workbench.web.admin.finding import ACCOUNTS, NUMBERS, SESSIONS, TIMES, WORDS, one_of
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import BY, TableView, acted
 
+_body = breakers.c.body
 _STATUS: Final = ("open", "half_open", "closed")
 
 LISTING: Final = Listing(
@@ -28,15 +29,15 @@ LISTING: Final = Listing(
     Reach(breakers, literal_column("breakers.rowid", Integer)),
     (
         Column("name", "Breaker", filters=WORDS, sorts=True, searched=True),
-        Column("status", "Status", cells.chip, filters=one_of(_STATUS), sorts=True),
-        Column("value", "Found", cells.number, lambda row: row.body.value),
-        Column("limit", "Allowed", cells.number, lambda row: row.body.limit),
-        Column("since", "Tripped", cells.moment, lambda row: row.body.since),
-        Column("until", "Until", cells.moment, lambda row: row.body.until),
+        Column("status", "Status", cells.chip, filters=one_of(_STATUS), sorts=True, searched=True),
+        Column("value", "Found", cells.number, lambda row: row.body.value, number_inside(_body, "value"), NUMBERS, sorts=True),
+        Column("limit", "Allowed", cells.number, lambda row: row.body.limit, number_inside(_body, "limit"), NUMBERS, sorts=True),
+        Column("since", "Tripped", cells.moment, lambda row: row.body.since, time_inside(_body, "since"), TIMES, sorts=True),
+        Column("until", "Until", cells.moment, lambda row: row.body.until, time_inside(_body, "until"), TIMES, sorts=True),
         Column("closed", "Closed", cells.moment, filters=TIMES, sorts=True),
         Column("why", "Closed because", filters=WORDS, sorts=True, searched=True),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("body", "The breaker", cells.json, in_list=False),
     ),
     ("session", "name"),

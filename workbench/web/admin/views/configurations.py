@@ -14,14 +14,14 @@ from workbench.domain.params import with_fields
 from workbench.domain.presets import mode_of
 from workbench.errors import Conflict, Invalid
 from workbench.store import reads
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, inside
 from workbench.store.rows import ConfigurationRow
 from workbench.store.tables import configurations
 from workbench.strategies import shelf
 from workbench.web.admin import cells
 from workbench.web.admin.editing import Outdated, form_fields, in_rows
 from workbench.web.admin.fields import ColumnField
-from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES, WORDS
+from workbench.web.admin.finding import ACCOUNTS, FLAGS, NUMBERS, TIMES, WORDS
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView, acted, saved
 
@@ -41,7 +41,7 @@ LISTING: Final = Listing(
     Reach(configurations, configurations.c.id),
     (
         Column("id", "Id", cells.count, filters=NUMBERS, sorts=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("version", "Version", cells.count, filters=NUMBERS, sorts=True),
         Column("is_active", "Active", cells.flag, filters=FLAGS, sorts=True),
         Column("saved", "Saved", cells.moment, filters=TIMES, sorts=True),
@@ -76,6 +76,9 @@ class ConfigurationsView(TableView):
                     )
                 case "strategy":
                     field.control, field.choices, field.form_template = "choice", _strategies, "form_choice.html"
+                    assert field.column is not None
+                    by = inside(configurations.c.configuration, "strategy")
+                    field.column = msgspec.structs.replace(field.column, by=by, filters=WORDS, sorts=True, searched=True)
                 case "parameters":
                     field.help_text = "Of the strategy, such as: fast=20, slow=50"
                 case "allowed_tokens" | "blocked_tokens":

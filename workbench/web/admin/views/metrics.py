@@ -6,7 +6,7 @@ from workbench.desk import Desk
 from workbench.store.browse import Reach
 from workbench.store.tables import performance_metrics
 from workbench.web.admin import cells
-from workbench.web.admin.finding import NAMES, NUMBERS, TIMES
+from workbench.web.admin.finding import ACCOUNTS, NUMBERS, SESSIONS, TIMES
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView
 
@@ -18,8 +18,8 @@ LISTING: Final = Listing(
     Reach(performance_metrics, performance_metrics.c.id, is_large=True),
     (
         Column("id", "Id", cells.count, filters=NUMBERS, sorts=True),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("period_start", "From", cells.moment, filters=TIMES, sorts=True),
         Column("period_end", "To", cells.moment, filters=TIMES, sorts=True),
         Column("result", "Result", cells.result, filters=NUMBERS, sorts=True),

@@ -11,10 +11,10 @@ from workbench import jobs
 from workbench.actions.steer_program import steer_program
 from workbench.desk import Desk
 from workbench.domain.programs import RunStatus
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, inside, number_inside, time_inside
 from workbench.store.tables import program_runs
 from workbench.web.admin import cells
-from workbench.web.admin.finding import NAMES, NUMBERS, WORDS, one_of
+from workbench.web.admin.finding import ACCOUNTS, NUMBERS, SESSIONS, TIMES, WORDS, one_of
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import BY, TableView, acted
 
@@ -22,6 +22,8 @@ _SELL_FORM: Final = (
     '<form class="mt-3"><label class="form-check"><input class="form-check-input" type="checkbox" name="sell">'
     '<span class="form-check-label">Sell what it holds as well</span></label></form>'
 )
+
+_run = program_runs.c.body
 
 LISTING: Final = Listing(
     "programruns",
@@ -33,19 +35,21 @@ LISTING: Final = Listing(
         Column("id", "Id", cells.count, filters=NUMBERS, sorts=True),
         Column("program", "Program", filters=WORDS, sorts=True, searched=True),
         Column("symbol", "Token", filters=WORDS, sorts=True, searched=True),
-        Column("status", "Status", cells.chip, filters=one_of(tuple(RunStatus)), sorts=True),
-        Column("done", "Done", cells.count, lambda row: row.body.done),
-        Column("steps", "Of steps", cells.count, lambda row: row.body.steps),
-        Column("spent", "Spent", cells.money, lambda row: row.body.spent),
-        Column("received", "Received", cells.money, lambda row: row.body.received),
-        Column("held", "Holds", cells.quantity, lambda row: row.body.held),
-        Column("costs", "Costs", cells.money, lambda row: row.body.costs),
-        Column("fills", "Fills", cells.count, lambda row: row.body.fills),
-        Column("started", "Started", cells.moment, lambda row: row.body.started),
-        Column("ended", "Ended", cells.moment, lambda row: row.body.ended),
-        Column("why", "Ended because", of=lambda row: row.body.why),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
+        Column("status", "Status", cells.chip, filters=one_of(tuple(RunStatus)), sorts=True, searched=True),
+        Column("done", "Done", cells.count, lambda row: row.body.done, number_inside(_run, "done"), NUMBERS, sorts=True),
+        Column("steps", "Of steps", cells.count, lambda row: row.body.steps, number_inside(_run, "steps"), NUMBERS, sorts=True),
+        Column("spent", "Spent", cells.money, lambda row: row.body.spent, number_inside(_run, "spent"), NUMBERS, sorts=True),
+        Column(
+            "received", "Received", cells.money, lambda row: row.body.received, number_inside(_run, "received"), NUMBERS, sorts=True
+        ),
+        Column("held", "Holds", cells.quantity, lambda row: row.body.held, number_inside(_run, "held"), NUMBERS, sorts=True),
+        Column("costs", "Costs", cells.money, lambda row: row.body.costs, number_inside(_run, "costs"), NUMBERS, sorts=True),
+        Column("fills", "Fills", cells.count, lambda row: row.body.fills, number_inside(_run, "fills"), NUMBERS, sorts=True),
+        Column("started", "Started", cells.moment, lambda row: row.body.started, time_inside(_run, "started"), TIMES, sorts=True),
+        Column("ended", "Ended", cells.moment, lambda row: row.body.ended, time_inside(_run, "ended"), TIMES, sorts=True),
+        Column("why", "Ended because", of=lambda row: row.body.why, by=inside(_run, "why"), filters=WORDS, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
         Column("body", "The run", cells.json, in_list=False),
     ),
 )

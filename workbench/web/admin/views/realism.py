@@ -15,7 +15,7 @@ from workbench.store.tables import paper_trading_configs
 from workbench.web.admin import cells
 from workbench.web.admin.editing import Outdated, form_fields, in_rows
 from workbench.web.admin.fields import ColumnField
-from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES
+from workbench.web.admin.finding import ACCOUNTS, FLAGS, NUMBERS, TIMES
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView, saved
 
@@ -41,7 +41,7 @@ LISTING: Final = Listing(
     Reach(paper_trading_configs, _c.id),
     (
         Column("id", "Id", cells.count, filters=NUMBERS, sorts=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
         Column("version", "Version", cells.count, filters=NUMBERS, sorts=True),
         Column("is_active", "Active", cells.flag, filters=FLAGS, sorts=True),
         Column("saved", "Saved", cells.moment, filters=TIMES, sorts=True),

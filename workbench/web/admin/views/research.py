@@ -6,7 +6,7 @@ from sqlalchemy import Integer, literal_column
 
 from workbench.desk import Desk
 from workbench.domain.sweeps import SweepStatus
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, inside
 from workbench.store.tables import datasets, sweep_runs, sweeps, trials
 from workbench.store.trials import DONE, RUNNING
 from workbench.web.admin import cells
@@ -26,7 +26,7 @@ SWEEPS: Final = Listing(
         Column("id", "Sweep", cells.code, filters=WORDS, searched=True),
         Column("family", "Strategy", filters=WORDS, sorts=True, searched=True),
         Column("market", "Market", filters=WORDS, sorts=True, searched=True),
-        Column("status", "Status", cells.chip, filters=one_of((RUNNING, DONE)), sorts=True),
+        Column("status", "Status", cells.chip, filters=one_of((RUNNING, DONE)), sorts=True, searched=True),
         Column("trials", "Trials", cells.count, filters=NUMBERS, sorts=True),
         Column("overfitting", "Overfitted", cells.share, filters=NUMBERS, sorts=True),
         Column("began", "Began", cells.moment, filters=TIMES, sorts=True),
@@ -45,14 +45,22 @@ REQUESTED: Final = Listing(
     (
         Column("number", "No.", cells.count, filters=NUMBERS, sorts=True),
         Column("id", "Id", cells.code, filters=WORDS, searched=True),
-        Column("strategy", "Strategy", of=lambda row: row.request.strategy),
-        Column("status", "Status", cells.chip, filters=one_of(tuple(SweepStatus)), sorts=True),
-        Column("done", "Done", cells.count, filters=NUMBERS),
+        Column(
+            "strategy",
+            "Strategy",
+            of=lambda row: row.request.strategy,
+            by=inside(sweep_runs.c.request, "strategy"),
+            filters=WORDS,
+            sorts=True,
+            searched=True,
+        ),
+        Column("status", "Status", cells.chip, filters=one_of(tuple(SweepStatus)), sorts=True, searched=True),
+        Column("done", "Done", cells.count, filters=NUMBERS, sorts=True),
         Column("total", "Of trials", cells.count, filters=NUMBERS, sorts=True),
         Column("problem", "Problem", filters=WORDS, searched=True),
         Column("requested", "Asked for", cells.moment, filters=TIMES, sorts=True),
         Column("ended", "Ended", cells.moment, filters=TIMES, sorts=True),
-        Column("sweep", "Sweep", cells.code, filters=NAMES),
+        Column("sweep", "Sweep", cells.code, filters=NAMES, sorts=True, searched=True),
         Column("request", "What was asked for", cells.json, in_list=False),
         Column("outcome", "What came of it", cells.json, in_list=False),
     ),
@@ -73,7 +81,7 @@ TRIALS: Final = Listing(
         Column("return_pct", "Return", cells.result_share, lambda row: row.return_pct / 100, filters=NUMBERS, sorts=True),
         Column("trades", "Round trips", cells.count, filters=NUMBERS, sorts=True),
         Column("at", "Run", cells.moment, filters=TIMES, sorts=True),
-        Column("sweep", "Sweep", cells.code, filters=NAMES),
+        Column("sweep", "Sweep", cells.code, filters=NAMES, sorts=True, searched=True),
         Column("figures", "Figures", cells.json, in_list=False),
     ),
 )
@@ -87,8 +95,16 @@ DATASETS: Final = Listing(
     (
         Column("name", "Name", filters=WORDS, sorts=True, searched=True),
         Column("id", "Hash", cells.code, filters=WORDS, searched=True),
-        Column("symbol", "Token", of=lambda row: row.instrument.symbol),
-        Column("timeframe", "Bars of", filters=NAMES, sorts=True),
+        Column(
+            "symbol",
+            "Token",
+            of=lambda row: row.instrument.symbol,
+            by=inside(datasets.c.instrument, "symbol"),
+            filters=WORDS,
+            sorts=True,
+            searched=True,
+        ),
+        Column("timeframe", "Bars of", filters=NAMES, sorts=True, searched=True),
         Column("bars", "Bars", cells.count, filters=NUMBERS, sorts=True),
         Column("first", "First", cells.moment, filters=TIMES, sorts=True),
         Column("last", "Last", cells.moment, filters=TIMES, sorts=True),

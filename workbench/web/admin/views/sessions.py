@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Float, Row, cast
 from starlette.requests import Request
 from starlette_admin import row_action
 from starlette_admin.flash import flash
@@ -12,14 +12,15 @@ from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import Command, Pause, Resume, Stop
 from workbench.domain.sessions import Status
-from workbench.store.browse import Reach
+from workbench.store.browse import Reach, inside
 from workbench.store.tables import trading_sessions
 from workbench.web.admin import cells
-from workbench.web.admin.finding import NAMES, NUMBERS, TIMES, WORDS, one_of
+from workbench.web.admin.finding import ACCOUNTS, NAMES, NUMBERS, TIMES, WORDS, one_of
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import BY, TableView, acted
 
 _c = trading_sessions.c
+_made = cast(_c.equity, Float) - cast(_c.opening_equity, Float) - cast(_c.put_in, Float)
 _CLOSE_FORM: Final = (
     '<form class="mt-3"><label class="form-check"><input class="form-check-input" type="checkbox" name="close">'
     '<span class="form-check-label">Sell what is held as well</span></label></form>'
@@ -38,17 +39,34 @@ LISTING: Final = Listing(
     Reach(trading_sessions, _c.number),
     (
         Column("number", "No.", cells.count, filters=NUMBERS, sorts=True),
-        Column("id", "Session", cells.code, filters=WORDS, searched=True),
+        Column("id", "Session", cells.code, filters=WORDS, sorts=True, searched=True),
         Column("name", "Name", filters=WORDS, sorts=True, searched=True),
-        Column("status", "Status", cells.chip, filters=one_of(tuple(Status)), sorts=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
-        Column("mode", "Mode", of=lambda row: row.request.mode),
-        Column("strategy", "Strategy", of=lambda row: row.configuration.strategy),
-        Column("symbols", "Tokens", filters=WORDS, searched=True),
-        Column("timeframe", "Bars", of=lambda row: row.request.timeframe),
+        Column("status", "Status", cells.chip, filters=one_of(tuple(Status)), sorts=True, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
+        Column(
+            "mode",
+            "Mode",
+            of=lambda row: row.request.mode,
+            by=inside(_c.request, "mode"),
+            filters=one_of(("live", "replay")),
+            sorts=True,
+        ),
+        Column(
+            "strategy",
+            "Strategy",
+            of=lambda row: row.configuration.strategy,
+            by=inside(_c.configuration, "strategy"),
+            filters=WORDS,
+            sorts=True,
+            searched=True,
+        ),
+        Column("symbols", "Tokens", filters=WORDS, sorts=True, searched=True),
+        Column(
+            "timeframe", "Bars", of=lambda row: row.request.timeframe, by=inside(_c.request, "timeframe"), filters=NAMES, sorts=True
+        ),
         Column("trades", "Trades", cells.count, filters=NUMBERS, sorts=True),
         Column("equity", "Value", cells.money, filters=NUMBERS, sorts=True),
-        Column("result", "Result", cells.result, lambda row: _result(row)),
+        Column("result", "Result", cells.result, lambda row: _result(row), _made, NUMBERS, sorts=True),
         Column("requested", "Asked for", cells.moment, filters=TIMES, sorts=True),
         Column("started", "Started", cells.moment, filters=TIMES, sorts=True, in_list=False),
         Column("stopped", "Ended", cells.moment, filters=TIMES, sorts=True),

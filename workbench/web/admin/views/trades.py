@@ -7,7 +7,7 @@ from workbench.domain.orders import Reason, Side
 from workbench.store.browse import Reach
 from workbench.store.tables import trades
 from workbench.web.admin import cells
-from workbench.web.admin.finding import FLAGS, NAMES, NUMBERS, TIMES, WORDS, one_of
+from workbench.web.admin.finding import ACCOUNTS, FLAGS, NUMBERS, SESSIONS, TIMES, WORDS, one_of
 from workbench.web.admin.listing import Column, Listing
 from workbench.web.admin.view import TableView
 
@@ -30,8 +30,8 @@ LISTING: Final = Listing(
         Column("strategy", "Strategy", filters=WORDS, sorts=True, searched=True),
         Column("fee", "Fee", cells.money, filters=NUMBERS, sorts=True),
         Column("gas", "Gas", cells.money, filters=NUMBERS, sorts=True),
-        Column("account", "Account", cells.account, filters=NAMES, searched=True),
-        Column("session", "Session", cells.session, filters=NAMES, searched=True),
+        Column("account", "Account", cells.account, filters=ACCOUNTS, sorts=True, searched=True),
+        Column("session", "Session", cells.session, filters=SESSIONS, sorts=True, searched=True),
         Column("order_number", "Order", cells.count, filters=NUMBERS, in_list=False),
         Column("spread_cost", "Spread", cells.money, in_list=False),
         Column("slippage_cost", "Slippage", cells.money, in_list=False),
