@@ -284,3 +284,21 @@ def test_an_order_until_a_time_ends_even_where_its_token_has_no_bars_any_more():
 def test_an_account_needs_a_name_that_it_can_be_found_by(desk, name):
     with pytest.raises(Invalid, match="name: expected a name of up to 120 letters"):
         open_account(desk, name)
+
+
+@pytest.mark.parametrize("name", ["Second", "SECOND", "ſecond", " second "])
+def test_a_name_is_taken_in_large_letters_where_it_is_in_small_ones(desk, account, name):
+    open_account(desk, "second", unique=True)
+    with pytest.raises(Invalid, match="no account has yet, in large or small letters, and there is 'second'"):
+        open_account(desk, name, unique=True)
+    assert {row.name for row in look(desk, reads.accounts)} == {"Paper account", "second"}
+
+
+def test_two_names_that_were_given_before_that_are_still_found_each_by_its_own(desk, account):
+    first, other = open_account(desk, "second"), open_account(desk, "Second")
+    assert look(desk, reads.find_account, "second") == first
+    assert look(desk, reads.find_account, "Second") == other
+    rebuild_projections(desk)
+    assert look(desk, reads.find_account, "Second") == other
+    with pytest.raises(Invalid, match="no account has yet"):
+        open_account(desk, "SECOND", unique=True)

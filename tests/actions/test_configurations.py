@@ -14,12 +14,15 @@ from workbench.actions.rebuild_projections import rebuild_projections
 from workbench.actions.start_session import start_session
 from workbench.domain.commands import ChangeConfiguration
 from workbench.domain.config import DEFAULT_CONFIGURATION
+from workbench.domain.events import ConfigurationSaved
 from workbench.domain.params import with_fields
 from workbench.domain.presets import changes_between, with_preset
 from workbench.domain.sessions import SessionRequest
 from workbench.errors import Conflict, Invalid, NotFound
 from workbench.store import reads
 from workbench.store import tables as t
+from workbench.store.log import append
+from workbench.store.projections import Projector
 
 BOLD = with_fields(DEFAULT_CONFIGURATION, {"name": "Bold", "size_pct": 30})
 
@@ -144,3 +147,23 @@ def test_configurations_are_read_again_from_the_log(desk, account):
     before = [look(desk, reads.table_rows, table) for table in (t.configurations, t.paper_trading_configs)]
     rebuild_projections(desk)
     assert [look(desk, reads.table_rows, table) for table in (t.configurations, t.paper_trading_configs)] == before
+
+
+def test_a_name_that_differs_only_in_large_and_small_letters_is_refused(desk, account):
+    wb.save_configuration(desk, account, BOLD)
+    before = listed(desk, account)
+    with pytest.raises(Invalid, match="expected 'Bold', to save its next version, or a name that differs from it in"):
+        wb.save_configuration(desk, account, with_fields(BOLD, {"name": "BOLD", "size_pct": 5}))
+    assert listed(desk, account) == before
+
+
+def test_two_such_names_that_were_saved_before_are_still_saved_and_chosen_each(desk, account):
+    wb.save_configuration(desk, account, BOLD)
+    with desk.store.write() as connection:
+        projector = Projector(connection)
+        projector.take(append(connection, account, [ConfigurationSaved(with_fields(BOLD, {"name": "bold"}))], desk.at))
+        projector.flush()
+    wb.save_configuration(desk, account, with_fields(BOLD, {"name": "bold", "size_pct": 5}))
+    wb.save_configuration(desk, account, with_fields(BOLD, {"size_pct": 6}))
+    assert listed(desk, account, "bold") == [("bold", 2, False), ("bold", 1, False)]
+    assert listed(desk, account, "Bold") == [("Bold", 2, True), ("Bold", 1, False)]

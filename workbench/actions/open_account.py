@@ -5,13 +5,13 @@ from typing import Any, Final
 from uuid import uuid4
 from weakref import WeakSet
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from workbench.desk import Desk
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved
 from workbench.domain.money import opening_cash
-from workbench.domain.names import read_name
+from workbench.domain.names import alike, read_name
 from workbench.errors import Invalid
 from workbench.store.database import Database
 from workbench.store.log import append
@@ -35,7 +35,7 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     id_
         A fixed id; made up where None. Opening an account that is there already changes nothing.
     unique
-        Refuse a name that another account has, so that this one can be found by it.
+        Refuse a name that another account has, in large or small letters, so that this one can be found by it.
 
     Raises
     ------
@@ -46,8 +46,8 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
     amount, name = opening_cash(cash), read_name(name)
     account = id_ or uuid4().hex[:12]
     with desk.store.write() as connection:
-        if unique and connection.execute(select(accounts.c.id).where((accounts.c.name == name) | (accounts.c.id == name))).first():
-            raise Invalid("name", "one that no account has yet", name)
+        if unique:
+            _refuse_taken(connection, name)
         if connection.execute(select(accounts.c.id).where(accounts.c.id == account)).scalar() is None:
             events = [
                 AccountOpened(account, name, amount),
@@ -57,6 +57,14 @@ def open_account(desk: Desk, name: str, cash: Any = DEFAULT_CASH, id_: str | Non
             projector.take(append(connection, account, events, desk.at))
             projector.flush()
     return account
+
+
+def _refuse_taken(connection: Connection, name: str) -> None:
+    """Refuse a name by which another account is known, whether in large or small letters."""
+    known = connection.execute(select(accounts.c.name, accounts.c.id)).all()
+    taken = alike(name, (called for row in known for called in row))
+    if taken is not None:
+        raise Invalid("name", f"one that no account has yet, in large or small letters, and there is {taken!r}", name)
 
 
 def default_account(desk: Desk) -> str:

@@ -3,6 +3,8 @@
 from workbench.desk import Desk
 from workbench.domain.config import StrategyConfiguration, check_texts
 from workbench.domain.events import ConfigurationActivated, ConfigurationSaved, Event
+from workbench.domain.names import alike
+from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -20,13 +22,18 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
     NotFound
         If there is no such account, strategy or parameter.
     Invalid
-        If a parameter is out of bounds, or a text too long or not to be shown.
+        If a parameter is out of bounds, a text too long or not to be shown, or the name differs from that of another
+        configuration only in large and small letters.
     """
     check_texts(configuration)
     make_strategy(configuration.strategy, configuration.parameters, desk.settings.strategies_path)
     with desk.store.write() as connection:
         reads.account_row(connection, account)
         saved = {row.name for row in reads.configurations(connection, account)}
+        taken = None if configuration.name in saved else alike(configuration.name, saved)
+        if taken is not None:
+            there = f"{taken!r}, to save its next version, or a name that differs from it in more than large and small letters"
+            raise Invalid("name", there, configuration.name)
         newest = reads.configurations(connection, account, configuration.name)[0] if configuration.name in saved else None
         event: Event = ConfigurationSaved(configuration)
         if newest is not None and newest.configuration == configuration:

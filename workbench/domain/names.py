@@ -1,7 +1,9 @@
 """What a person calls something: letters that can be shown, and not more of them than fit on a line."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
+from unicodedata import normalize
 
 from workbench.errors import Invalid
 
@@ -35,3 +37,21 @@ def read_name(text: str, field: str = "name") -> str:
     if not is_shown(name) or len(name.splitlines()) > 1:
         raise Invalid(field, "a name that can be shown on one line", name)
     return name
+
+
+def alike(name: str, others: Iterable[str]) -> str | None:
+    """Return the first of some names that a person would take for the same as another one, or None.
+
+    Large and small letters are the same, and so are the ways in which one letter can be written.
+
+    Examples
+    --------
+    >>> alike("SECOND", ["First", "second"]), alike("Straße", ["STRASSE"]), alike("Third", ["second"])
+    ('second', 'STRASSE', None)
+    """
+    wanted = _folded(name)
+    return next((other for other in others if _folded(other) == wanted), None)
+
+
+def _folded(name: str) -> str:
+    return normalize("NFKC", normalize("NFKC", name).casefold())
