@@ -220,6 +220,34 @@ def test_nothing_scrolls_sideways_on_a_phone(browser, site, desk, clock, path):
     context.close()
 
 
+def test_what_is_copied_is_said_and_the_button_names_it(browser, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 1)
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(site.address)
+    told = page.locator("#told")
+    assert told.get_attribute("role") == "status"
+    for name, text in (("the session's id", session), ("the command that verifies it", f"workbench verify {session}")):
+        expect(told).to_have_text("")
+        page.get_by_role("button", name=f"Copy {name}", exact=True).click()
+        expect(told).to_have_text(f"Copied {name}")
+        assert page.evaluate("navigator.clipboard.readText()") == text
+    context.close()
+
+
+def test_without_a_script_nothing_offers_to_copy(browser, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 1)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site.address)
+    expect(page.locator("[data-copy]").first).to_be_attached()
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    expect(page.locator("[data-copy]").first).to_be_hidden()
+    context.close()
+
+
 def test_everything_can_be_reached_by_keyboard(page, site):
     page.goto(site.address)
     page.keyboard.press("Tab")

@@ -142,6 +142,12 @@ addEventListener("pageshow", () => {
   for (const field of document.querySelectorAll("form[data-auto] :disabled")) field.disabled = false;
 });
 
+// --- what is copied --------------------------------------------------------------------------------------------------------
+
+// A browser keeps its clipboard from a page that came over plain HTTP from another machine.
+if (navigator.clipboard) document.documentElement.dataset.copies = "";
+const told = document.getElementById("told");
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
@@ -152,7 +158,12 @@ document.addEventListener("click", async (event) => {
     return;
   }
   button.classList.add("done");
-  setTimeout(() => button.classList.remove("done"), 1200);
+  write(told, button.getAttribute("aria-label").replace(/^Copy /, "Copied "));
+  setTimeout(() => {
+    button.classList.remove("done");
+    // A region that says the same as before says nothing.
+    write(told, "");
+  }, 1200);
 });
 
 // --- what is sent twice is done once -------------------------------------------------------------------------------------
