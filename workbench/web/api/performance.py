@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from workbench.analytics.returns import daily_returns, growth_a_year, sharpe, sortino
 from workbench.desk import Desk
-from workbench.domain.bars import DAY
+from workbench.domain.bars import DAY, as_datetime
 from workbench.store import lines, reads
 from workbench.store import performance as store
 from workbench.web.api.downloads import whole_file
@@ -19,8 +19,18 @@ from workbench.web.api.envelope import Json, answer, iso, listed, metrics_shape
 from workbench.web.api.paging import Account, Limit, Text, When, moment
 from workbench.web.api.trades import trades_file
 from workbench.web.page import account_named
+from workbench.web.shares import AMONG, Share, by_exit, by_hour, by_token
 
 DAY_COLUMNS: Final = ("day", "equity_usd", "deposited_usd", "return_percent")
+What = Literal["trades", "days", "ratios", "trips", "tokens", "exits", "hours"]
+FIGURES: Final = {
+    "ratios": ("days", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "volatility_percent", "max_drawdown_percent"),
+    "trips": (
+        "closed_trades", "win_rate", "profit_factor", "expectancy_usd", "avg_win_usd", "avg_loss_usd", "best_trade_pnl_usd",
+        "worst_trade_pnl_usd", "total_volume_usd", "total_trades",
+    ),
+}  # fmt: skip
+"""What analytics shows by day and by round trip."""
 
 
 @get("/paper-trading/api/metrics/", sync_to_thread=True)
@@ -66,6 +76,7 @@ def performance_of(connection: Connection, account: str, now: int) -> Json:
         "sharpe_ratio": _finite(sharpe(returns)),
         "sortino_ratio": _finite(sortino(returns)),
         "calmar_ratio": _finite(growth / -figures.worst_drawdown) if figures.worst_drawdown < 0 else None,
+        "volatility_percent": _finite(100 * np.std(returns, ddof=1) * 365**0.5) if len(returns) > 1 else None,
         "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
         "avg_win_usd": trips.average_win,
         "avg_loss_usd": trips.average_loss,
@@ -125,15 +136,33 @@ def day_shapes(days: list[store.DayRow]) -> list[Json]:
 
 
 @get("/paper-trading/api/analytics/export/", sync_to_thread=True)
-def export(state: State, what: FromQuery[Literal["trades", "days"]] = "trades", account: Account = "") -> Stream:
-    """Download the trades of the account as CSV, or its days where `what` is `days`."""
+def export(state: State, what: FromQuery[What] = "trades", account: Account = "") -> Stream:
+    """Download what analytics shows as CSV: trades, days, ratios, figures of round trips, or these by token, exit or UTC hour."""
     desk: Desk = state.desk
     account = account_named(desk, account)
-    if what != "days":
+    if what == "trades":
         return trades_file(desk, "analytics", {"account": account})
     with desk.store.read() as connection:
-        days = day_shapes(store.day_rows(connection, account))
-    return whole_file("days", DAY_COLUMNS, days)
+        if what == "days":
+            return whole_file("days", DAY_COLUMNS, day_shapes(store.day_rows(connection, account)))
+        if what in FIGURES:
+            told = performance_of(connection, account, desk.now())
+            return whole_file(what, ("figure", "value"), [{"figure": name, "value": told[name]} for name in FIGURES[what]])
+        rows = reads.closed_positions(connection, account, limit=AMONG)
+    match what:
+        case "tokens":
+            return _shares_file(what, "token_symbol", by_token(rows))
+        case "exits":
+            return _shares_file(what, "exit_reason", by_exit(rows))
+        case _:
+            # A file's hours are those of its times, which are UTC.
+            return _shares_file(what, "utc_hour", by_hour(rows, as_datetime))
+
+
+def _shares_file(name: str, kind: str, shares: tuple[Share, ...]) -> Stream:
+    columns = (kind, "round_trips", "winning_trades", "win_rate", "pnl_usd", "costs_usd")
+    told = [(share.name, share.trips, share.wins, round(share.win_rate, 6), share.result, share.costs) for share in shares]
+    return whole_file(name, columns, [dict(zip(columns, each, strict=True)) for each in told])
 
 
 handlers = [metrics, performance, equity, analytics, export]

@@ -1,11 +1,11 @@
 """Sessions: which there were and what they made, as a list and as files; pause, resume, delete."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -14,6 +14,7 @@ from workbench.actions.delete_session import delete_session
 from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import Command, Pause, Resume
+from workbench.errors import Invalid, NotFound
 from workbench.store import lines, reads
 from workbench.store.orders import list_orders
 from workbench.store.rows import SessionRow
@@ -22,15 +23,19 @@ from workbench.web.api.downloads import csv_file, whole_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, session_shape, thought_shape
 from workbench.web.api.paging import Account, Before, Limit, page_of
 from workbench.web.api.trades import trades_file
+from workbench.web.comparing import MOST, compare
 from workbench.web.page import account_named
 
 What = Literal["trades", "orders", "thoughts", "equity"]
+Beside = Literal["figures", "lines", "differences"]
+Ids = Annotated[str, QueryParameter(max_length=200, description="Ids of sessions, with commas between them.")]
 EQUITY_COLUMNS: Final = ("ts", "equity_usd", "cash_usd")
 COLUMNS: Final = (
     "requested_at", "session_id", "session_name", "status", "mode", "source", "timeframe", "symbols", "started_at", "ended_at",
     "runtime_seconds", "steps", "starting_balance", "ending_balance", "put_in", "total_pnl", "total_pnl_percent", "total_trades",
     "closed_trades", "winning_trades", "losing_trades", "win_rate", "ledger_digest", "ended_because", "error", "config",
 )  # fmt: skip
+FALL: Final = "worst_drawdown_percent"
 MOST_POINTS: Final = 100_000
 
 
@@ -84,6 +89,41 @@ def file(state: State, account: Account = "") -> Stream:
         return [{**told_session(row, now), "number": row.number} for row in rows]
 
     return csv_file("sessions", COLUMNS, desk, read, "number")
+
+
+@get("/paper-trading/api/sessions/compare/export/", sync_to_thread=True)
+def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figures") -> Stream:
+    """Download up to four sessions beside each other as CSV: their figures, their lines in percent, or what differs."""
+    desk: Desk = state.desk
+    ids = tuple(dict.fromkeys(id_.strip() for id_ in sessions.split(",") if id_.strip()))
+    if len(ids) > MOST:
+        raise Invalid("sessions", f"the ids of at most {MOST} sessions, with commas between them", sessions)
+    now = desk.now()
+    with desk.store.read() as connection:
+        found = compare(connection, ids)
+    known = [row.id for row in found.rows]
+    for id_ in ids:
+        if id_ not in known:
+            raise NotFound("session", id_, known, field="sessions")
+    name = f"comparison-{what}"
+    match what:
+        case "figures":
+            falls = [None if fall is None else round(100 * fall, 4) for fall in found.drawdowns]
+            told = zip(found.rows, falls, strict=True)
+            return whole_file(name, (*COLUMNS, FALL), [{**told_session(row, now), FALL: fall} for row, fall in told])
+        case "lines":
+            columns = ("session_id", "session_name", "elapsed_seconds", "percent")
+            return whole_file(name, columns, [
+                {"session_id": row.id, "session_name": row.name, "elapsed_seconds": elapsed, "percent": percent}
+                for row, line in zip(found.rows, found.lines, strict=True)
+                for elapsed, percent in line.points
+            ])  # fmt: skip
+        case "differences":
+            return whole_file(name, ("setting", "session_id", "session_name", "value"), [
+                {"setting": difference.label, "session_id": row.id, "session_name": row.name, "value": value}
+                for difference in found.differences
+                for row, value in zip(found.rows, difference.values, strict=True)
+            ])  # fmt: skip
 
 
 @get("/paper-trading/api/sessions/{session:str}/", sync_to_thread=True)
@@ -152,4 +192,4 @@ async def delete(request: Request[Any, Any, State], state: State, session: FromP
     return answer({"session_id": row.id, "message": f"{row.name} is out of the lists; its log stays."})
 
 
-handlers = [every, history, file, one, export, pause, resume, delete]
+handlers = [every, history, file, comparison, one, export, pause, resume, delete]

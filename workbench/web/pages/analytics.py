@@ -1,6 +1,5 @@
 """Analytics: what the account has made, by ratio, by round trip, by token, by reason and by day."""
 
-from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -11,18 +10,15 @@ from sqlalchemy import Connection
 
 from workbench.analytics.returns import daily_returns, growth_a_year, sharpe, sortino
 from workbench.domain.bars import DAY
-from workbench.domain.money import NO_CASH
 from workbench.store import performance, reads
 from workbench.store.performance import TripFigures
-from workbench.store.rows import PositionRow
 from workbench.web.blocks import FIGURES, STATE, FiguresView
 from workbench.web.page import CASH_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
 from workbench.web.pages.dashboard import EquityView, Marker, equity_view
+from workbench.web.shares import AMONG, Share, by_exit, by_hour, by_token
 from workbench.web.zone import local
 
 PATH: Final = f"{ROOT}/analytics/"
-AMONG: Final = 500
-"""The newest round trips that are laid out by token, reason and hour."""
 DAYS: Final = 31
 MARKED: Final = 20
 """So many of the newest round trips are marked on the line."""
@@ -33,23 +29,6 @@ class AnalyticsQuery(Query, frozen=True):
     """What an address asks of the analytics."""
 
     range: Literal["1h", "24h", "7d", "all"] = "all"
-
-
-class Share(msgspec.Struct, frozen=True):
-    """What the round trips of one kind came to; `bar_from` and `bar_width` draw the result from the middle of 100."""
-
-    name: str
-    trips: int
-    wins: int
-    result: Decimal
-    costs: Decimal
-    bar_from: float
-    bar_width: float
-
-    @property
-    def win_rate(self) -> float:
-        """The share of them that won."""
-        return self.wins / self.trips
 
 
 class DayLine(msgspec.Struct, frozen=True):
@@ -70,6 +49,7 @@ class RatiosView(msgspec.Struct, frozen=True):
     calmar: float | None
     worst: float
     volatility: float | None
+    whose: str = ""
 
 
 class SharesView(msgspec.Struct, frozen=True):
@@ -79,6 +59,7 @@ class SharesView(msgspec.Struct, frozen=True):
     reasons: tuple[Share, ...]
     hours: tuple[Share, ...]
     among: int
+    whose: str = ""
 
 
 class DaysView(msgspec.Struct, frozen=True):
@@ -118,7 +99,7 @@ def look_at_ratios(connection: Connection, asking: Asking) -> RatiosView:
     spread = float(np.std(returns, ddof=1)) * 365**0.5 if len(returns) > 1 else float("nan")
     return RatiosView(
         performance.trip_figures(connection, asking.account), len(days), _finite(sharpe(returns)), _finite(sortino(returns)),
-        _finite(growth / -worst) if worst < 0 else None, worst, _finite(spread),
+        _finite(growth / -worst) if worst < 0 else None, worst, _finite(spread), asking.query.whose,
     )  # fmt: skip
 
 
@@ -130,27 +111,7 @@ def _finite(value: object) -> float | None:
 def look_at_shares(connection: Connection, asking: Asking) -> SharesView:
     """Return the newest round trips by what they have in common."""
     rows = reads.closed_positions(connection, asking.account, limit=AMONG)
-    return SharesView(
-        tuple(_shares(rows, lambda row: row.instrument.symbol)),
-        tuple(_shares(rows, lambda row: row.exit_reason.replace("_", " "))),
-        tuple(sorted(_shares(rows, lambda row: f"{local(row.opened):%H}:00"), key=lambda share: share.name)),
-        len(rows),
-    )
-
-
-def _shares(rows: Iterable[PositionRow], kind: Callable[[PositionRow], str]) -> Sequence[Share]:
-    sums: dict[str, list[PositionRow]] = {}
-    for row in rows:
-        sums.setdefault(kind(row), []).append(row)
-    results = {name: sum((row.result for row in each), NO_CASH) for name, each in sums.items()}
-    largest = max((abs(float(result)) for result in results.values()), default=0.0) or 1.0
-    found = []
-    for name, each in sums.items():
-        width = round(50 * abs(float(results[name])) / largest, 3)
-        wins = sum(row.result > 0 for row in each)
-        costs = sum((row.costs for row in each), NO_CASH)
-        found.append(Share(name, len(each), wins, results[name], costs, 50 - width if results[name] < 0 else 50, width))
-    return sorted(found, key=lambda share: -share.result)
+    return SharesView(by_token(rows), by_exit(rows), by_hour(rows, local), len(rows), asking.query.whose)
 
 
 def look_at_days(connection: Connection, asking: Asking) -> DaysView:

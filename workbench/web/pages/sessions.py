@@ -1,6 +1,6 @@
 """The sessions: what each was and made, how up to four of them lie beside each other, and the buttons that steer them."""
 
-from decimal import Decimal
+from collections.abc import Sequence
 from typing import ClassVar, Final, Literal
 from urllib.parse import urlencode
 
@@ -9,22 +9,18 @@ from msgspec import UNSET, UnsetType
 from sqlalchemy import Connection
 
 from workbench.domain.commands import Pause, Resume, Stop
-from workbench.domain.costs import in_words
-from workbench.domain.presets import changes_between
 from workbench.domain.sessions import Status
 from workbench.store import reads
 from workbench.store.rows import SessionRow
-from workbench.store.session_lines import LinePoint, equity_lines, sessions_named
 from workbench.strategies import shelf
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
-from workbench.web.filters import short
+from workbench.web.comparing import MOST, Difference, Line, compare
 from workbench.web.page import ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/sessions/"
+FILES: Final = f"{ROOT}/api/sessions/compare/export/"
 ROWS: Final = 25
-MOST: Final = 4
-"""So many sessions can be laid beside each other."""
 TABLE_POINTS: Final = 12
 FRESH: Final = 60_000
 _MADE: Final = SESSION_KINDS | {"OrderFilled", "EquityMarked"}
@@ -106,13 +102,6 @@ class TableView(msgspec.Struct, frozen=True):
     whose: str = ""
 
 
-class Line(msgspec.Struct, frozen=True):
-    """A session's equity in percent of what it began with, by the seconds since its first bar."""
-
-    name: str
-    points: list[tuple[int, float]]
-
-
 class LinesData(msgspec.Struct, frozen=True):
     """What the chart's script reads."""
 
@@ -128,13 +117,6 @@ class Compared(msgspec.Struct, frozen=True):
     without: str
 
 
-class Difference(msgspec.Struct, frozen=True):
-    """Something that the sessions went by and that differs, in words, one value for each of them."""
-
-    label: str
-    values: tuple[str, ...]
-
-
 class PointRow(msgspec.Struct, frozen=True):
     """A row of the lines as a table: a time since the first bar, in milliseconds, and each one's percent by then."""
 
@@ -143,7 +125,7 @@ class PointRow(msgspec.Struct, frozen=True):
 
 
 class ComparisonView(msgspec.Struct, frozen=True):
-    """Sessions beside each other; `missing` are ids that no session has."""
+    """Sessions beside each other; `missing` are ids that no session has, `files` is the address of their tables as files."""
 
     sessions: tuple[Compared, ...]
     data: LinesData
@@ -153,6 +135,7 @@ class ComparisonView(msgspec.Struct, frozen=True):
     is_too_many: bool
     clear: str
     now: int
+    files: str
 
     @property
     def low(self) -> float:
@@ -238,54 +221,23 @@ def look_at_comparison(connection: Connection, asking: Asking) -> ComparisonView
     """Return the sessions that the address names beside each other."""
     query: SessionsQuery = asking.query
     wanted = tuple(dict.fromkeys(query.compare))
-    rows = sessions_named(connection, wanted[:MOST])
-    lines = equity_lines(connection, [row.id for row in rows]) if rows else {}
+    found = compare(connection, wanted[:MOST])
     compared = tuple(
         Compared(
-            session_line(row, asking.now), place + 1, _drawdown(lines[row.id]),
+            session_line(row, asking.now), place + 1, found.drawdowns[place],
             query.address(PATH, compare=tuple(id_ for id_ in wanted if id_ != row.id)),
         )
-        for place, row in enumerate(rows)
+        for place, row in enumerate(found.rows)
     )  # fmt: skip
-    names = _names(rows)
-    drawn = [Line(name, _percent(lines[row.id], row.opening_equity)) for name, row in zip(names, rows, strict=True)]
-    found = {row.id for row in rows}
+    ids = [row.id for row in found.rows]
     return ComparisonView(
-        compared, LinesData(drawn), _as_table(drawn), _differences(rows), tuple(id_ for id_ in wanted[:MOST] if id_ not in found),
-        len(wanted) > MOST, query.address(PATH, compare=()), asking.now,
+        compared, LinesData(list(found.lines)), _as_table(found.lines), found.differences,
+        tuple(id_ for id_ in wanted[:MOST] if id_ not in ids), len(wanted) > MOST, query.address(PATH, compare=()), asking.now,
+        f"{FILES}?{urlencode({'sessions': ','.join(ids)})}",
     )  # fmt: skip
 
 
-def _names(rows: tuple[SessionRow, ...]) -> list[str]:
-    """Return a name for each session by which it can be told from the others."""
-    names = [row.name for row in rows]
-    return [f"{row.name} · {short(row.id)}" if names.count(row.name) > 1 else row.name for row in rows]
-
-
-def _percent(points: list[LinePoint], opening: Decimal | None) -> list[tuple[int, float]]:
-    """Return a line in percent of what its session began with; cash that came or went meanwhile is no result."""
-    if not points or not opening:
-        return []
-    first = points[0]
-    # Of two points at one time the later one holds.
-    by_time = {
-        (point.ts - first.ts) // 1000: round(100 * float((point.equity - point.put_in + first.put_in) / opening - 1), 4)
-        for point in points
-    }
-    return sorted(by_time.items())
-
-
-def _drawdown(points: list[LinePoint]) -> float | None:
-    """Return how far a line fell below its highest point at worst."""
-    peak = worst = 0.0
-    for point in points:
-        equity = float(point.equity - point.put_in + points[0].put_in)
-        peak = max(peak, equity)
-        worst = min(worst, equity / peak - 1 if peak > 0 else 0.0)
-    return worst if points else None
-
-
-def _as_table(lines: list[Line]) -> tuple[PointRow, ...]:
+def _as_table(lines: Sequence[Line]) -> tuple[PointRow, ...]:
     """Return the lines at a few times, for whoever cannot see them."""
     longest = max((line.points[-1][0] for line in lines if line.points), default=0)
     times = sorted({longest * step // TABLE_POINTS for step in range(TABLE_POINTS + 1)})
@@ -296,27 +248,6 @@ def _as_table(lines: list[Line]) -> tuple[PointRow, ...]:
         return next((value for found, value in reversed(line.points) if found <= time), None)
 
     return tuple(PointRow(1000 * time, tuple(at(line, time) for line in lines)) for time in times) if longest else ()
-
-
-def _differences(rows: tuple[SessionRow, ...]) -> tuple[Difference, ...]:
-    """Return what the sessions went by and that is not the same for all of them, the first one's value first."""
-    if len(rows) < 2:
-        return ()
-    found = []
-    others = (
-        ("Mode", [row.mode for row in rows]),
-        ("Bars", [row.timeframe for row in rows]),
-        ("Tokens", [", ".join(row.symbols) for row in rows]),
-        ("Costs", [in_words(row.costs) for row in rows]),
-    )
-    found = [Difference(label, tuple(values)) for label, values in others if len(set(values)) > 1]
-    changes = [{change.field: change for change in changes_between(rows[0].configuration, row.configuration)} for row in rows]
-    for field in rows[0].configuration.__struct_fields__:
-        differing = [each[field] for each in changes if field in each]
-        if differing:
-            same = differing[0].before
-            found.append(Difference(differing[0].label, tuple(each[field].after if field in each else same for each in changes)))
-    return tuple(found)
 
 
 TABLE: Final = Block("table", _MADE | {"CommandReceived", "CommandRefused"}, look_at_table)
