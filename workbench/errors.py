@@ -47,6 +47,11 @@ def shortened(shown: str) -> str:
     return shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}… ({len(shown):,} characters)"
 
 
+def _hint(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name[:_MOST_SHOWN], tuple(known), n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
 class Refused(WorkbenchError):
     """The person can fix it."""
 
@@ -71,10 +76,8 @@ class NotFound(Refused):
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), field: str | None = None) -> None:
         self.kind, self.name, self.known, self.field = kind, name, tuple(known), field
-        close = difflib.get_close_matches(name[:_MOST_SHOWN], self.known, n=1, cutoff=0.5)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
         listed = f" Expected one of {', '.join(self.known)}." if self.known and len(self.known) <= 12 else ""
-        super().__init__(f"There is no {kind} {shortened(repr(name))}.{hint}{listed}")
+        super().__init__(f"There is no {kind} {shortened(repr(name))}.{_hint(name, self.known)}{listed}")
 
 
 class UnknownField(NotFound):
@@ -99,10 +102,22 @@ class Conflict(Refused):
 class Invalid(Refused):
     """It was read, and a value is not one that can be accepted."""
 
-    def __init__(self, field: str, expected: str, found: object) -> None:
+    def __init__(self, field: str, expected: str, found: object, known: Iterable[str] = ()) -> None:
         self.field, self.expected, self.found = field, expected, found
         shown = found if isinstance(found, str) and " " in found else repr(found)
-        super().__init__(f"{field}: expected {expected}, found {shortened(shown)}.")
+        super().__init__(f"{field}: expected {expected}, found {shortened(shown)}.{_hint(str(found), known)}")
+
+
+def unlisted(field: str, found: str, known: Iterable[str]) -> Invalid:
+    """Return the refusal of a value that is none of those that a field can have.
+
+    Examples
+    --------
+    >>> print(unlisted("side", "bye", ["buy", "sell"]))
+    side: expected one of buy, sell, found 'bye'. Did you mean 'buy'?
+    """
+    names = tuple(known)
+    return Invalid(field, "one of " + ", ".join(names), found, names)
 
 
 class DoesNotFit(Refused):

@@ -6,7 +6,7 @@ from workbench.domain.config import DEFAULT_CONFIGURATION, StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.presets import CUSTOM, PRESETS, changes_between, mode_of, with_preset
 from workbench.domain.terms import Terms
-from workbench.errors import NotFound
+from workbench.errors import Invalid
 
 
 @pytest.mark.parametrize("mode", PRESETS)
@@ -38,5 +38,5 @@ def test_the_difference_reads_as_sentences():
 
 
 def test_an_unknown_mode_is_told_the_nearest():
-    with pytest.raises(NotFound, match="Did you mean 'MODERATE'"):
+    with pytest.raises(Invalid, match="Did you mean 'MODERATE'"):
         with_preset(DEFAULT_CONFIGURATION, "MODERAT")

@@ -93,7 +93,7 @@ def test_a_file_of_sweeps_has_a_row_each_and_says_what_was_tried(client, desk):
         assert [line["sweep_id"] for line in rows_of(client.get(f"{ROOT}/api/sweeps/export/", params={"status": status}))] == [
             sweep
         ]
-    assert client.get(f"{ROOT}/api/sweeps/export/", params={"status": "asleep"}).status_code == 400
+    assert client.get(f"{ROOT}/api/sweeps/export/", params={"status": "asleep"}).status_code == 422
 
 
 def amounts(text):

@@ -141,11 +141,17 @@ def test_another_account_has_the_same_candles_and_none_of_the_trades(pages, trad
     assert f"account={second}" in re.search(r'href="([^"]+)">1m</a>', text).group(1)
 
 
-@pytest.mark.parametrize("address", ["NOPE/", "WETH/?timeframe=7m", "WETH/?source=elsewhere"])
-def test_what_there_is_not_is_said(address, pages):
+@pytest.mark.parametrize(
+    ("address", "status", "said"),
+    [
+        ("NOPE/", 404, "There is no market"), ("WETH/?timeframe=7m", 422, "timeframe: expected one of"),
+        ("WETH/?source=elsewhere", 404, "There is no source"),
+    ],
+)  # fmt: skip
+def test_what_there_is_not_is_said(address, status, said, pages):
     answer = pages.get(PATH + address)
-    assert answer.status_code == 404
-    assert "There is no" in answer.text
+    assert answer.status_code == status
+    assert said in answer.text
 
 
 def test_a_market_page_is_there_before_its_first_bar(client, desk):

@@ -16,8 +16,9 @@ from workbench.domain.commands import Deposit, Pause, PlaceOrder, ResetBreaker
 from workbench.domain.events import KINDS
 from workbench.domain.orders import OrderType, Side
 from workbench.domain.sweeps import SweepRequest
+from workbench.errors import Invalid
 from workbench.store.log import events_after, every_event
-from workbench.web.messages import EVERYBODY, NAMES, SYNONYMS, TYPES, Teller, UnknownType, read_types
+from workbench.web.messages import EVERYBODY, NAMES, SYNONYMS, TYPES, Teller, read_types
 
 
 def told_of(desk, is_wanted=lambda account, kind: True):
@@ -157,5 +158,5 @@ def test_types_are_read_from_an_address():
     assert read_types("") == frozenset()
     assert read_types("ai_thought,trade_update,") == {"ai_thought", "trade_executed"}
     assert set(SYNONYMS.values()) <= set(TYPES)
-    with pytest.raises(UnknownType, match="Did you mean 'trade_executed'"):
+    with pytest.raises(Invalid, match="Did you mean 'trade_executed'"):
         read_types("ai_thought,trade_executd")

@@ -322,4 +322,4 @@ def test_a_trial_without_a_figure_comes_last_and_the_cursor_leads_past_it(client
 def test_trials_of_every_study_are_not_sorted_by_a_figure(client):
     answer = client.get("/paper-trading/api/trials/", params={"sort": "-sharpe_ratio"})
     assert (answer.status_code, answer.json()["error"]["field"]) == (422, "sort")
-    assert client.get("/paper-trading/api/trials/", params={"sort": "luck"}).status_code == 400
+    assert client.get("/paper-trading/api/trials/", params={"sort": "luck"}).status_code == 422

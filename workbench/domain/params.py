@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 import msgspec
 
 from workbench.domain.money import LEDGER, rounded, to_decimal
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid, UnknownField
 
 
 class Param(msgspec.Struct, frozen=True):
@@ -197,7 +197,7 @@ def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> 
 
     Raises
     ------
-    NotFound
+    UnknownField
         If a name is not a field; the sentence names the nearest one.
     Invalid
         If a value is out of bounds.
@@ -207,7 +207,7 @@ def make(struct: type[msgspec.Struct], values: Mapping[str, Any], kind: str) -> 
     known = struct.__struct_fields__
     for name in values:
         if name not in known:
-            raise NotFound(kind, name, known, field=name)
+            raise UnknownField(kind, name, known)
     return struct(**values)
 
 

@@ -12,7 +12,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.params import param_fields, plain, with_fields
-from workbench.errors import NotFound
+from workbench.errors import unlisted
 
 CUSTOM: Final = "CUSTOM"
 PRESETS: Final[dict[str, dict[str, Any]]] = {
@@ -55,7 +55,7 @@ def with_preset(configuration: StrategyConfiguration, mode: str) -> StrategyConf
 
     Raises
     ------
-    NotFound
+    Invalid
         If there is no such mode.
 
     Examples
@@ -65,7 +65,7 @@ def with_preset(configuration: StrategyConfiguration, mode: str) -> StrategyConf
     """
     name = mode.upper()
     if name not in MODES:
-        raise NotFound("trading mode", mode, MODES, field="trading_mode")
+        raise unlisted("trading_mode", mode, MODES)
     changed: StrategyConfiguration = with_fields(configuration, PRESETS.get(name, {}))
     return changed
 

@@ -9,7 +9,7 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import MODELS, CostModel, ExchangeCosts, PaperTradingConfig, PoolCosts
 from workbench.domain.params import with_fields
 from workbench.domain.presets import CUSTOM, MODES, with_preset
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid, UnknownField, unlisted
 
 RULES: Final = tuple(name for name in StrategyConfiguration.__struct_fields__ if name not in ("name", "strategy", "parameters"))
 REALISM: Final = PaperTradingConfig.__struct_fields__
@@ -30,7 +30,7 @@ class Terms(msgspec.Struct, frozen=True):
 
         Raises
         ------
-        NotFound
+        UnknownField
             If an option is unknown; the sentence names the nearest.
         Invalid
             If a value is out of bounds, or an option belongs to the other cost model.
@@ -42,7 +42,7 @@ class Terms(msgspec.Struct, frozen=True):
         """
         for name in options:
             if name not in OPTIONS:
-                raise NotFound("option", name, OPTIONS, field=name)
+                raise UnknownField("option", name, OPTIONS)
         costs = _named_model(options["costs"], self.costs) if "costs" in options else self.costs
         for name in options:
             if name in COSTS and name not in costs.__struct_fields__:
@@ -108,7 +108,7 @@ def _named_model(name: Any, costs: CostModel) -> CostModel:
     if not isinstance(name, str):
         raise Invalid("costs", "'exchange', 'pool', or a cost model such as ExchangeCosts(fee_bps=10)", name)
     if name not in MODELS:
-        raise NotFound("cost model", str(name), MODELS, field="costs")
+        raise unlisted("costs", name, MODELS)
     return costs if isinstance(costs, MODELS[name]) else MODELS[name]()
 
 

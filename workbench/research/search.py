@@ -16,7 +16,7 @@ import polars as pl
 
 from workbench.analytics.returns import Floats
 from workbench.domain.params import Field, param_fields
-from workbench.errors import Invalid, NotFound, Refused
+from workbench.errors import Invalid, Refused, unlisted
 from workbench.research.luck import Luck
 from workbench.research.study import Study, Value, Values, meets, named_by
 from workbench.research.sweep import LEAST, SHOWN, Sweep, in_order
@@ -68,19 +68,17 @@ def check_aims(aims: Sequence[str], sampler: str | None) -> str:
 
     Raises
     ------
-    NotFound
-        If a figure or a sampler does not exist.
     Invalid
-        If a sampler cannot do with several aims.
+        If a figure or a sampler does not exist, or a sampler cannot do with several aims.
     """
     for aim in aims:
         if aim not in SHOWN:
-            raise NotFound("figure", str(aim), SHOWN, field="aim")
+            raise unlisted("aim", str(aim), SHOWN)
     if not aims or len(set(aims)) != len(aims):
         raise Invalid("aim", "one figure or several different ones", ", ".join(aims) or "none")
     chosen = sampler or ("tpe" if len(aims) == 1 else "nsga-ii")
     if chosen not in SAMPLERS:
-        raise NotFound("sampler", str(chosen), SAMPLERS, field="sampler")
+        raise unlisted("sampler", str(chosen), SAMPLERS)
     if len(aims) > 1 and chosen == "cma-es":
         raise Invalid("sampler", "'nsga-ii' or 'tpe' for several aims", chosen)
     return chosen

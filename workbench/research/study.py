@@ -21,7 +21,7 @@ from workbench.domain.terms import OPTIONS, Terms
 from workbench.engine.series import BarSeries
 from workbench.engine.strategy import SignalStrategy
 from workbench.engine.version import source_version
-from workbench.errors import Invalid, NotFound, Refused
+from workbench.errors import Invalid, NotFound, Refused, UnknownField
 from workbench.research.backtest import Backtest, able, as_series, check_length, made_of
 from workbench.research.identity import code_digest
 from workbench.strategies import make_strategy, name_of, parameters_of, shelf
@@ -205,7 +205,7 @@ def study_of(
     fixed: dict[str, Any] = {}
     for name, given in options.items():
         if name not in known:
-            raise NotFound(f"parameter of {name_of(chosen)} or option", name, known, field=name)
+            raise UnknownField(f"parameter of {name_of(chosen)} or option", name, known)
         if isinstance(given, np.ndarray) and not given.ndim:
             given = given.item()
         if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping, msgspec.Struct)):

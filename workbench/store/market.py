@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, literal, select,
 
 from workbench.domain.bars import parse_timeframe
 from workbench.domain.instruments import Instrument
-from workbench.errors import NotFound
+from workbench.errors import NotFound, unlisted
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.rows import TradeRow
@@ -151,11 +151,11 @@ class Market(msgspec.Struct, frozen=True):
 
         Raises
         ------
-        NotFound
+        Invalid
             If it is neither recorded nor can be made.
         """
         if timeframe not in self.timeframes:
-            raise NotFound("timeframe", timeframe, self.timeframes, field="timeframe")
+            raise unlisted("timeframe", timeframe, self.timeframes)
         own = next((row for row in self.series if row.timeframe == timeframe), None)
         finer = self._finer(timeframe)
         if own is None:
@@ -302,7 +302,7 @@ def read_candles(
 
     Raises
     ------
-    NotFound
+    Invalid
         If the timeframe is neither recorded nor can be made.
     """
     width = parse_timeframe(timeframe)

@@ -631,7 +631,7 @@ def session(connection: Connection, id_: str) -> SessionRow:
         else []
     )
     if len(rows) != 1:
-        raise NotFound("session", id_)
+        raise NotFound("session", id_, field="session")
     return session_row(rows[0])
 
 

@@ -136,6 +136,16 @@ def count_trials(connection: Connection) -> tuple[int, int]:
     return int(counted[0]), int(counted[1])
 
 
+def families(connection: Connection) -> list[str]:
+    """Return the strategies of which anything was ever tried."""
+    return list(connection.execute(select(sweeps.c.family).distinct().order_by(sweeps.c.family)).scalars())
+
+
+def has_study(connection: Connection, id_: str) -> bool:
+    """Return whether there is a sweep of this id."""
+    return connection.execute(select(sweeps.c.id).where(sweeps.c.id == id_)).first() is not None
+
+
 def list_sweeps(connection: Connection, limit: int = 100) -> list[SweepRow]:
     """Return sweeps, the newest first."""
     return [_sweep(row) for row in connection.execute(select(sweeps).order_by(sweeps.c.touched.desc()).limit(limit))]

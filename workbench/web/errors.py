@@ -13,13 +13,14 @@ from uuid import uuid4
 
 import msgspec
 from litestar import MediaType, Request, Response
-from litestar.exceptions import HTTPException, NotFoundException
+from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.response import Redirect
 
-from workbench.errors import Refused, TryLater, WorkbenchError
+from workbench.errors import Invalid, Refused, TryLater, WorkbenchError
 from workbench.web.api.envelope import timestamp
 from workbench.web.entry import Unauthorized
 from workbench.web.login import login_address
+from workbench.web.misread import Bare, expected_kind
 from workbench.web.page import ROOT, Link, View, links
 from workbench.web.pages import PAGES
 from workbench.web.render import draw_page
@@ -65,7 +66,7 @@ class ErrorView(View, frozen=True, kw_only=True):
 
 def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Response[Any]:
     """Return the answer to a request that went wrong."""
-    status, trouble = tell(problem)
+    status, trouble = tell(_in_words(request, problem))
     headers = dict(problem.headers) if isinstance(problem, HTTPException) and problem.headers else {}
     wait = getattr(problem, "wait", None)
     if wait is not None:
@@ -108,23 +109,20 @@ def tell(problem: Exception) -> tuple[int, Trouble]:
             return 503, Trouble(problem.code, str(problem))
         case HTTPException() if problem.status_code < 500:
             status = problem.status_code
-            return status, Trouble(_code(status), _sentence(problem), _field(problem))
+            return status, Trouble(_code(status), _SENTENCES.get(status, f"{HTTPStatus(status).phrase}."))
     number = uuid4().hex[:8]
     log.error("error %s", number, exc_info=problem)
     code = problem.code if isinstance(problem, WorkbenchError) else "broken"
     return 500, Trouble(code, f"Something broke on our side. It is error {number} in the log.")
 
 
-def _sentence(problem: HTTPException) -> str:
-    found = problem.extra[0] if isinstance(problem.extra, list) and problem.extra else None
-    if isinstance(found, dict) and "message" in found:
-        return f"{found.get('key', 'request')}: {found['message']}."
-    return _SENTENCES.get(problem.status_code, f"{HTTPStatus(problem.status_code).phrase}.")
-
-
-def _field(problem: HTTPException) -> str | None:
-    found = problem.extra[0] if isinstance(problem.extra, list) and problem.extra else None
-    return str(found["key"]) if isinstance(found, dict) and "key" in found else None
+def _in_words(request: Request[Any, Any, Any], problem: Exception) -> Exception:
+    """Return the refusal of a parameter that could not be read as one of our own; whatever else as it is."""
+    found = problem.extra[0] if isinstance(problem, ValidationException) and isinstance(problem.extra, list) else None
+    if not isinstance(found, dict) or "key" not in found:
+        return problem
+    name = str(found["key"])
+    return Invalid(name, expected_kind(str(found["message"])) or "another value", request.query_params.get(name, Bare("nothing")))
 
 
 def _code(status: int) -> str:

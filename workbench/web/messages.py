@@ -24,7 +24,7 @@ from workbench.domain.events import KINDS, SWEEP_KINDS
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT
 from workbench.domain.orders import Order, Side
-from workbench.errors import NotFound
+from workbench.errors import unlisted
 from workbench.store import reads, streams
 from workbench.store.log import LogRow
 from workbench.store.rows import Figures, PositionRow, RunRow, SweepRunRow, ThoughtRow, TradeRow
@@ -111,18 +111,12 @@ _FIGURED: Final = frozenset(kind for kind, names in NAMES.items() if {"performan
 _encoder: Final = msgspec.json.Encoder()
 
 
-class UnknownType(NotFound):
-    """A type of message that there is none of was asked for."""
-
-    status = 422
-
-
 def read_types(text: str) -> frozenset[str]:
     """Return the types of messages that an address asks for, separated by commas; none means all.
 
     Raises
     ------
-    UnknownType
+    Invalid
         If there are no such messages.
 
     Examples
@@ -134,7 +128,7 @@ def read_types(text: str) -> frozenset[str]:
     for name in filter(None, (part.strip() for part in text.split(","))):
         known = SYNONYMS.get(name, name)
         if known not in TYPES:
-            raise UnknownType("kind of message", name[:80], TYPES, field="kinds")
+            raise unlisted("kinds", name[:80], TYPES)
         wanted.add(known)
     return frozenset(wanted)
 

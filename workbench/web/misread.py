@@ -75,10 +75,24 @@ def misread(problem: msgspec.ValidationError, given: Mapping[str, Any], struct: 
 
 
 def _expected(what: str, struct: type[msgspec.Struct], name: str) -> str:
-    kinds = re.match(r"Expected `([^`]+)`", what)
-    if kinds is None:
+    told = expected_kind(what)
+    if told is None:
         choices = [arg for info in msgspec.structs.fields(struct) if info.name == name for arg in get_args(info.type) if arg]
         return "one of " + ", ".join(map(repr, choices)) if choices else "another value"
+    return told
+
+
+def expected_kind(what: str) -> str | None:
+    """Return what the decoder expected of a value, in words; None where it does not say a kind.
+
+    Examples
+    --------
+    >>> expected_kind("Expected `int` >= 1"), expected_kind("Expected `int | null`, got `str`"), expected_kind("Invalid enum value")
+    ('a whole number from 1', 'a whole number', None)
+    """
+    kinds = re.match(r"Expected `([^`]+)`", what)
+    if kinds is None:
+        return None
     named = kinds[1].split(" | ")
     # Of what may be left out as well, and of whole numbers where any will do, there is nothing to say.
     told = [kind for kind in named if kind != "null" and not (kind == "int" and "float" in named)]

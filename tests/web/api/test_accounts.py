@@ -65,7 +65,7 @@ def test_a_saved_configuration_reaches_the_running_session_if_it_is_to(client, d
 @pytest.mark.parametrize(
     ("body", "status", "field", "said"),
     [
-        ({"siz_pct": 3}, 404, "siz_pct", "Did you mean 'size_pct'"),
+        ({"siz_pct": 3}, 422, "siz_pct", "Did you mean 'size_pct'"),
         ({"size_pct": 300}, 422, "size_pct", "from 0.01 to 100"),
         ({"enable_dca": "yes"}, 422, "enable_dca", "true or false"),
         ({"strategy": "nope"}, 404, "strategy", "There is no strategy 'nope'"),
@@ -73,9 +73,9 @@ def test_a_saved_configuration_reaches_the_running_session_if_it_is_to(client, d
         ({"name": "  "}, 422, "name", "a name"),
         ({"parameters": [1]}, 422, "parameters", "an object of names and numbers"),
         ({"parameters": {"fast": 1}}, 422, "fast", "from 2 to 100"),
-        ({"trading_mode": "reckless"}, 404, "trading_mode", "There is no trading mode 'reckless'"),
+        ({"trading_mode": "reckless"}, 422, "trading_mode", "expected one of"),
         ({"apply_now": 1}, 422, "apply_now", "true or false"),
-        ({"fee_bps": 1}, 404, "fee_bps", "There is no field 'fee_bps'"),
+        ({"fee_bps": 1}, 422, "fee_bps", "There is no field 'fee_bps'"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused_and_nothing_is_saved(client, desk, body, status, field, said):  # noqa: F811
@@ -112,7 +112,7 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
         ("accounts/", {}, 422, "name", "expected a name"),
         ("accounts/", {"name": "Paper account"}, 422, "name", "that no account has yet"),
         ("accounts/", {"name": "x", "cash": 0}, 422, "cash", "an amount from"),
-        ("accounts/", {"nam": "x"}, 404, "nam", "Did you mean 'name'"),
+        ("accounts/", {"nam": "x"}, 422, "nam", "Did you mean 'name'"),
         ("account/reset/", {}, 422, "amount", "a number"),
         ("account/reset/", {"amount": 99}, 422, "amount", "from 100 to 1000000"),
         ("account/reset/", {"amount": "NaN"}, 422, "amount", "finite"),
@@ -121,7 +121,7 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
         ("account/withdraw/", {"amount": 99_999}, 422, "amount", "at most the 10000.00000000 cash"),
         ("account/withdraw/", {"amount": 1, "account": 7}, 422, "account", "name or id"),
         ("bot/start/", {"account": "nobody"}, 404, "account", "There is no account 'nobody'"),
-        ("bot/start/", {"configuration": "Bald"}, 404, "name", "There is no configuration 'Bald'"),
+        ("bot/start/", {"configuration": "Bald"}, 404, "configuration", "There is no configuration 'Bald'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence(client, desk, path, body, status, field, said):  # noqa: F811

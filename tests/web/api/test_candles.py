@@ -112,8 +112,8 @@ def test_a_file_that_was_imported_has_candles_by_its_source(desk):
 @pytest.mark.parametrize(
     ("symbol", "asked", "status"),
     [
-        ("NOPE", {}, 404), ("WETH", {"timeframe": "7m"}, 404), ("WETH", {"timeframe": "1d"}, 404), ("WETH", {"limit": 2001}, 400),
-        ("WETH", {"limit": 0}, 400), ("WETH", {"since": "soon"}, 422), ("WETH", {"until": "9" * 20}, 422),
+        ("NOPE", {}, 404), ("WETH", {"timeframe": "7m"}, 422), ("WETH", {"timeframe": "1d"}, 422), ("WETH", {"limit": 2001}, 422),
+        ("WETH", {"limit": 0}, 422), ("WETH", {"since": "soon"}, 422), ("WETH", {"until": "9" * 20}, 422),
     ],
 )  # fmt: skip
 def test_nonsense_is_a_sentence_in_the_envelope(symbol, asked, status, pages):

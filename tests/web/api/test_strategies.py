@@ -100,7 +100,6 @@ def test_every_run_is_listed_filtered_paged_and_in_the_file_those_that_ended_too
     assert [(run["strategy_id"], run["status"]) for run in ended] == [(first["strategy_id"], "CANCELLED")]
     assert ended == listed(status="cancelled")["items"] == listed(token="weth", strategy_type="dca", session=session)["items"]
     assert {run["strategy_id"] for run in listed(status="active")["items"]} <= set(numbers) - {first["strategy_id"]}
-    assert listed(session="none") == {"items": [], "next": None}
     told, before = [], None
     while True:
         page = listed(limit=2, **({"before": before} if before else {}))
@@ -118,7 +117,7 @@ def test_every_run_is_listed_filtered_paged_and_in_the_file_those_that_ended_too
 @pytest.mark.parametrize(
     ("asked", "status", "sentence"),
     [
-        ({"status": "asleep"}, 422, "expected active, ended, or one of RUNNING, PAUSED"),
+        ({"status": "asleep"}, 422, "expected one of active, ended, RUNNING, PAUSED"),
         ({"strategy_type": "dcaa"}, 404, "Did you mean 'dca'"),
     ],
 )
@@ -139,7 +138,7 @@ def test_a_list_of_runs_cannot_be_filtered_by_what_there_is_not(client, path, as
         ("strategies/", {**DCA, "token": "BTC"}, 404, "token", "Expected one of WETH, AERO"),
         ("strategies/", {**DCA, "colour": 1}, 422, "colour", "no field 'colour'"),
         ("strategies/", {**DCA, "parameters": [1]}, 422, "parameters", "expected an object"),
-        ("strategies/", {**DCA, "parameters": {"amuont": 1}}, 404, "amuont", "Did you mean 'amount'"),
+        ("strategies/", {**DCA, "parameters": {"amuont": 1}}, 422, "amuont", "Did you mean 'amount'"),
         ("strategies/", {**DCA, "parameters": {"amount": True}}, 422, "amount", "expected a number"),
         ("strategies/", {**DCA, "parameters": {"amount": [1]}}, 422, "amount", "expected"),
         ("strategies/", {**DCA, "parameters": {"amount": {}}}, 422, "amount", "expected"),

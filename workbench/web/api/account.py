@@ -5,7 +5,6 @@ from typing import Any
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromQuery
 
 from workbench import jobs
 from workbench.actions.move_cash import deposit, withdraw
@@ -13,10 +12,11 @@ from workbench.actions.open_account import default_account, open_account
 from workbench.actions.reset_account import reset_account
 from workbench.desk import Desk
 from workbench.domain.money import to_decimal
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.rows import AccountRow, EpochRow
-from workbench.web.api.envelope import Json, answer, iso, listed, read_body
+from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+from workbench.web.api.paging import Account
 from workbench.web.page import account_named
 
 
@@ -59,7 +59,7 @@ async def opened(request: Request[Any, Any, State], state: State) -> Response[by
 
 
 def _opened(desk: Desk, body: Json) -> Response[bytes]:
-    _know(body, ("name", "cash"))
+    know_fields(body, ("name", "cash"))
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
         raise Invalid("name", "a name", name)
@@ -77,7 +77,7 @@ async def reset(request: Request[Any, Any, State], state: State) -> Response[byt
 
 
 def _reset(desk: Desk, body: Json) -> Response[bytes]:
-    _know(body, ("amount", "account"))
+    know_fields(body, ("amount", "account"))
     account, amount = _whose(desk, body), to_decimal(body.get("amount"), "amount")
     if not 100 <= amount <= 1_000_000:
         raise Invalid("amount", "a number from 100 to 1000000", body.get("amount"))
@@ -102,7 +102,7 @@ async def moved(request: Request[Any, Any, State], state: State) -> Response[byt
 
 
 def _moved(desk: Desk, body: Json, comes_in: bool) -> Response[bytes]:
-    _know(body, ("amount", "account"))
+    know_fields(body, ("amount", "account"))
     row = (deposit if comes_in else withdraw)(desk, _whose(desk, body), body.get("amount"), by="api")
     if row.session is not None:
         jobs.hasten(row.session)
@@ -110,19 +110,13 @@ def _moved(desk: Desk, body: Json, comes_in: bool) -> Response[bytes]:
 
 
 @get("/paper-trading/api/account/epochs/", sync_to_thread=True)
-def epochs(state: State, account: FromQuery[str] = "") -> Response[bytes]:
+def epochs(state: State, account: Account = "") -> Response[bytes]:
     """List the epochs of the account, the newest first."""
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
         rows = reads.epochs(connection, account)
     return answer(listed([epoch_shape(row) for row in rows], None))
-
-
-def _know(body: Json, names: tuple[str, ...]) -> None:
-    for name in body:
-        if name not in names:
-            raise NotFound("field", name, names, field=name)
 
 
 def _whose(desk: Desk, body: Json) -> str:

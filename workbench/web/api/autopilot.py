@@ -11,8 +11,8 @@ from workbench.desk import Desk
 from workbench.store.autopilot import AdjustmentRow, list_adjustments
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso
-from workbench.web.api.paging import Account, Before, Limit, Text, page_of
-from workbench.web.page import account_named
+from workbench.web.api.naming import scope_of
+from workbench.web.api.paging import Account, Before, Limit, Session, page_of
 
 COLUMNS: Final = (
     "created_at", "adjustment_id", "adjustment_type", "parameter_name", "old_value", "new_value", "change_percent", "reason",
@@ -52,23 +52,24 @@ def adjustment_shape(row: AdjustmentRow) -> Json:
 
 
 @get("/paper-trading/api/autopilot/", sync_to_thread=True)
-def every(state: State, session: Text = "", limit: Limit = 50, before: Before = None, account: Account = "") -> Response[bytes]:
+def every(state: State, session: Session = "", limit: Limit = 50, before: Before = None, account: Account = "") -> Response[bytes]:
     """List what the autopilot changed, newest first, with what made it do so and how that turned out."""
     desk: Desk = state.desk
-    account = account_named(desk, account)
+    scope = scope_of(desk, account, session)
     with desk.store.read() as connection:
-        rows = list_adjustments(connection, account, session=session, limit=limit + 1, before=before)
+        rows = list_adjustments(connection, scope.account, session=scope.session, limit=limit + 1, before=before)
     return answer(page_of(rows, limit, adjustment_shape, lambda row: row.id))
 
 
 @get("/paper-trading/api/autopilot/export/", sync_to_thread=True)
-def export(state: State, session: Text = "", account: Account = "") -> Stream:
+def export(state: State, session: Session = "", account: Account = "") -> Stream:
     """Download what the autopilot changed, as CSV."""
     desk: Desk = state.desk
-    account = account_named(desk, account)
+    scope = scope_of(desk, account, session)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
-        return [adjustment_shape(row) for row in list_adjustments(connection, account, session=session, limit=limit, before=before)]
+        rows = list_adjustments(connection, scope.account, session=scope.session, limit=limit, before=before)
+        return [adjustment_shape(row) for row in rows]
 
     return csv_file("autopilot", COLUMNS, desk, read, "adjustment_id")
 

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromQuery
 
 from workbench import jobs
 from workbench.actions.start_session import start_session
@@ -19,6 +18,8 @@ from workbench.domain.terms import OPTIONS, Terms
 from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, session_shape, text_of
+from workbench.web.api.naming import configuration_named
+from workbench.web.api.paging import Account
 from workbench.web.page import account_named
 
 _REQUEST_FIELDS: Final = ("mode", "source", "dataset", "symbols", "timeframe", "speed", "runtime_minutes", "seed")
@@ -56,7 +57,7 @@ def _whose(desk: Desk, body: Json) -> tuple[str | None, Terms]:
     with desk.store.read() as connection:
         terms = reads.terms(connection, account)
         if saved:
-            chosen = reads.configuration_version(connection, account, saved)
+            chosen = configuration_named(connection, account, saved, "configuration")
             terms = msgspec.structs.replace(terms, configuration=chosen.configuration)
     return account, terms
 
@@ -163,7 +164,7 @@ def _stop(desk: Desk, body: Json) -> Response[bytes]:
 
 
 @get("/paper-trading/api/bot/status/", sync_to_thread=True)
-def status(state: State, account: FromQuery[str] = "") -> Response[bytes]:
+def status(state: State, account: Account = "") -> Response[bytes]:
     """Tell what the bot is doing: the session on its way, or else the last one."""
     desk: Desk = state.desk
     account = account_named(desk, account)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from litestar import Request, Response, delete, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 
 from workbench import jobs
 from workbench.actions.activate_configuration import activate_configuration
@@ -19,10 +19,12 @@ from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.params import plain
 from workbench.domain.presets import Change, changes_between
 from workbench.domain.terms import REALISM, RULES
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.rows import ConfigurationRow
-from workbench.web.api.envelope import Json, answer, iso, listed, read_body, text_of
+from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body, text_of
+from workbench.web.api.naming import configuration_named
+from workbench.web.api.paging import Account, Text
 from workbench.web.page import account_named
 
 SAVED: Final = ("account", "name", "strategy", "parameters", "apply_now", "trading_mode", *RULES, *REALISM)
@@ -47,7 +49,7 @@ def _change_shape(change: Change) -> Json:
 
 
 @get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"])
-async def active(state: State, account: FromQuery[str] = "") -> Response[bytes]:
+async def active(state: State, account: Account = "") -> Response[bytes]:
     """Tell the active configuration."""
     return await sync_to_thread(_active, state.desk, account)
 
@@ -69,9 +71,7 @@ async def save(request: Request[Any, Any, State], state: State) -> Response[byte
 def _save(desk: Desk, body: Json) -> Response[bytes]:
     account = account_named(desk, text_of(body, "account", ""))
     body.pop("account", None)
-    for name in body:
-        if name not in SAVED:
-            raise NotFound("field", name, SAVED, field=name)
+    know_fields(body, SAVED)
     apply_now = body.pop("apply_now", False)
     if not isinstance(apply_now, bool):
         raise Invalid("apply_now", "true or false", apply_now)
@@ -95,7 +95,7 @@ def _save(desk: Desk, body: Json) -> Response[bytes]:
 
 
 @get("/paper-trading/api/configurations/", sync_to_thread=True)
-def saved(state: State, name: FromQuery[str] = "", account: FromQuery[str] = "") -> Response[bytes]:
+def saved(state: State, name: Text = "", account: Account = "") -> Response[bytes]:
     """List the saved configurations, or every version of one."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -105,22 +105,23 @@ def saved(state: State, name: FromQuery[str] = "", account: FromQuery[str] = "")
 
 
 @get("/paper-trading/api/configurations/compare/", sync_to_thread=True)
-def compare(state: State, before: FromQuery[str], after: FromQuery[str], account: FromQuery[str] = "") -> Response[bytes]:
+def compare(state: State, before: Text, after: Text, account: Account = "") -> Response[bytes]:
     """Tell what differs between two saved configurations, or two versions of one (`Default@1`)."""
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
-        first, second = (reads.configuration_version(connection, account, which) for which in (before, after))
+        first = configuration_named(connection, account, before, "before")
+        second = configuration_named(connection, account, after, "after")
     return answer({"changes": [_change_shape(each) for each in changes_between(first.configuration, second.configuration)]})
 
 
 @post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200, sync_to_thread=True)
-def activate(state: State, name: FromPath[str], account: FromQuery[str] = "") -> Response[bytes]:
+def activate(state: State, name: FromPath[str], account: Account = "") -> Response[bytes]:
     """Make a saved configuration, or one version of it, the active one."""
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
-        chosen = reads.configuration_version(connection, account, name)
+        chosen = configuration_named(connection, account, name, "name")
     row = activate_configuration(desk, account, chosen.name, chosen.version)
     with desk.store.read() as connection:
         realism = reads.paper_trading_config(connection, account)
@@ -128,7 +129,7 @@ def activate(state: State, name: FromPath[str], account: FromQuery[str] = "") ->
 
 
 @delete("/paper-trading/api/configurations/{name:str}/", status_code=200, sync_to_thread=True)
-def remove(state: State, name: FromPath[str], account: FromQuery[str] = "") -> Response[bytes]:
+def remove(state: State, name: FromPath[str], account: Account = "") -> Response[bytes]:
     """Delete a saved configuration, but never the last."""
     desk: Desk = state.desk
     row = delete_configuration(desk, account_named(desk, account), name)

@@ -2,17 +2,19 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
+from litestar.params import KwargDefinition
+from litestar.typing import FieldDefinition
 
 from workbench.domain.bars import as_datetime
 from workbench.domain.names import is_shown
-from workbench.errors import Invalid, Malformed, UnknownField
+from workbench.errors import Invalid, Malformed, UnknownField, unlisted
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
-from workbench.web.misread import kind_of
+from workbench.web.misread import Bare, kind_of
 from workbench.web.page import ROOT
 
 Json = dict[str, Any]
@@ -102,18 +104,37 @@ def know_fields(body: Json, names: tuple[str, ...]) -> None:
 
 
 async def know_query(request: Request[Any, Any, Any]) -> None:
-    """Refuse a reading of the API that is asked for by a name that it does not know, for it would tell more than was asked for.
+    """Refuse a reading of the API that is asked for by a name or a value that it does not know.
+
+    It would tell more than was asked for. Values are compared in whatever case.
 
     Raises
     ------
     UnknownField
-        Naming it, and the nearest one that there is.
+        Naming a parameter that there is not, and the nearest one that there is.
+    Invalid
+        If a parameter is missing, or has a value that is none of those it can have.
     """
     if request.method == "GET" and request.url.path.startswith(_API):
-        names = [name for name in request.route_handler.parsed_fn_signature.parameters if name not in _GIVEN]
+        every = request.route_handler.parsed_fn_signature.parameters
+        names = [name for name in every if name not in _GIVEN]
         for name in request.query_params:
             if name not in names and name not in _EVERYWHERE:
                 raise UnknownField("parameter", name, names)
+        for name in names:
+            given = request.query_params.get(name)
+            if given is None and every[name].is_required and name not in request.path_params:
+                raise Invalid(name, "a value", Bare("nothing"))
+            known = values_of(every[name])
+            if given and known and given.lower() not in [value.lower() for value in known]:
+                raise unlisted(name, given, known)
+
+
+def values_of(parameter: FieldDefinition) -> tuple[str, ...]:
+    """Return the values that a parameter can have where it says so; none where it says nothing of the kind."""
+    declared = parameter.kwarg_definition
+    extra = (declared.schema_extra if isinstance(declared, KwargDefinition) else None) or {}
+    return tuple(value for value in (get_args(parameter.annotation) if parameter.is_literal else extra.get("enum", ())) if value)
 
 
 def text_of(body: Json, name: str, default: str = "") -> str:

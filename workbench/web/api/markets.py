@@ -38,8 +38,9 @@ def price(state: State, token_symbol: FromPath[str], chain_id: FromQuery[int | N
     for quote in known:
         if token_symbol.lower() in (quote.instrument.symbol.lower(), quote.instrument.address.lower()):
             return answer(price_shape(quote, desk.now()))
-    where = "token" if chain_id is None else f"token on chain {chain_id}"
-    raise NotFound(where, token_symbol, [quote.instrument.symbol for quote in known], field="token_symbol")
+    if chain_id is not None and not known:
+        raise NotFound("chain", str(chain_id), [str(quote.instrument.chain_id) for quote in every], field="chain_id")
+    raise NotFound("token", token_symbol, [quote.instrument.symbol for quote in known], field="token_symbol")
 
 
 @get("/paper-trading/api/prices/", sync_to_thread=True)

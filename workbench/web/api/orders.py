@@ -1,6 +1,6 @@
 """Orders: place one in the running session, list and look at them, take them back."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
@@ -16,13 +16,14 @@ from workbench.domain.commands import PlaceOrder
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import to_decimal
 from workbench.domain.orders import OrderType, Side, TimeInForce
-from workbench.errors import Conflict, Invalid, NotFound
+from workbench.errors import Conflict, Invalid, NotFound, unlisted
 from workbench.store import orders as store
 from workbench.store import reads
 from workbench.store.rows import OrderRow
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, text_of
-from workbench.web.api.paging import Account, Before, Limit, Text, moment, page_of
+from workbench.web.api.naming import Scope, scope_of, symbol_named
+from workbench.web.api.paging import Account, Before, Limit, Session, Token, moment, one_of, page_of
 from workbench.web.page import account_named
 
 AMOUNTS: Final = {
@@ -41,6 +42,9 @@ NAMED: Final = {
 }  # fmt: skip
 """Order types that say their side too."""
 TYPES, SIDES, FORCES = ([each.value for each in known] for known in (OrderType, Side, TimeInForce))
+Status = Annotated[str, one_of(("active", "ended", *store.STATUSES))]
+OneSide = Annotated[str, one_of(SIDES)]
+OneType = Annotated[str, one_of(TYPES)]
 COLUMNS: Final = (
     "placed_at", "order_id", "order_type", "side", "token_symbol", "status", "amount_usd", "quantity", "filled_quantity",
     "limit_price", "stop_price", "trail_percent", "time_in_force", "reason", "ended_at", "notes", "session_id",
@@ -85,60 +89,60 @@ def order_shape(row: OrderRow) -> Json:
 @get("/paper-trading/api/orders/")
 async def every(
     state: State,
-    status: Text = "",
-    token: Text = "",
-    side: Text = "",
-    order_type: Text = "",
-    session: Text = "",
+    status: Status = "",
+    token: Token = "",
+    side: OneSide = "",
+    order_type: OneType = "",
+    session: Session = "",
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
 ) -> Response[bytes]:
     """List orders, newest first; `status` is one of theirs, or `active` or `ended`."""
-    return await sync_to_thread(_every, state.desk, account, (status, token, side, order_type, session), limit, before)
+    asked = {"status": status, "token": token, "side": side, "order_type": order_type, "session": session}
+    return await sync_to_thread(_every, state.desk, account, asked, limit, before)
 
 
-def _every(desk: Desk, name: str, asked: tuple[str, str, str, str, str], limit: int, before: int | None) -> Response[bytes]:
-    account = account_named(desk, name)
+def _every(desk: Desk, name: str, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+    scope = scope_of(desk, name, asked.pop("session"))
     with desk.store.read() as connection:
-        rows = store.list_orders(connection, account, limit=limit + 1, before=before, **filters(connection, *asked))
+        rows = store.list_orders(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
     return answer(page_of(rows, limit, order_shape, lambda row: row.id))
 
 
 @get("/paper-trading/api/orders/export/", sync_to_thread=True)
 def export(
     state: State,
-    status: Text = "",
-    token: Text = "",
-    side: Text = "",
-    order_type: Text = "",
-    session: Text = "",
+    status: Status = "",
+    token: Token = "",
+    side: OneSide = "",
+    order_type: OneType = "",
+    session: Session = "",
     account: Account = "",
 ) -> Stream:
     """Download the orders that pass the filters, as CSV."""
     desk: Desk = state.desk
-    account = account_named(desk, account)
+    scope = scope_of(desk, account, session)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
-        wanted = filters(connection, status, token, side, order_type, session)
-        return [order_shape(row) for row in store.list_orders(connection, account, limit=limit, before=before, **wanted)]
+        wanted = filters(connection, scope, status, token, side, order_type)
+        return [order_shape(row) for row in store.list_orders(connection, limit=limit, before=before, **wanted)]
 
     return csv_file("orders", COLUMNS, desk, read, "order_id")
 
 
-def filters(connection: Connection, status: str, token: str, side: str, order_type: str, session: str) -> dict[str, str]:
+def filters(connection: Connection, scope: Scope, status: str, token: str, side: str, order_type: str) -> dict[str, str]:
     """Return what a list of orders is filtered by.
 
     Raises
     ------
     NotFound
-        If a side or a type is none.
+        If there is no such token.
     """
-    for name, given, known in (("side", side, SIDES), ("order_type", order_type, TYPES)):
-        if given and given.lower() not in known:
-            raise NotFound(name.replace("_", " "), given, known, field=name)
-    symbol = reads.spelled(connection, token) if token else ""
-    return {"status": status.lower(), "symbol": symbol, "side": side.lower(), "type": order_type.lower(), "session": session}
+    return {
+        "account": scope.account, "session": scope.session, "status": status.lower(), "symbol": symbol_named(connection, token),
+        "side": side.lower(), "type": order_type.lower(),
+    }  # fmt: skip
 
 
 @get("/paper-trading/api/orders/{number:int}/", sync_to_thread=True)
@@ -189,9 +193,9 @@ def read_order(body: Json, instruments: tuple[Instrument, ...]) -> PlaceOrder:
     Raises
     ------
     NotFound
-        If a token, a type or a side is none.
+        If there is no such token.
     Invalid
-        If a value has the wrong type or is out of bounds.
+        If a value has the wrong type, is out of bounds, or none of those that there are.
     """
     kind, side = _kind_of(text_of(body, "order_type"), text_of(body, "side"))
     fields: dict[str, Any] = {}
@@ -209,7 +213,7 @@ def read_order(body: Json, instruments: tuple[Instrument, ...]) -> PlaceOrder:
         raise Invalid("reduce_only", "true or false", reduce)
     force = text_of(body, "time_in_force").lower()
     if force and force not in FORCES:
-        raise NotFound("time in force", force, FORCES, field="time_in_force")
+        raise unlisted("time_in_force", force, FORCES)
     expires = moment("expires_at", text_of(body, "expires_at"))
     if expires is not None:
         force = force or TimeInForce.GTD
@@ -227,9 +231,9 @@ def _kind_of(kind: str, side: str) -> tuple[OrderType, Side]:
     if kind.upper() in NAMED and (not side or kind.upper() != "TRAILING_STOP"):
         kind, side = NAMED[kind.upper()]
     if kind.lower() not in TYPES:
-        raise NotFound("order type", kind, TYPES, field="order_type")
+        raise unlisted("order_type", kind, (*TYPES, *NAMED))
     if side.lower() not in SIDES:
-        raise NotFound("side", side, SIDES, field="side")
+        raise unlisted("side", side, SIDES)
     return OrderType(kind.lower()), Side(side.lower())
 
 

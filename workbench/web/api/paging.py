@@ -1,10 +1,10 @@
 """How lists are asked for: so many at most, before a cursor, within a time; one declaration for every list."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
-from litestar.params import QueryParameter
+from litestar.params import ParameterKwarg, QueryParameter
 
 from workbench.domain.bars import as_ts
 from workbench.errors import Invalid
@@ -16,12 +16,19 @@ Before = Annotated[
     int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `next` of an earlier answer: what comes after it.")
 ]
 Text = Annotated[str, QueryParameter(max_length=200)]
+Session = Annotated[str, QueryParameter(max_length=200, description="A session's id, or the first letters of it.")]
+Token = Annotated[str, QueryParameter(max_length=200, description="A token's symbol, in whatever case.")]
 Account = Annotated[str, QueryParameter(max_length=200, description="An account's id or name; the default one where left out.")]
 When = Annotated[
     str, QueryParameter(max_length=40, description="A time in ISO-8601, UTC where it names no zone, or milliseconds since 1970.")
 ]
 
 Until = Annotated[str, QueryParameter(max_length=40, description="A time as in `since`; what is at it or after it is left out.")]
+
+
+def one_of(known: Iterable[str], description: str = "") -> ParameterKwarg:
+    """Return the declaration of a parameter that has one of these values, in whatever case; nothing is asked where it is empty."""
+    return QueryParameter(schema_extra={"enum": ["", *known]}, description=description or None)
 
 
 def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Json], cursor: Callable[[Row], Any]) -> Json:

@@ -16,7 +16,8 @@ from workbench.store import lines, reads
 from workbench.store import performance as store
 from workbench.web.api.downloads import whole_file
 from workbench.web.api.envelope import Json, answer, iso, listed, metrics_shape
-from workbench.web.api.paging import Account, Limit, Text, When, moment
+from workbench.web.api.naming import scope_of
+from workbench.web.api.paging import Account, Limit, Session, When, moment
 from workbench.web.api.trades import trades_file
 from workbench.web.page import account_named
 from workbench.web.shares import AMONG, Share, by_exit, by_hour, by_token
@@ -100,14 +101,12 @@ def _finite(value: Any) -> float | None:
 
 
 @get("/paper-trading/api/equity/", sync_to_thread=True)
-def equity(state: State, since: When = "", limit: Limit = 200, session: Text = "", account: Account = "") -> Response[bytes]:
+def equity(state: State, since: When = "", limit: Limit = 200, session: Session = "", account: Account = "") -> Response[bytes]:
     """List points of the equity line, oldest first, thinned evenly in time to about `limit` of them."""
     desk: Desk = state.desk
-    account, begin = account_named(desk, account), moment("since", since)
+    scope, begin = scope_of(desk, account, session), moment("since", since)
     with desk.store.read() as connection:
-        if session:
-            session = reads.session(connection, session).id
-        points = lines.equity(connection, account, begin, limit, session)
+        points = lines.equity(connection, scope.account, begin, limit, scope.session)
     told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash, "session_id": p.session} for p in points]
     return answer(listed(told))
 

@@ -133,7 +133,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Workbench", "version": workbench.__version__,
-            "description": "Paper trading: no real money moves. Money, prices and quantities are strings; times are ISO-8601, UTC.",
+            "description": _DESCRIPTION,
         },
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items())),
@@ -142,6 +142,13 @@ def document() -> Json:
     }  # fmt: skip
 
 
+_DESCRIPTION: Final = (
+    "Paper trading: no real money moves. Money, prices and quantities are strings; times are ISO-8601, UTC.\n\n"
+    "One rule for what is asked wrongly, in a path, a filter or a body, with its `field`: a value that is malformed, out of bounds "
+    "or none of those listed is 422 `invalid`; a field or a parameter that nobody knows is 422 `unknown_field`; the name of "
+    "something that is not there, such as an account, a session, a token, a strategy or an order, is 404 `not_found`. "
+    "A body that is no JSON object is 400 `malformed`; what has its moment, and not now, is 409 `conflict`."
+)
 _ANSWER: Final[Json] = {
     "type": "object", "required": ["success", "data", "timestamp"],
     "properties": {"success": {"const": True}, "data": {}, "timestamp": {"type": "string", "format": "date-time"}},

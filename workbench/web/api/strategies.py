@@ -1,11 +1,11 @@
 """Program runs: which go on and which have ended, how far they came; start, pause, resume and cancel."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -21,7 +21,8 @@ from workbench.store import reads
 from workbench.web.api.bot import read_program
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
-from workbench.web.api.paging import Account, Before, Limit, Text, page_of
+from workbench.web.api.naming import Scope, scope_of, symbol_named
+from workbench.web.api.paging import Account, Before, Limit, Session, Token, one_of, page_of
 from workbench.web.page import account_named
 
 START_FIELDS: Final = ("strategy_type", "token", "parameters", "account")
@@ -31,6 +32,8 @@ COLUMNS: Final = (
     "current_pnl", "current_roi", "completed_at", "why", "started_by_rule", "configuration", "session_id",
 )  # fmt: skip
 STATUSES: Final = tuple(status.value for status in RunStatus)
+Status = Annotated[str, one_of(("active", "ended", *STATUSES))]
+Program = Annotated[str, QueryParameter(max_length=200, description="A program's name, such as `dca`.")]
 _NAMES: Final = {"program": "strategy_type", "symbol": "token"}
 """What the fields of a program are called here."""
 _WILL: Final[dict[Turn, str]] = {"pause": "pauses", "resume": "goes on", "cancel": "ends"}
@@ -39,68 +42,65 @@ _WILL: Final[dict[Turn, str]] = {"pause": "pauses", "resume": "goes on", "cancel
 @get("/paper-trading/api/strategies/")
 async def every(
     state: State,
-    status: Text = "",
-    strategy_type: Text = "",
-    token: Text = "",
-    session: Text = "",
+    status: Status = "",
+    strategy_type: Program = "",
+    token: Token = "",
+    session: Session = "",
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
 ) -> Response[bytes]:
     """List program runs, those that ended too, newest first; `status` is one of theirs, or `active` or `ended`."""
-    return await sync_to_thread(_every, state.desk, account, (status, strategy_type, token, session), limit, before)
+    asked = {"status": status, "program": strategy_type, "token": token, "session": session}
+    return await sync_to_thread(_every, state.desk, account, asked, limit, before)
 
 
-def _every(desk: Desk, name: str, asked: tuple[str, str, str, str], limit: int, before: int | None) -> Response[bytes]:
-    account = account_named(desk, name)
+def _every(desk: Desk, name: str, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+    scope = scope_of(desk, name, asked.pop("session"))
     with desk.store.read() as connection:
-        rows = reads.program_runs(connection, account, limit=limit + 1, before=before, **filters(connection, *asked))
+        rows = reads.program_runs(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
     return answer(page_of(rows, limit, run_shape, lambda row: row.id))
 
 
 @get("/paper-trading/api/strategies/export/", sync_to_thread=True)
 def export(
-    state: State, status: Text = "", strategy_type: Text = "", token: Text = "", session: Text = "", account: Account = ""
+    state: State, status: Status = "", strategy_type: Program = "", token: Token = "", session: Session = "", account: Account = ""
 ) -> Stream:
     """Download the program runs that pass the filters, as CSV."""
     desk: Desk = state.desk
-    account = account_named(desk, account)
+    scope = scope_of(desk, account, session)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
-        wanted = filters(connection, status, strategy_type, token, session)
-        return [run_shape(row) for row in reads.program_runs(connection, account, limit=limit, before=before, **wanted)]
+        wanted = filters(connection, scope, status, strategy_type, token)
+        return [run_shape(row) for row in reads.program_runs(connection, limit=limit, before=before, **wanted)]
 
     return csv_file("strategies", COLUMNS, desk, read, "strategy_id")
 
 
-def filters(connection: Connection, status: str, program: str, token: str, session: str) -> dict[str, Any]:
+def filters(connection: Connection, scope: Scope, status: str, program: str, token: str) -> dict[str, Any]:
     """Return what a list of program runs is filtered by.
 
     Raises
     ------
-    Invalid
-        If there is no such status.
     NotFound
-        If there is no such program.
+        If there is no such program or token.
     """
     named = status.upper()
-    if named not in ("", "ACTIVE", "ENDED", *STATUSES):
-        raise Invalid("status", "active, ended, or one of " + ", ".join(STATUSES), status)
     if program and program.lower() not in shelf.names():
         raise NotFound("program", program, shelf.names(), field="strategy_type")
     active = named == "ACTIVE" if named in ("ACTIVE", "ENDED") else None
-    symbol = reads.spelled(connection, token) if token else ""
     return {
+        "account": scope.account,
+        "session": scope.session,
         "active": active,
         "status": named if active is None else "",
         "program": program.lower(),
-        "symbol": symbol,
-        "session": session,
+        "symbol": symbol_named(connection, token),
     }
 
 
 @get("/paper-trading/api/strategies/active/", sync_to_thread=True)
-def active(state: State, account: FromQuery[str] = "") -> Response[bytes]:
+def active(state: State, account: Account = "") -> Response[bytes]:
     """List the program runs that go on, the newest first, and what they come to."""
     desk: Desk = state.desk
     account = account_named(desk, account)

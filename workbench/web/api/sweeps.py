@@ -1,12 +1,12 @@
 """Sweeps that the worker runs: which there are, how far they have come and what came of them; ask for one, cancel one."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery
+from litestar.params import FromPath
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -18,10 +18,11 @@ from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
-from workbench.web.api.paging import Before, Limit
+from workbench.web.api.paging import Before, Limit, one_of
 from workbench.web.misread import kind_of, misread
 
 FIELDS: Final = tuple(SweepRequest.__struct_fields__)
+Status = Annotated[str, one_of(("active", "ended"))]
 COLUMNS: Final = (
     "requested_at", "sweep_id", "strategy", "token_symbol", "timeframe", "bars", "status", "trials_done", "values", "best",
     "best_by", "return_percent", "sharpe_ratio", "deflated_sharpe_ratio", "overfitting_probability", "started_at", "ended_at",
@@ -71,10 +72,10 @@ def _every(desk: Desk, limit: int, before: int | None) -> Response[bytes]:
 
 
 @get("/paper-trading/api/sweeps/export/", sync_to_thread=True)
-def export(state: State, status: FromQuery[Literal["", "active", "ended"]] = "") -> Stream:
+def export(state: State, status: Status = "") -> Stream:
     """Download the sweeps that were asked for as CSV, a row each with its best trial."""
     desk: Desk = state.desk
-    is_going = None if not status else status == "active"
+    is_going = None if not status else status.lower() == "active"
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         return [_line(row) for row in list_sweep_runs(connection, limit, is_going=is_going, before=before)]

@@ -1,22 +1,25 @@
 """Trades: every fill of an account, filtered, paged, and as a file."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from litestar import Response, get
 from litestar.datastructures import State
-from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench.desk import Desk
+from workbench.domain.orders import Reason, Side
 from workbench.store import reads
 from workbench.store.rows import TradeRow
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, trade_shape
-from workbench.web.api.paging import Account, Before, Limit, Text, Until, When, moment, page_of
+from workbench.web.api.naming import scope_of, symbol_named
+from workbench.web.api.paging import Account, Before, Limit, Session, Token, Until, When, moment, one_of, page_of
 from workbench.web.page import account_named
 
-Side = Literal["", "buy", "sell"]
+OneSide = Annotated[str, one_of([side.value for side in Side])]
+Why = Annotated[str, one_of([reason.value for reason in Reason])]
+Status = Annotated[str, one_of(["completed"])]
 COLUMNS: Final = (
     "executed_at", "trade_id", "trade_type", "token_symbol", "token_address", "chain_id", "quantity", "price_usd", "amount_usd",
     "fee_usd", "gas_usd", "tax_usd", "spread_cost_usd", "slippage_cost_usd", "impact_cost_usd", "realized_pnl_usd",
@@ -28,13 +31,13 @@ COLUMNS: Final = (
 @get("/paper-trading/api/trades/", sync_to_thread=True)
 def every(
     state: State,
-    token: Text = "",
-    trade_type: FromQuery[Side] = "",
-    session: Text = "",
-    reason: Text = "",
+    token: Token = "",
+    trade_type: OneSide = "",
+    session: Session = "",
+    reason: Why = "",
     since: When = "",
     until: Until = "",
-    status: FromQuery[Literal["", "completed"]] = "",
+    status: Status = "",
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
@@ -60,10 +63,10 @@ def recent(state: State, limit: Limit = 10, before: Before = None, account: Acco
 @get("/paper-trading/api/trades/export/", sync_to_thread=True)
 def export(
     state: State,
-    token: Text = "",
-    trade_type: FromQuery[Side] = "",
-    session: Text = "",
-    reason: Text = "",
+    token: Token = "",
+    trade_type: OneSide = "",
+    session: Session = "",
+    reason: Why = "",
     since: When = "",
     until: Until = "",
     account: Account = "",
@@ -82,8 +85,11 @@ def trades_file(desk: Desk, name: str, wanted: Json) -> Stream:
 
 
 def _filters(desk: Desk, account: str, token: str, side: str, session: str, reason: str, since: str, until: str) -> dict[str, Any]:
+    scope = scope_of(desk, account, session)
+    with desk.store.read() as connection:
+        symbol = symbol_named(connection, token)
     return {
-        "account": account_named(desk, account), "symbol": token, "side": side, "session": session, "reason": reason,
+        "account": scope.account, "session": scope.session, "symbol": symbol, "side": side.lower(), "reason": reason.lower(),
         "since": moment("since", since), "until": moment("until", until),
     }  # fmt: skip
 

@@ -1,25 +1,26 @@
 """Trials: what was ever tried of a strategy on a market, newest first or sorted by a figure, and as a file."""
 
-from typing import Final, Literal
+from typing import Annotated, Final
 
 from litestar import Response, get
 from litestar.datastructures import State
-from litestar.params import FromQuery
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench.desk import Desk
-from workbench.errors import Invalid
-from workbench.store.trials import ListedTrial, count_trials, list_trials
+from workbench.errors import Invalid, NotFound
+from workbench.store.trials import ListedTrial, count_trials, families, has_study, list_trials
+from workbench.strategies import shelf
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso
-from workbench.web.api.paging import Before, Limit, Text, page_of
+from workbench.web.api.paging import Before, Limit, one_of, page_of
 
-Sort = Literal[
-    "", "trial_id", "-trial_id", "sharpe_ratio", "-sharpe_ratio", "return_percent", "-return_percent", "round_trips", "-round_trips"
-]
 SORTS: Final = {"trial_id": "id", "sharpe_ratio": "sharpe", "return_percent": "return_pct", "round_trips": "trades"}
 """What an answer calls the figures that trials can be sorted by, and what they are."""
+Strategy = Annotated[str, QueryParameter(max_length=200, description="The strategy that was tried.")]
+Study = Annotated[str, QueryParameter(max_length=200, description="The `study_id` of a trial.")]
+OneSort = Annotated[str, one_of([sign + name for name in SORTS for sign in ("", "-")])]
 COLUMNS: Final = (
     "run_at", "trial_id", "study_id", "strategy", "market", "values", "sharpe_ratio", "return_percent", "round_trips",
 )  # fmt: skip
@@ -27,27 +28,44 @@ COLUMNS: Final = (
 
 @get("/paper-trading/api/trials/", sync_to_thread=True)
 def every(
-    state: State, strategy: Text = "", study: Text = "", sort: FromQuery[Sort] = "", limit: Limit = 50, before: Before = None
+    state: State, strategy: Strategy = "", study: Study = "", sort: OneSort = "", limit: Limit = 50, before: Before = None
 ) -> Response[bytes]:
     """List trials, newest first; those of one `study` by a figure of theirs too, such as `sort=-sharpe_ratio`."""
     desk: Desk = state.desk
-    order = _order(sort, study)
+    order = _order(sort.lower(), study)
     with desk.store.read() as connection:
+        _know(connection, strategy, study)
         rows = list_trials(connection, family=strategy, sweep=study, limit=limit + 1, before=before, sort=order)
     return answer(page_of(rows, limit, trial_shape, lambda row: row.id))
 
 
 @get("/paper-trading/api/trials/export/", sync_to_thread=True)
-def export(state: State, strategy: Text = "", study: Text = "", sort: FromQuery[Sort] = "") -> Stream:
+def export(state: State, strategy: Strategy = "", study: Study = "", sort: OneSort = "") -> Stream:
     """Download the trials that pass the filters, as CSV."""
     desk: Desk = state.desk
-    order = _order(sort, study)
+    order = _order(sort.lower(), study)
+    with desk.store.read() as connection:
+        _know(connection, strategy, study)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         found = list_trials(connection, family=strategy, sweep=study, limit=limit, before=before, sort=order)
         return [trial_shape(row) for row in found]
 
     return csv_file("trials", COLUMNS, desk, read, "trial_id")
+
+
+def _know(connection: Connection, strategy: str, study: str) -> None:
+    """Refuse a strategy or a study of which there is none.
+
+    Raises
+    ------
+    NotFound
+        Naming it.
+    """
+    if strategy and strategy not in shelf.names() and not (tried := families(connection)).count(strategy):
+        raise NotFound("strategy", strategy, (*shelf.names(), *tried), field="strategy")
+    if study and not has_study(connection, study):
+        raise NotFound("study", study, field="study")
 
 
 def _order(sort: str, study: str) -> str:
