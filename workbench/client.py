@@ -163,8 +163,17 @@ class Client:
         ----------
         idempotency_key
             Of the caller's own making: sent again with the same key, the order is placed once.
+
+        Returns
+        -------
+        Any
+            What was told of it: by its `command_id`, `command` and `orders(command=…)` find the order from the next bar on.
         """
         return self.post("orders/", idempotency_key=idempotency_key, **order)
+
+    def command(self, command_id: int) -> Any:
+        """Return what became of what was asked: its `status`, and the `order_id` or `strategy_id` that came of it."""
+        return self.get(f"commands/{command_id}/")
 
     def cancel(self, order_id: int) -> Json:
         """Take an order back."""
@@ -178,7 +187,7 @@ class Client:
         return self.every("strategies/", **filters)
 
     def start_strategy(self, strategy_type: str, token: str, *, idempotency_key: str = "", **parameters: Any) -> Any:
-        """Start a program in a token of the running session.
+        """Start a program in a token of the running session; by its `command_id`, `command` finds the run from the next bar on.
 
         Parameters
         ----------

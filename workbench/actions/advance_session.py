@@ -7,7 +7,7 @@ last turn, and the next one begins there.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
@@ -30,8 +30,9 @@ from workbench.engine.step import Stepped, complete, step
 from workbench.errors import NotFound, TryLater, WorkbenchError
 from workbench.store import reads
 from workbench.store import tables as t
+from workbench.store.commands import TOO_LATE
 from workbench.store.datasets import find_dataset
-from workbench.store.log import append
+from workbench.store.log import LogRow, append
 from workbench.store.projections import Projector, replacing
 from workbench.store.rows import SessionRow
 
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 REPLAY_SLICES: Final = 512
 LIVE_SLICES: Final = 256
 RETRY_MS: Final = 2_000
-TOO_LATE: Final = -1
-"""Stands for the steps after which a command was applied, where its session had ended before it could be."""
 EMPTY_MS: Final = 100
 """How long to wait where a bar should have come and has not."""
 
@@ -191,7 +190,7 @@ def _begin(desk: Desk, session: SessionRow) -> Runner:
             windows = history_bars(connection, request.source, plan, runner.strategy.memory, before, had.arrivals)
         prints["bars_before"] = bars_part(windows)
     started = SessionStarted(session.id, plan, found, state.marks, before, prints, had.history, had.arrivals, carried)
-    _commit(desk, runner, [Stepped(state, (started,))], [], durable=True)
+    _commit(desk, runner, [Stepped(state, (started,))], {}, durable=True)
     with desk.store.read() as connection:
         runner.session = reads.session(connection, session.id)
     return runner
@@ -212,7 +211,9 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
             if not runner.state.stopped and not (done and done[-1][1].state.stopped):
                 state = done[-1][1].state if done else runner.state
                 done.append((id_, step(state, command, by=by)))
-        due = _commit(desk, runner, [stepped for _, stepped in done], [entry[0] for entry in waiting], durable=True)
+        # Those that come after the one which ended the session are taken too, and nothing comes of them.
+        applied = dict.fromkeys(id_ for id_, _, _ in waiting) | {id_: len(stepped.events) for id_, stepped in done}
+        due = _commit(desk, runner, [stepped for _, stepped in done], applied, durable=True)
         if isinstance(runner, LiveRunner):
             runner.forget_windows()
         if due is not None and any(isinstance(command, ChangeConfiguration) for _, _, command in waiting):
@@ -223,7 +224,7 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     live = isinstance(runner, LiveRunner)
     # What closed before the end is traded first, however late: a session that was down ends as one that never was.
     if ending and not (live and end is not None and runner.state.ts + 2 * runner.length <= end):
-        return 1, _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
+        return 1, _commit(desk, runner, [complete(runner.state, ending)], {}, durable=True)
     replay = isinstance(runner, ReplayRunner)
     limit = REPLAY_SLICES if replay else LIVE_SLICES
     steps: list[Stepped] = []
@@ -239,12 +240,12 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
             steps.append(complete(state, "the data ended"))
         if not replay:
             # One transaction a step: a killed process loses at most the one that it was in.
-            due = _commit(desk, runner, [stepped], [], durable=True, input_digest=digest, readings=readings)
+            due = _commit(desk, runner, [stepped], {}, durable=True, input_digest=digest, readings=readings)
             steps.clear()
     if steps:
-        due = _commit(desk, runner, steps, [], durable=False, input_digest=digest, readings=readings)
+        due = _commit(desk, runner, steps, {}, durable=False, input_digest=digest, readings=readings)
     elif not taken and ending:
-        due = _commit(desk, runner, [complete(runner.state, ending)], [], durable=True)
+        due = _commit(desk, runner, [complete(runner.state, ending)], {}, durable=True)
     elif not taken:
         due = _next_due(desk, runner)
         due = max(due, desk.now() + EMPTY_MS) if due is not None else desk.now() + RETRY_MS
@@ -286,13 +287,19 @@ def _commit(
     desk: Desk,
     runner: Runner,
     steps: Sequence[Stepped],
-    commands: Sequence[int],
+    commands: Mapping[int, int | None],
     *,
     durable: bool,
     input_digest: str | None = None,
     readings: Sequence[Any] = (),
 ) -> int | None:
-    """Write one turn and return when there is more to do; or raise `Overtaken` and leave nothing."""
+    """Write one turn and return when there is more to do; or raise `Overtaken` and leave nothing.
+
+    Parameters
+    ----------
+    commands
+        Those that are taken, in order, with the number of events that came of each; None where it was not applied any more.
+    """
     state = steps[-1].state if steps else runner.state
     events: list[Event] = [event for stepped in steps for event in stepped.events]
     digest = runner.input_digest if input_digest is None else input_digest
@@ -309,11 +316,11 @@ def _commit(
         if connection.execute(update(t.cursors).where(*mine).values(values)).rowcount != 1:
             raise Overtaken
         projector = Projector(connection)
-        projector.take(append(connection, runner.session.id, events, desk.at))
+        written = append(connection, runner.session.id, events, desk.at)
+        projector.take(written)
         projector.flush()
         if commands:
-            taken = t.commands.c.id.in_(commands)
-            connection.execute(update(t.commands).where(taken).values(after_steps=state.steps))
+            _take_commands(connection, commands, state.steps, written)
         hurried = _hurry(connection, desk, runner.session.id)
         if state.stopped:
             # What was asked while it ended came too late: no refolding applies it.
@@ -322,6 +329,18 @@ def _commit(
         _show_latest(connection, runner.session.id, steps, readings)
     runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
     return desk.now() if hurried and due is not None else due
+
+
+def _take_commands(connection: Connection, commands: Mapping[int, int | None], steps: int, written: Sequence[LogRow]) -> None:
+    """Write down that commands were taken after so many steps, and under which log id stands what came of each."""
+    rows, place = [], 0
+    for command, count in commands.items():
+        came = written[place : place + (count or 0)]
+        # That it was received is no more than what its own row says.
+        rows.append({"command": command, "outcome_id": next((row.id for row in came if row.kind != "CommandReceived"), None)})
+        place += count or 0
+    taken = update(t.commands).where(t.commands.c.id == bindparam("command"))
+    connection.execute(taken.values(after_steps=steps, outcome=bindparam("outcome_id")), rows)
 
 
 def _show_latest(connection: Connection, session: str, steps: Sequence[Stepped], readings: Sequence[Any]) -> None:

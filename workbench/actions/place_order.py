@@ -2,7 +2,7 @@
 
 import msgspec
 
-from workbench.actions.send_command import command_body, send_command
+from workbench.actions.send_command import Asked, command_body, record_command, send_command
 from workbench.desk import Desk
 from workbench.domain.commands import CancelOrder, Command, PlaceOco, PlaceOrder
 from workbench.domain.events import CommandRefused
@@ -14,8 +14,8 @@ from workbench.store.orders import find_order
 from workbench.store.rows import OrderRow, SessionRow
 
 
-def place_order(desk: Desk, account: str, order: PlaceOrder | PlaceOco, by: str = "person") -> SessionRow:
-    """Ask the running session of an account to place an order before its next bar, and return the session.
+def place_order(desk: Desk, account: str, order: PlaceOrder | PlaceOco, by: str = "person") -> Asked:
+    """Ask the running session of an account to place an order before its next bar.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def place_order(desk: Desk, account: str, order: PlaceOrder | PlaceOco, by: str 
     if going is None:
         raise Conflict("an order rests in a running session", "no session of this account runs")
     refuse_what_cannot_be(desk, going, order)
-    return send_command(desk, going.id, order, by)
+    return record_command(desk, going.id, order, by)
 
 
 def cancel_order(desk: Desk, order: int, by: str = "person") -> OrderRow:

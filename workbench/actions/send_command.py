@@ -18,8 +18,20 @@ from workbench.store.tables import commands, cursors
 from workbench.strategies import make_strategy, shelf
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What was asked of a session: the number under which the command is known, and the session as it is until then."""
+
+    command: int
+    session: SessionRow
+
+
 def send_command(desk: Desk, session: str, command: Command, by: str = "person") -> SessionRow:
-    """Record a command for a session and return the session.
+    """Record a command for a session and return the session; what it refuses stands at `record_command`."""
+    return record_command(desk, session, command, by).session
+
+
+def record_command(desk: Desk, session: str, command: Command, by: str = "person") -> Asked:
+    """Record a command for a session, and return the number by which what comes of it is found.
 
     Raises
     ------
@@ -41,14 +53,15 @@ def send_command(desk: Desk, session: str, command: Command, by: str = "person")
         found = reads.session(connection, session)
         if not found.is_active or found.status == "STOPPING":
             raise Conflict("a command is for a running session", f"session {session} is {found.status}")
-        connection.execute(commands.insert(), {"session": session, "at": desk.at, "by": by, "body": body, "after_steps": None})
+        row = {"session": session, "at": desk.at, "by": by, "body": body, "after_steps": None}
+        number = connection.execute(commands.insert().returning(commands.c.id), row).scalar_one()
         connection.execute(update(cursors).where(cursors.c.session == session).values(due=desk.now()))
         if isinstance(command, Stop):
             events: list[Event] = [StopRequested(command.reason, by)]
             projector = Projector(connection)
             projector.take(append(connection, session, events, desk.at))
             projector.flush()
-        return reads.session(connection, session)
+        return Asked(number, reads.session(connection, session))
 
 
 def _with_source(desk: Desk, session: str, command: ChangeConfiguration) -> ChangeConfiguration:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from workbench.actions.runner import fetch
-from workbench.actions.send_command import send_command
+from workbench.actions.send_command import Asked, record_command
 from workbench.desk import Desk
 from workbench.domain.bars import UNITS, parse_timeframe
 from workbench.domain.commands import StartProgram
@@ -33,7 +33,14 @@ class NowhereToStart(Refused):
 def start_program(
     desk: Desk, session: str, program: str, symbol: str, parameters: Mapping[str, Any] | None = None, by: str = "person"
 ) -> SessionRow:
-    """Ask a running session to start a program in one of its tokens, and return the session.
+    """Ask a running session to start a program in one of its tokens, and return the session; as `request_program` does."""
+    return request_program(desk, session, program, symbol, parameters, by).session
+
+
+def request_program(
+    desk: Desk, session: str, program: str, symbol: str, parameters: Mapping[str, Any] | None = None, by: str = "person"
+) -> Asked:
+    """Ask a running session to start a program in one of its tokens.
 
     A VWAP that is given no curve gets that of the bars stored by now.
 
@@ -54,7 +61,7 @@ def start_program(
         cursor = row.cursor
     asked = ProgramRequest(program, symbol, dict(parameters or {}))
     command = ready(desk, row.source, row.dataset, row.timeframe, instruments, asked, cursor)[0]
-    return send_command(desk, row.id, command, by)
+    return record_command(desk, row.id, command, by)
 
 
 def ready(

@@ -6,10 +6,13 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from workbench.errors import Invalid, NotFound
 from workbench.store.rows import OrderRow
+from workbench.store.tables import commands
 from workbench.store.tables import orders as table
 
 ACTIVE: Final = ("open", "triggered", "partially_filled")
 STATUSES: Final = (*ACTIVE, "filled", "cancelled", "expired", "rejected", "failed")
+
+_ORDERS: Final = select(table, commands.c.id.label("command")).outerjoin(commands, commands.c.outcome == table.c.id)
 
 
 def list_orders(
@@ -21,6 +24,7 @@ def list_orders(
     side: str = "",
     type: str = "",
     session: str = "",
+    command: int | None = None,
     limit: int = 50,
     before: int | None = None,
 ) -> list[OrderRow]:
@@ -30,6 +34,8 @@ def list_orders(
     ----------
     status
         One status, or `"active"` or `"ended"` for those that rest and those that do not.
+    command
+        The number of the command that placed it.
     before
         Only orders with a smaller id.
 
@@ -50,9 +56,10 @@ def list_orders(
     mine += [columns.side == side] if side else []
     mine += [columns.type == type] if type else []
     mine += [columns.session == session] if session else []
+    mine += [commands.c.id == command] if command is not None else []
     mine += [columns.id < before] if before is not None else []
-    rows = connection.execute(select(table).where(*mine).order_by(columns.id.desc()).limit(limit))
-    return [order_row(row) for row in rows]
+    rows = connection.execute(_ORDERS.where(*mine).order_by(columns.id.desc()).limit(limit))
+    return [order_row(row, row.command) for row in rows]
 
 
 def count_active(connection: Connection, account: str) -> int:
@@ -72,15 +79,15 @@ def find_order(connection: Connection, id_: int) -> OrderRow:
     """
     # A number that no column could hold is none of them.
     known = 0 < id_ < 2**63
-    row = connection.execute(select(table).where(table.c.id == id_)).first() if known else None
+    row = connection.execute(_ORDERS.where(table.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("order", str(id_), field="order_id")
-    return order_row(row)
+    return order_row(row, row.command)
 
 
-def order_row(row: Row[Any]) -> OrderRow:
-    """Return an order from a row of the table."""
+def order_row(row: Row[Any], command: int | None = None) -> OrderRow:
+    """Return an order from a row of the table, and the command that placed it where that was looked up."""
     return OrderRow(
         row.id, row.session, row.account, row.instrument, row.body, row.status, row.placed, row.ended, row.amount, row.quantity,
-        row.filled, row.why,
+        row.filled, row.why, command,
     )  # fmt: skip

@@ -542,6 +542,7 @@ def program_runs(
     status: str = "",
     program: str = "",
     symbol: str = "",
+    command: int | None = None,
 ) -> list[RunRow]:
     """Return program runs, filtered, newest first; of all accounts and sessions where none is named.
 
@@ -555,6 +556,8 @@ def program_runs(
         One status.
     symbol
         As its instrument writes it.
+    command
+        The number of the command that started it.
     """
     columns = t.program_runs.c
     query = _runs().order_by(columns.id.desc()).limit(limit)
@@ -567,6 +570,8 @@ def program_runs(
     for column, wanted in ((columns.status, status), (columns.program, program), (columns.symbol, symbol)):
         if wanted:
             query = query.where(column == wanted)
+    if command is not None:
+        query = query.where(t.commands.c.id == command)
     if before is not None:
         query = query.where(columns.id < before)
     return [_run(row) for row in connection.execute(query)]
@@ -602,7 +607,9 @@ def _runs() -> Select[Any]:
     open_at = select(held.price).where(held.account == runs.account, held.is_open, held.instrument == runs.instrument)
     last = select(traded.price).where(traded.session == runs.session, traded.instrument == runs.instrument)
     newest = last.order_by(traded.id.desc()).limit(1).scalar_subquery()
-    return select(t.program_runs, func.coalesce(open_at.scalar_subquery(), newest, type_=Exact()).label("price"))
+    price = func.coalesce(open_at.scalar_subquery(), newest, type_=Exact()).label("price")
+    started_by = t.commands.c.id.label("command")
+    return select(t.program_runs, price, started_by).outerjoin(t.commands, t.commands.c.outcome == runs.id)
 
 
 def _run(row: Row[Any]) -> RunRow:
@@ -610,7 +617,7 @@ def _run(row: Row[Any]) -> RunRow:
     price: Decimal | None = row.price
     result = run.result(price if price is not None else NO_CASH)
     mean = per_unit(run.spent, run.bought, row.instrument.price_decimals) if run.bought else None
-    return RunRow(row.id, row.session, row.account, row.instrument, run, price, result, mean)
+    return RunRow(row.id, row.session, row.account, row.instrument, run, price, result, mean, row.command)
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------------

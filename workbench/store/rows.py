@@ -250,6 +250,8 @@ class OrderRow(msgspec.Struct, frozen=True):
         Open times of bars, milliseconds UTC.
     why
         Why it ended without being filled, or what it said when it came back.
+    command
+        The number of the command that placed it; None where none did, or where that was not looked up.
     """
 
     id: int
@@ -264,6 +266,7 @@ class OrderRow(msgspec.Struct, frozen=True):
     quantity: Decimal | None
     filled: Decimal
     why: str
+    command: int | None = None
 
     @property
     def is_active(self) -> bool:
@@ -284,6 +287,8 @@ class RunRow(msgspec.Struct, frozen=True):
         What it has made so far, or had made when it ended, after all costs, with what it holds at that price.
     mean_price
         What it paid for one on average, before costs; None where it has bought nothing.
+    command
+        The number of the command that started it; None where none did.
     """
 
     id: int
@@ -294,6 +299,7 @@ class RunRow(msgspec.Struct, frozen=True):
     price: Decimal | None
     result: Decimal
     mean_price: Decimal | None
+    command: int | None = None
 
 
 class AccountRow(msgspec.Struct, frozen=True):

@@ -70,6 +70,8 @@ commands = Table(
     Column("body", Text, nullable=False),
     # Slices stepped before it was applied; null while it waits, -1 where the session ended before it could be.
     Column("after_steps", Integer),
+    # The log id of the first event that came of it: an order's placing, a program run's start, a refusal.
+    Column("outcome", Integer, index=True),
     Index("ix_commands_waiting", "session", "after_steps"),
     sqlite_autoincrement=True,
 )

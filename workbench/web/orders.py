@@ -57,10 +57,10 @@ def _place(desk: Desk, values: Values, answer: Answer, query: OrdersQuery) -> Re
     asking = Asking(owner_of(desk, query), query, desk.now())
     try:
         _, order, symbol = _order(desk, asking, values)
-        row = place_order(desk, asking.account, order)
+        asked = place_order(desk, asking.account, order)
     except Refused as problem:
         return _form(desk, asking, answer, values, problem)
-    jobs.hasten(row.id)
+    jobs.hasten(asked.session.id)
     if answer == "page":
         return _back("placed", query, asking.now)
     said = Said(f"{order_in_words(order, symbol)} is placed before the next bar.")

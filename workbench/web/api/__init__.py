@@ -7,6 +7,7 @@ from workbench.web.api import (
     autopilot,
     bot,
     candles,
+    commands,
     configuration,
     intel,
     markets,
@@ -25,5 +26,5 @@ from workbench.web.api import (
 handlers: list[HTTPRouteHandler] = [
     *bot.handlers, *portfolio.handlers, *trades.handlers, *orders.handlers, *thoughts.handlers, *performance.handlers,
     *markets.handlers, *sessions.handlers, *configuration.handlers, *intel.handlers, *account.handlers, *strategies.handlers,
-    *sweeps.handlers, *trials.handlers, *tasks.handlers, *candles.handlers, *autopilot.handlers,
+    *sweeps.handlers, *trials.handlers, *tasks.handlers, *candles.handlers, *autopilot.handlers, *commands.handlers,
 ]  # fmt: skip

@@ -195,6 +195,7 @@ def run_shape(row: RunRow) -> Json:
     run = row.run
     return {
         "strategy_id": row.id,
+        "command_id": row.command,
         "strategy_type": run.program,
         "status": run.status.value,
         "session_id": row.session,

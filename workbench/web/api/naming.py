@@ -10,6 +10,7 @@ from workbench.domain.instruments import Instrument
 from workbench.errors import NotFound
 from workbench.sources.simulated import TOKENS
 from workbench.store import reads
+from workbench.store.commands import find_command
 from workbench.store.rows import ConfigurationRow
 from workbench.store.tables import series
 from workbench.web.page import account_named
@@ -18,29 +19,47 @@ _SIMULATED: Final = tuple(token.instrument for token in TOKENS)
 """Tokens that are known even before their first bar."""
 
 
+Whose = tuple[str, str, int | None]
+"""An account, a session and a command as a question names them."""
+
+
 class Scope(msgspec.Struct, frozen=True):
-    """Whose rows are asked for: an account's, or of those a session's; `session` is empty where none is named."""
+    """Whose rows are asked for: an account's, of those a session's, or what came of a command; empty or None where not named."""
 
     account: str
     session: str = ""
+    command: int | None = None
 
 
-def scope_of(desk: Desk, account: str, session: str) -> Scope:
-    """Return whose rows are asked for; who names a session and no account means the session's own.
+def scope_of(desk: Desk, account: str, session: str, command: int | None = None) -> Scope:
+    """Return whose rows are asked for; who names a session or a command, and no account, means that one's own.
 
     Raises
     ------
     NotFound
-        If there is no such account, no such session, or the account has none of that id.
+        If there is no such account, session or command, or the account has none of that id.
     """
-    owner = account_named(desk, account)
-    if not session:
+    owner, found = account_named(desk, account), ""
+    if not session and command is None:
         return Scope(owner)
     with desk.store.read() as connection:
-        row = reads.session(connection, session)
-    if account and row.account != owner:
-        raise NotFound(f"session of account {account!r}", session, field="session")
-    return Scope(row.account, row.id)
+        if session:
+            row = reads.session(connection, session)
+            found = row.id
+            owner = _owned(account, owner, row.account, "session", session)
+        if command is not None:
+            asked = find_command(connection, command)
+            if found and asked.session != found:
+                raise NotFound(f"command of session {session!r}", str(command), field="command")
+            owner = _owned(account, owner, asked.account, "command", str(command))
+    return Scope(owner, found, command)
+
+
+def _owned(named: str, owner: str, its: str, kind: str, name: str) -> str:
+    """Return whose a thing is, unless another account was named."""
+    if named and its != owner:
+        raise NotFound(f"{kind} of account {named!r}", name, field=kind)
+    return its
 
 
 def configuration_named(connection: Connection, account: str, which: str, field: str) -> ConfigurationRow:

@@ -22,8 +22,8 @@ from workbench.store import reads
 from workbench.store.rows import OrderRow
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, text_of
-from workbench.web.api.naming import Scope, scope_of, symbol_named
-from workbench.web.api.paging import Account, Before, Limit, Session, Token, moment, one_of, page_of
+from workbench.web.api.naming import Scope, Whose, scope_of, symbol_named
+from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, moment, one_of, page_of
 from workbench.web.page import account_named
 
 AMOUNTS: Final = {
@@ -47,7 +47,7 @@ OneSide = Annotated[str, one_of(SIDES)]
 OneType = Annotated[str, one_of(TYPES)]
 COLUMNS: Final = (
     "placed_at", "order_id", "order_type", "side", "token_symbol", "status", "amount_usd", "quantity", "filled_quantity",
-    "limit_price", "stop_price", "trail_percent", "time_in_force", "reason", "ended_at", "notes", "session_id",
+    "limit_price", "stop_price", "trail_percent", "time_in_force", "reason", "ended_at", "notes", "session_id", "command_id",
 )  # fmt: skip
 
 
@@ -56,6 +56,7 @@ def order_shape(row: OrderRow) -> Json:
     order = row.order
     return {
         "order_id": row.id,
+        "command_id": row.command,
         "order_number": order.id,
         "order_type": order.type.value,
         "side": row.order.side.value,
@@ -94,17 +95,18 @@ async def every(
     side: OneSide = "",
     order_type: OneType = "",
     session: Session = "",
+    command: Command = None,
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
 ) -> Response[bytes]:
-    """List orders, newest first; `status` is one of theirs, or `active` or `ended`."""
-    asked = {"status": status, "token": token, "side": side, "order_type": order_type, "session": session}
-    return await sync_to_thread(_every, state.desk, account, asked, limit, before)
+    """List orders, newest first; `status` is one of theirs, or `active` or `ended`; `command` is what a placing was answered."""
+    asked = {"status": status, "token": token, "side": side, "order_type": order_type}
+    return await sync_to_thread(_every, state.desk, (account, session, command), asked, limit, before)
 
 
-def _every(desk: Desk, name: str, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
-    scope = scope_of(desk, name, asked.pop("session"))
+def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+    scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
         rows = store.list_orders(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
     return answer(page_of(rows, limit, order_shape, lambda row: row.id))
@@ -118,11 +120,12 @@ def export(
     side: OneSide = "",
     order_type: OneType = "",
     session: Session = "",
+    command: Command = None,
     account: Account = "",
 ) -> Stream:
     """Download the orders that pass the filters, as CSV."""
     desk: Desk = state.desk
-    scope = scope_of(desk, account, session)
+    scope = scope_of(desk, account, session, command)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         wanted = filters(connection, scope, status, token, side, order_type)
@@ -131,7 +134,7 @@ def export(
     return csv_file("orders", COLUMNS, desk, read, "order_id")
 
 
-def filters(connection: Connection, scope: Scope, status: str, token: str, side: str, order_type: str) -> dict[str, str]:
+def filters(connection: Connection, scope: Scope, status: str, token: str, side: str, order_type: str) -> dict[str, Any]:
     """Return what a list of orders is filtered by.
 
     Raises
@@ -141,7 +144,7 @@ def filters(connection: Connection, scope: Scope, status: str, token: str, side:
     """
     return {
         "account": scope.account, "session": scope.session, "status": status.lower(), "symbol": symbol_named(connection, token),
-        "side": side.lower(), "type": order_type.lower(),
+        "side": side.lower(), "type": order_type.lower(), "command": scope.command,
     }  # fmt: skip
 
 
@@ -155,7 +158,7 @@ def one(state: State, number: FromPath[int]) -> Response[bytes]:
 
 @post(["/paper-trading/api/orders/", "/paper-trading/api/orders/place/"], status_code=200)
 async def place(request: Request[Any, Any, State], state: State) -> Response[bytes]:
-    """Place an order in the running session; it takes effect before the next bar."""
+    """Place an order in the running session before the next bar; `command_id` is how it is found then, by `?command=`."""
     return await sync_to_thread(_place, state.desk, await read_body(request))
 
 
@@ -163,10 +166,10 @@ def _place(desk: Desk, body: Json) -> Response[bytes]:
     know_fields(body, PLACE_FIELDS)
     account = account_named(desk, text_of(body, "account"))
     order = read_order(body, instruments_of(desk, account))
-    row = place_order(desk, account, order, by="api")
-    jobs.hasten(row.id)
+    asked = place_order(desk, account, order, by="api")
+    jobs.hasten(asked.session.id)
     message = f"The {order.type.replace('_', '-')} {order.side} is placed before the next bar."
-    return answer({"session_id": row.id, "status": "REQUESTED", "message": message})
+    return answer({"command_id": asked.command, "session_id": asked.session.id, "status": "REQUESTED", "message": message})
 
 
 def instruments_of(desk: Desk, account: str) -> tuple[Instrument, ...]:

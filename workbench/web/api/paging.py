@@ -18,6 +18,9 @@ Before = Annotated[
 Text = Annotated[str, QueryParameter(max_length=200)]
 Session = Annotated[str, QueryParameter(max_length=200, description="A session's id, or the first letters of it.")]
 Token = Annotated[str, QueryParameter(max_length=200, description="A token's symbol, in whatever case.")]
+Command = Annotated[
+    int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `command_id` that was answered when it was asked for.")
+]
 Account = Annotated[str, QueryParameter(max_length=200, description="An account's id or name; the default one where left out.")]
 When = Annotated[
     str, QueryParameter(max_length=40, description="A time in ISO-8601, UTC where it names no zone, or milliseconds since 1970.")

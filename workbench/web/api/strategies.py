@@ -10,7 +10,7 @@ from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench import jobs
-from workbench.actions.start_program import running_session, start_program
+from workbench.actions.start_program import request_program, running_session
 from workbench.actions.steer_program import Turn, steer_program
 from workbench.desk import Desk
 from workbench.domain.money import NO_CASH
@@ -21,15 +21,15 @@ from workbench.store import reads
 from workbench.web.api.bot import read_program
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
-from workbench.web.api.naming import Scope, scope_of, symbol_named
-from workbench.web.api.paging import Account, Before, Limit, Session, Token, one_of, page_of
+from workbench.web.api.naming import Scope, Whose, scope_of, symbol_named
+from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, one_of, page_of
 from workbench.web.page import account_named
 
 START_FIELDS: Final = ("strategy_type", "token", "parameters", "account")
 COLUMNS: Final = (
     "started_at", "strategy_id", "strategy_type", "token_symbol", "status", "progress_percent", "completed_orders", "total_orders",
     "failed_orders", "fills", "total_invested", "total_received", "costs_paid", "quantity_held", "average_entry", "current_price",
-    "current_pnl", "current_roi", "completed_at", "why", "started_by_rule", "configuration", "session_id",
+    "current_pnl", "current_roi", "completed_at", "why", "started_by_rule", "configuration", "session_id", "command_id",
 )  # fmt: skip
 STATUSES: Final = tuple(status.value for status in RunStatus)
 Status = Annotated[str, one_of(("active", "ended", *STATUSES))]
@@ -46,17 +46,21 @@ async def every(
     strategy_type: Program = "",
     token: Token = "",
     session: Session = "",
+    command: Command = None,
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
 ) -> Response[bytes]:
-    """List program runs, those that ended too, newest first; `status` is one of theirs, or `active` or `ended`."""
-    asked = {"status": status, "program": strategy_type, "token": token, "session": session}
-    return await sync_to_thread(_every, state.desk, account, asked, limit, before)
+    """List program runs, those that ended too, newest first; `command` is what a start was answered.
+
+    `status` is one of theirs, or `active` or `ended`.
+    """
+    asked = {"status": status, "program": strategy_type, "token": token}
+    return await sync_to_thread(_every, state.desk, (account, session, command), asked, limit, before)
 
 
-def _every(desk: Desk, name: str, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
-    scope = scope_of(desk, name, asked.pop("session"))
+def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+    scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
         rows = reads.program_runs(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
     return answer(page_of(rows, limit, run_shape, lambda row: row.id))
@@ -64,11 +68,17 @@ def _every(desk: Desk, name: str, asked: dict[str, str], limit: int, before: int
 
 @get("/paper-trading/api/strategies/export/", sync_to_thread=True)
 def export(
-    state: State, status: Status = "", strategy_type: Program = "", token: Token = "", session: Session = "", account: Account = ""
+    state: State,
+    status: Status = "",
+    strategy_type: Program = "",
+    token: Token = "",
+    session: Session = "",
+    command: Command = None,
+    account: Account = "",
 ) -> Stream:
     """Download the program runs that pass the filters, as CSV."""
     desk: Desk = state.desk
-    scope = scope_of(desk, account, session)
+    scope = scope_of(desk, account, session, command)
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         wanted = filters(connection, scope, status, strategy_type, token)
@@ -96,6 +106,7 @@ def filters(connection: Connection, scope: Scope, status: str, program: str, tok
         "status": named if active is None else "",
         "program": program.lower(),
         "symbol": symbol_named(connection, token),
+        "command": scope.command,
     }
 
 
@@ -138,15 +149,16 @@ def _start(desk: Desk, body: Json) -> Response[bytes]:
     asked = read_program({"program": kind, "symbol": token, "parameters": body.get("parameters")})
     session = running_session(desk, account_named(desk, text_of(body, "account", "")))
     try:
-        row = start_program(desk, session, asked.program, asked.symbol, asked.parameters, by="api")
+        requested = request_program(desk, session, asked.program, asked.symbol, asked.parameters, by="api")
     except Refused as problem:
         problem.field = _NAMES.get(problem.field or "", problem.field)
         raise
-    jobs.hasten(row.id)
+    jobs.hasten(requested.session.id)
     title = shelf.get(kind).title
     return answer(
         {
-            "session_id": row.id, "strategy_type": asked.program, "token_symbol": asked.symbol, "status": "REQUESTED",
+            "command_id": requested.command, "session_id": requested.session.id, "status": "REQUESTED",
+            "strategy_type": asked.program, "token_symbol": asked.symbol,
             "configuration": asked.parameters, "message": f"{title} in {asked.symbol} starts before the next bar.",
         }
     )  # fmt: skip
