@@ -57,6 +57,20 @@ def test_what_is_saved_is_a_new_version_and_the_active_one(desk, account):
     assert [str(change) for change in changes_between(first.configuration, second.configuration)] == ["Size: 30 % → 40 %"]
 
 
+@pytest.mark.parametrize("name", ["a/b", "/", ".", ".."])
+def test_a_new_name_that_no_address_can_have_is_refused_and_an_old_one_goes_on(desk, account, name):
+    with pytest.raises(Invalid, match="name: expected a name without a slash, and not of dots alone"):
+        wb.save_configuration(desk, account, with_fields(BOLD, {"name": name}))
+    assert listed(desk, account) == [("Default", 1, True)]
+    with desk.store.write() as connection:
+        projector = Projector(connection)
+        projector.take(append(connection, account, [ConfigurationSaved(with_fields(BOLD, {"name": name}))], desk.at))
+        projector.flush()
+    wb.activate_configuration(desk, account, "Default")
+    assert wb.activate_configuration(desk, account, name).name == name
+    assert wb.save_configuration(desk, account, with_fields(BOLD, {"name": name, "size_pct": 40})).version == 2
+
+
 def test_saving_what_differs_in_nothing_makes_no_version(desk, account):
     for _ in range(3):
         assert wb.save_configuration(desk, account, BOLD).version == 1

@@ -153,13 +153,14 @@ def test_every_word_in_an_address_is_a_name_and_no_path(site, name):
 def test_what_was_taken_as_text_is_shown_as_text(site, stage):
     kept = TYPED["a script"]
     assert site.post(f"{API}/accounts/", json={"name": kept}).status_code in (200, 422)
-    asked = {"name": kept, "allowed_tokens": ["<script>alert(1)</script>"]}
+    # The name of a configuration may have no slash.
+    asked = {"name": kept.replace("/", ""), "allowed_tokens": ["<script>alert(1)</script>"]}
     assert site.post(f"{API}/configuration/", json=asked).status_code == 200
     shown = 0
     for page in page_addresses():
         text = site.get(page).text
         assert "<script>alert" not in text, page
-        shown += kept in unescape(text)
+        shown += kept in unescape(text) or kept.replace("/", "") in unescape(text)
     assert shown > 3
     for table in ("papertradingaccount", "paperstrategyconfiguration", "events"):
         text = site.get(f"{ROOT}/admin/{table}/list").text

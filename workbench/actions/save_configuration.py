@@ -22,8 +22,8 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
     NotFound
         If there is no such account, strategy or parameter.
     Invalid
-        If a parameter is out of bounds, a text too long or not to be shown, or the name differs from that of another
-        configuration only in large and small letters.
+        If a parameter is out of bounds, a text too long or not to be shown, or a new name one that no address can have, or
+        that differs from another configuration's only in large and small letters.
     """
     check_texts(configuration)
     make_strategy(configuration.strategy, configuration.parameters, desk.settings.strategies_path)
@@ -35,6 +35,9 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
             there = f"{taken!r}, to save its next version, or a name that differs from it in more than large and small letters"
             raise Invalid("name", there, configuration.name)
         newest = reads.configurations(connection, account, configuration.name)[0] if configuration.name in saved else None
+        if newest is None and ("/" in configuration.name or not configuration.name.strip(".")):
+            # What was saved so before is chosen on its page, and saved again, as ever.
+            raise Invalid("name", "a name without a slash, and not of dots alone, as addresses have it", configuration.name)
         event: Event = ConfigurationSaved(configuration)
         if newest is not None and newest.configuration == configuration:
             event = ConfigurationActivated(newest.name, newest.version)

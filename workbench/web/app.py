@@ -14,6 +14,7 @@ from workbench.desk import Desk
 from workbench.web import api, configurations, control, login, orders, pages, programs, sessions, sweeps, websocket
 from workbench.web.admin.mount import admin_handler
 from workbench.web.api import feed, schema
+from workbench.web.api.allowed import options_handler
 from workbench.web.api.envelope import know_query
 from workbench.web.entry import Door, Pace
 from workbench.web.errors import answer_error, answer_no_file
@@ -87,6 +88,7 @@ def create_app(desk: Desk, hosts: frozenset[str] = LOOPBACK, token: str = "", pa
             *configurations.handlers,
             *orders.handlers,
             *sessions.handlers,
+            options_handler([*api.handlers, *schema.handlers, *feed.handlers]),
             *api.handlers,
             *schema.handlers,
             *feed.handlers,

@@ -69,6 +69,16 @@ def test_every_example_of_a_body_is_read(client):
         assert answer.status_code in (200, 404, 409), f"{path}: {answer.text}"
 
 
+def test_every_address_says_what_may_be_asked_of_it_as_the_document_does(client):
+    for path, operations in document()["paths"].items():
+        filled = path.replace("{number}", "1").replace("{command}", "1")
+        answer = client.options(filled)
+        assert answer.status_code == 204, path
+        assert answer.headers["allow"] == ", ".join(sorted({"OPTIONS", *map(str.upper, operations)})), path
+        refused = client.put(filled)
+        assert (refused.status_code, set(refused.headers["allow"].split(", "))) == (405, set(answer.headers["allow"].split(", ")))
+
+
 def test_the_page_of_the_api_loads_nothing_from_elsewhere(client):
     page = client.get(f"{ROOT}/docs/")
     assert page.status_code == 200

@@ -73,6 +73,7 @@ SAME: Final = {"config/": "configuration/", "orders/place/": "orders/", "account
 """Addresses whose bodies are those of another."""
 PAIRS: Final = {
     "number": 4711,
+    "command": 4711,
     "session": "3f2a9c1e",
     "sweep": "9d41",
     "task": "3f2a9c1e",
