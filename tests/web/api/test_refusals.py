@@ -10,7 +10,7 @@ from workbench.store import reads
 from workbench.web.api.schema import document
 from workbench.web.app import create_app
 
-NAMES = {"account", "session", "token", "tokens", "symbol", "source", "strategy", "strategy_type", "study", "name"}
+NAMES = {"account", "session", "token", "tokens", "symbol", "source", "strategy", "strategy_type", "study", "name", "sessions"}
 """Parameters that name something that is kept; all others hold a value of a kind."""
 ASKED = {"ai-thoughts/why/": {"token": "WETH"}, "configurations/compare/": {"before": "Default", "after": "Default"}}
 READINGS = {path.split("/api/")[1]: methods["get"] for path, methods in document()["paths"].items() if "get" in methods}
