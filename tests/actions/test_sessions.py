@@ -35,6 +35,7 @@ from workbench.sources.simulated import Simulated
 from workbench.store import lines, reads, recorded
 from workbench.store import tables as t
 from workbench.store.log import append
+from workbench.store.program_runs import program_runs
 from workbench.store.projections import Projector
 
 QUICK = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 5, "slow": 15}, stop_loss_pct=3, size_pct=30)
@@ -312,7 +313,7 @@ def test_a_session_with_every_kind_of_command_refolds_to_the_same_digest(desk, c
     assert verdict.identical, str(verdict)
     assert verdict.digest == ended.ledger_digest
     with desk.store.read() as connection:
-        runs = [(run.run.program, run.run.status.value, run.run.fills) for run in reads.program_runs(connection, row.account)]
+        runs = [(run.run.program, run.run.status.value, run.run.fills) for run in program_runs(connection, row.account)]
     assert runs == [("grid", "CANCELLED", 0), ("spot", "COMPLETED", 1), ("twap", "COMPLETED", 4), ("dca", "CANCELLED", 0)]
     before = tables(desk)
     rebuild_projections(desk)

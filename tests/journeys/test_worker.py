@@ -18,6 +18,7 @@ from workbench.domain.costs import ExchangeCosts, PoolCosts
 from workbench.domain.sessions import ProgramRequest, SessionRequest
 from workbench.domain.sweeps import SweepRequest
 from workbench.store import reads
+from workbench.store.program_runs import program_runs
 from workbench.store.sweep_runs import find_sweep_run
 
 POOL = PoolCosts(fee_bps=30, max_depth_pct="0.05", spike_chance_pct=5, block_ms=12_000, tolerance_pct=2)
@@ -103,7 +104,7 @@ def test_a_program_that_is_killed_in_the_middle_ends_like_one_that_never_was(nam
         assert (ended.status, ended.steps, ended.ledger_digest) == ("COMPLETED", len(series) - 1000, undisturbed.digest)
         assert verify_session(desk, row.id).identical
         with desk.store.read() as connection:
-            (kept,) = reads.program_runs(connection, row.account)
+            (kept,) = program_runs(connection, row.account)
         (run,) = undisturbed.runs
         assert kept.run == run
         assert run.fills > 20

@@ -16,7 +16,8 @@ from workbench.domain.commands import PlaceOrder
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.orders import OrderType, Side
 from workbench.domain.sessions import SessionRequest
-from workbench.store import order_history, reads
+from workbench.store import order_history
+from workbench.store.asked import waiting_commands
 from workbench.store.order_history import order_page, resting_orders
 from workbench.store.prices import newest_prices
 from workbench.web.page import draw, owner_of
@@ -200,7 +201,7 @@ def test_what_does_not_fit_is_told_beside_its_field_and_what_was_typed_stays(cli
         assert f'name="{name}" value="{form.get(name, "")}"' in found.text
     assert f'value="{form["order_type"]}" checked' in found.text
     with desk.store.read() as connection:
-        assert reads.waiting_commands(connection, session) == []
+        assert waiting_commands(connection, session) == []
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_what_will_happen_is_told_before(client, desk, held, form, said):
         assert said.replace("'", "&#39;") in found.text
         assert ("<html" in found.text) == (answer == "page")
     with desk.store.read() as connection:
-        assert reads.waiting_commands(connection, held) == []
+        assert waiting_commands(connection, held) == []
 
 
 def test_while_somebody_types_what_is_missing_is_no_mistake(client, session):

@@ -1,19 +1,23 @@
 """The page of programs: they are started, watched, paused, resumed and cancelled on it, with script and without."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
 from workbench.actions.advance_session import advance_session
 from workbench.actions.open_account import default_account, open_account
 from workbench.actions.refresh_prices import refresh_prices
+from workbench.actions.send_command import send_command
 from workbench.actions.start_session import start_session
 from workbench.actions.stop_session import stop_session
+from workbench.domain.commands import Withdraw
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.params import param_fields
 from workbench.domain.sessions import SessionRequest
 from workbench.engine.programs import shelf
-from workbench.store import reads
+from workbench.store.asked import waiting_commands
+from workbench.store.program_runs import program_runs
 from workbench.web.pages import strategies
 from workbench.web.starting import flags_of
 
@@ -43,7 +47,7 @@ def bars(desk, clock, session, count):
 
 def runs(desk, **wanted):
     with desk.store.read() as connection:
-        return reads.program_runs(connection, default_account(desk), **wanted)
+        return program_runs(connection, default_account(desk), **wanted)
 
 
 def begun(client, desk, clock, session, form):
@@ -189,7 +193,7 @@ def test_a_value_that_cannot_be_is_told_beside_its_field_and_kept(client, desk, 
         if key.startswith("p."):
             assert f'name="{key}" value="{value}"' in found.text
     with desk.store.read() as connection:
-        assert reads.waiting_commands(connection, session) == []
+        assert waiting_commands(connection, session) == []
 
 
 def test_parameters_that_do_not_go_together_are_told_beside_one_of_them(client, session):
@@ -221,11 +225,23 @@ def test_what_the_form_does_not_offer_is_refused(client, session, change, status
 
 def test_what_the_session_refuses_is_told_until_another_program_starts(client, desk, clock, session):
     bars(desk, clock, session, 1)
-    client.post(f"{PAGE}/start?answer=block", data={**DCA, "p.amount": "900000"})
+    send_command(desk, session, Withdraw(Decimal(9_500)))
+    told = client.post(f"{PAGE}/start?answer=block", data={**DCA, "p.amount": "9000"})
+    assert told.status_code == 200, "it still fits when it is asked for"
     bars(desk, clock, session, 1)
     assert "DCA in WETH was not started: expected at most the" in client.get(f"{PAGE}/active").text
     begun(client, desk, clock, session, DCA)
     assert "was not started" not in client.get(f"{PAGE}/active").text
+
+
+def test_what_cannot_be_paid_for_is_refused_where_it_is_asked_for_and_not_a_bar_later(client, desk, clock, session):
+    bars(desk, clock, session, 1)
+    answer = client.post(f"{PAGE}/start?answer=block", data={**DCA, "p.amount": "900000"})
+    assert answer.status_code == 422
+    assert "Expected at most the 10000 cash at hand, found 900000, 890000 too much." in answer.text
+    assert 'value="900000"' in answer.text
+    with desk.store.read() as connection:
+        assert waiting_commands(connection, session) == []
 
 
 def test_a_vwap_is_started_with_the_curve_of_the_stored_bars(client, desk, clock, session):
@@ -328,7 +344,7 @@ def test_a_program_of_another_account_is_started_and_steered_on_its_own_page(cli
     bars(desk, clock, session, 1)
     assert runs(desk) == []
     with desk.store.read() as connection:
-        (row,) = reads.program_runs(connection, second)
+        (row,) = program_runs(connection, second)
     text = client.get(f"{PAGE}/?account=Second").text
     assert f'action="{PAGE}/{row.id}/pause?account=Second"' in text
     assert f'hx-post="{PAGE}/{row.id}/pause?answer=block&amp;account=Second"' in text

@@ -5,6 +5,7 @@ from workbench.desk import Desk
 from workbench.domain.commands import CancelOrder
 from workbench.errors import Conflict
 from workbench.store import reads
+from workbench.store.asked import waiting_commands
 from workbench.store.order_history import resting_orders
 from workbench.store.rows import OrderRow
 
@@ -21,7 +22,7 @@ def cancel_orders(desk: Desk, account: str, by: str = "person") -> tuple[OrderRo
     """
     with desk.store.read() as connection:
         going = reads.active_session(connection, account)
-        waiting = reads.waiting_commands(connection, going.id) if going is not None else []
+        waiting = waiting_commands(connection, going.id) if going is not None else []
         rows = resting_orders(connection, account, limit=1_000)
     if going is None:
         raise Conflict("orders rest in a running session", "no session of this account runs")

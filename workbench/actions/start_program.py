@@ -9,9 +9,11 @@ from workbench.desk import Desk
 from workbench.domain.bars import UNITS, parse_timeframe
 from workbench.domain.commands import StartProgram
 from workbench.domain.instruments import Instrument
-from workbench.domain.sessions import ProgramRequest
+from workbench.domain.sessions import ACTIVE, ProgramRequest, Status
 from workbench.engine.programs import make_program, name_of, parameters_of
 from workbench.engine.programs.vwap import Vwap, volume_curve
+from workbench.engine.running import start_obstacle
+from workbench.engine.turn import Turn
 from workbench.errors import DoesNotFit, Invalid, NotFound, Refused
 from workbench.store import reads, recorded
 from workbench.store.datasets import dataset_bars, find_dataset
@@ -51,16 +53,21 @@ def request_program(
     Invalid
         If a parameter is out of bounds.
     DoesNotFit
-        If the program does not fit the session's bars.
+        If the program does not fit the session's bars, its rules, or what the account has at hand.
     Conflict
         If the session has ended.
     """
     with desk.store.read() as connection:
         row = reads.session(connection, session)
         instruments = _instruments(desk, row)
+        state = reads.session_state(connection, row.id)
         cursor = row.cursor
     asked = ProgramRequest(program, symbol, dict(parameters or {}))
     command = ready(desk, row.source, row.dataset, row.timeframe, instruments, asked, cursor)[0]
+    # The session says the same before its next bar; who asks should not have to wait for it.
+    against = "" if state is None or Status(row.status) not in ACTIVE else start_obstacle(Turn(state), command)
+    if against:
+        raise DoesNotFit("program", against)
     return record_command(desk, row.id, command, by)
 
 

@@ -7,7 +7,7 @@ from workbench.desk import Desk
 from workbench.domain.commands import CancelProgram, Command, PauseProgram, ResumeProgram
 from workbench.domain.programs import RunStatus
 from workbench.errors import Conflict
-from workbench.store import reads
+from workbench.store.program_runs import program_run
 from workbench.store.rows import RunRow
 
 Turn = Literal["pause", "resume", "cancel"]
@@ -31,7 +31,7 @@ def steer_program(desk: Desk, id_: int, turn: Turn, sell: bool = False, by: str 
         If it is not the moment for that, or its session has ended.
     """
     with desk.store.read() as connection:
-        row = reads.program_run(connection, id_)
+        row = program_run(connection, id_)
     send_command(desk, row.session, _command(row, turn, sell), by)
     return row
 

@@ -1,21 +1,20 @@
 """An account's orders as its page shows them: those that rest, and a bounded look back over all of them."""
 
+from itertools import islice
 from typing import Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, literal, select, true, union_all
+from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from workbench.domain.commands import CancelOrder, Command, PlaceOco, PlaceOrder
-from workbench.domain.events import CommandRefused, decode
 from workbench.errors import Invalid
 from workbench.store import tables as t
+from workbench.store.asked import session_news
 from workbench.store.orders import ACTIVE, STATUSES, order_row
 from workbench.store.rows import OrderRow
 
 AMONG: Final = 5_000
 """How many orders a page of them is looked for among; an address leads further back."""
-NEWEST: Final = 500
-"""How many of a session's newest events are looked at for what it refused."""
 
 
 class OrderPage(msgspec.Struct, frozen=True):
@@ -107,26 +106,10 @@ def order_page(
 
 def order_news(connection: Connection, session: str, limit: int = 5) -> OrderNews:
     """Return what was asked of a session and has not been applied, and what it lately could not do with orders."""
-    log, asked = t.events.c, t.commands.c
-    newest = select(func.max(log.seq)).where(log.stream == session).scalar_subquery()
+    news = session_news(connection, session)
     refused = (
-        select(literal(True).label("is_refused"), log.id, log.body)
-        .where(log.stream == session, log.kind == "CommandRefused", log.seq > newest - NEWEST)
-        .order_by(log.seq.desc())
-        .limit(limit)
-        .subquery()
+        Refusal(id_, event.command, event.why)
+        for id_, event in news.refused
+        if isinstance(event.command, PlaceOrder | PlaceOco | CancelOrder)
     )
-    waiting = select(literal(False).label("is_refused"), asked.id, asked.body)
-    query = union_all(waiting.where(asked.session == session, asked.after_steps.is_(None)), select(refused))
-    commands: list[tuple[int, Command]] = []
-    refusals: list[Refusal] = []
-    for row in connection.execute(query):
-        if not row.is_refused:
-            commands.append((row.id, msgspec.json.decode(row.body, type=Command)))
-            continue
-        event = decode("CommandRefused", row.body)
-        if isinstance(event, CommandRefused) and isinstance(event.command, PlaceOrder | PlaceOco | CancelOrder):
-            refusals.append(Refusal(row.id, event.command, event.why))
-    commands.sort(key=lambda pair: pair[0])
-    refusals.sort(key=lambda refusal: -refusal.id)
-    return OrderNews(tuple(command for _, command in commands), tuple(refusals))
+    return OrderNews(news.waiting, tuple(islice(refused, limit)))

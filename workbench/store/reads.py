@@ -8,21 +8,18 @@ from sqlalchemy import ColumnElement, Connection, Row, ScalarSelect, Select, Tab
 
 from workbench.domain.bars import DAY, as_ts, parse_timeframe
 from workbench.domain.book import Book
-from workbench.domain.commands import Command
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
-from workbench.domain.events import CommandRefused
 from workbench.domain.instruments import Instrument
-from workbench.domain.money import EXACT, NO_CASH, per_unit, product
+from workbench.domain.money import EXACT, NO_CASH, product
 from workbench.domain.presets import mode_of
-from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.domain.sessions import ACTIVE, Status
 from workbench.domain.terms import Terms
 from workbench.domain.thoughts import Thought
 from workbench.engine.state import State
 from workbench.errors import Invalid, NotFound
 from workbench.store import tables as t
-from workbench.store.log import LogRow, events_after, head, last_id, newest_first
+from workbench.store.log import LogRow, events_after, last_id
 from workbench.store.rows import (
     AccountRow,
     ConfigurationRow,
@@ -30,13 +27,11 @@ from workbench.store.rows import (
     Figures,
     PositionRow,
     Quote,
-    RunRow,
     SessionRow,
     ThoughtRow,
     TradeRow,
 )
 from workbench.store.snapshots import once_a_snapshot
-from workbench.store.types import Exact
 
 __all__ = [
     "LogRow",
@@ -59,11 +54,7 @@ __all__ = [
     "newest_close",
     "paper_trading_config",
     "positions",
-    "program_counts",
-    "program_run",
-    "program_runs",
     "quotes",
-    "refusals",
     "session",
     "session_row",
     "session_state",
@@ -72,7 +63,6 @@ __all__ = [
     "terms",
     "thoughts",
     "trades",
-    "waiting_commands",
 ]  # fmt: skip
 
 # --- prices --------------------------------------------------------------------------------------------------------------
@@ -511,113 +501,22 @@ def thoughts(
     mine += [t.thoughts.c.id < before] if before is not None else []
     order = [t.thoughts.c.ts, t.thoughts.c.id] if by_time else [t.thoughts.c.id]
     query = select(t.thoughts).where(*mine).order_by(*(column if oldest else column.desc() for column in order)).limit(limit)
-    return [_thought(row.id, row.session, row.thought) for row in connection.execute(query)]
+    return [thought_row(row.id, row.session, row.thought) for row in connection.execute(query)]
 
 
 @once_a_snapshot
 def latest_thoughts(connection: Connection, session: str) -> list[ThoughtRow]:
     """Return the latest evaluation of each of a session's tokens, whether it was recorded or not."""
     query = select(t.evaluations).where(t.evaluations.c.session == session).order_by(t.evaluations.c.key)
-    return [_thought(0, session, row.thought, latest=True) for row in connection.execute(query)]
+    return [thought_row(0, session, row.thought, latest=True) for row in connection.execute(query)]
 
 
-def _thought(id_: int, session: str, thought: Thought, latest: bool = False) -> ThoughtRow:
+def thought_row(id_: int, session: str, thought: Thought, latest: bool = False) -> ThoughtRow:
+    """Return a thought with its place in the log; `latest` where it was not recorded."""
     return ThoughtRow(
         id_, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value, thought.stopped_by,
         thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session, latest,
     )  # fmt: skip
-
-
-# --- program runs --------------------------------------------------------------------------------------------------------
-
-
-@once_a_snapshot
-def program_runs(
-    connection: Connection,
-    account: str = "",
-    session: str = "",
-    active: bool | None = None,
-    limit: int = 50,
-    before: int | None = None,
-    status: str = "",
-    program: str = "",
-    symbol: str = "",
-    command: int | None = None,
-) -> list[RunRow]:
-    """Return program runs, filtered, newest first; of all accounts and sessions where none is named.
-
-    What a run holds is taken at the newest price that is known.
-
-    Parameters
-    ----------
-    active
-        Only those that go on, or only those that have ended where False.
-    status
-        One status.
-    symbol
-        As its instrument writes it.
-    command
-        The number of the command that started it.
-    """
-    columns = t.program_runs.c
-    query = _runs().order_by(columns.id.desc()).limit(limit)
-    if account:
-        query = query.where(columns.account == account)
-    if session:
-        query = query.where(columns.session == session)
-    if active is not None:
-        query = query.where(columns.status.in_([each.value for each in RunStatus if each.is_active is active]))
-    for column, wanted in ((columns.status, status), (columns.program, program), (columns.symbol, symbol)):
-        if wanted:
-            query = query.where(column == wanted)
-    if command is not None:
-        query = query.where(t.commands.c.id == command)
-    if before is not None:
-        query = query.where(columns.id < before)
-    return [_run(row) for row in connection.execute(query)]
-
-
-@once_a_snapshot
-def program_counts(connection: Connection, account: str) -> dict[RunStatus, int]:
-    """Return how many of an account's program runs have each status; those that none has are left out."""
-    columns = t.program_runs.c
-    query = select(columns.status, func.count()).where(columns.account == account).group_by(columns.status)
-    return {RunStatus(status): count for status, count in connection.execute(query).all()}
-
-
-def program_run(connection: Connection, id_: int) -> RunRow:
-    """Return a program run by the log id of its start.
-
-    Raises
-    ------
-    NotFound
-        If there is none.
-    """
-    # A number that no column could hold is none of them.
-    known = 0 < id_ < 2**63
-    row = connection.execute(_runs().where(t.program_runs.c.id == id_)).first() if known else None
-    if row is None:
-        raise NotFound("program run", str(id_))
-    return _run(row)
-
-
-def _runs() -> Select[Any]:
-    """Select program runs with the newest price of their instruments: of the open position, else of the session's last trade."""
-    runs, held, traded = t.program_runs.c, t.positions.c, t.trades.c
-    open_at = select(held.price).where(held.account == runs.account, held.is_open, held.instrument == runs.instrument)
-    last = select(traded.price).where(traded.session == runs.session, traded.instrument == runs.instrument)
-    newest = last.order_by(traded.id.desc()).limit(1).scalar_subquery()
-    price = func.coalesce(open_at.scalar_subquery(), newest, type_=Exact()).label("price")
-    started_by = t.commands.c.id.label("command")
-    return select(t.program_runs, price, started_by).outerjoin(t.commands, t.commands.c.outcome == runs.id)
-
-
-def _run(row: Row[Any]) -> RunRow:
-    run: ProgramRun = row.body
-    price: Decimal | None = row.price
-    result = run.result(price if price is not None else NO_CASH)
-    mean = per_unit(run.spent, run.bought, row.instrument.price_decimals) if run.bought else None
-    return RunRow(row.id, row.session, row.account, row.instrument, run, price, result, mean, row.command)
 
 
 # --- sessions ------------------------------------------------------------------------------------------------------------
@@ -670,28 +569,6 @@ def sessions(
     query = query.where(columns.number < before) if before is not None else query
     query = query.where(columns.status.not_in([status.value for status in ACTIVE])) if ended else query
     return [session_row(row) for row in connection.execute(query)]
-
-
-@once_a_snapshot
-def waiting_commands(connection: Connection, session: str) -> list[Command]:
-    """Return what was asked of a session and has not been applied yet, oldest first."""
-    columns = t.commands.c
-    query = select(columns.body).where(columns.session == session, columns.after_steps.is_(None)).order_by(columns.id)
-    decoded: list[Command] = [msgspec.json.decode(body, type=Command) for body in connection.execute(query).scalars()]
-    return decoded
-
-
-def refusals(connection: Connection, session: str, among: int = 500) -> list[tuple[int, CommandRefused]]:
-    """Return what a session could not do of what it was asked lately, newest first, each with its log id.
-
-    Parameters
-    ----------
-    among
-        How many of its newest events are looked at.
-    """
-    newest, _ = head(connection, session)
-    rows = newest_first(connection, session, "CommandRefused", after=newest - among)
-    return [(row.id, row.event) for row in rows if isinstance(row.event, CommandRefused)]
 
 
 def session_row(row: Any) -> SessionRow:

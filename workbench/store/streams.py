@@ -12,6 +12,7 @@ from workbench.domain.orders import Order
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.log import stream_events
+from workbench.store.program_runs import program_run
 from workbench.store.rows import PositionRow, RunRow
 
 
@@ -50,7 +51,7 @@ def numbered_runs(connection: Connection, numbers: Collection[tuple[str, int]]) 
     """Return program runs, at the newest price that is known, by their session and their number in it."""
     columns = t.program_runs.c
     query = select(columns.session, columns.number, columns.id).where(tuple_(columns.session, columns.number).in_(numbers))
-    return {(row.session, row.number): reads.program_run(connection, row.id) for row in connection.execute(query).all()}
+    return {(row.session, row.number): program_run(connection, row.id) for row in connection.execute(query).all()}
 
 
 def put_in_by(connection: Connection, marks: Collection[int]) -> dict[int, Decimal]:

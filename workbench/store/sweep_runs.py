@@ -2,15 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+import msgspec
+from sqlalchemy import Connection, Row, case, func, select, true, union_all
 
 from workbench.domain.bars import as_ts
 from workbench.domain.sweeps import GOING, SweepStatus
 from workbench.errors import NotFound
 from workbench.store.rows import SweepRunRow
+from workbench.store.snapshots import once_a_snapshot
 from workbench.store.tables import sweep_runs as table
+from workbench.store.trials import counted_trials
 
 
+@once_a_snapshot
 def find_sweep_run(connection: Connection, id_: str) -> SweepRunRow:
     """Return a sweep that was asked for, by its id or the first letters of it.
 
@@ -45,17 +49,54 @@ def list_sweep_runs(
     return [_row(row) for row in connection.execute(query)]
 
 
-def count_sweep_runs(connection: Connection) -> dict[str, int]:
-    """Return how many sweeps were asked for, by where they are."""
-    counted = connection.execute(select(table.c.status, func.count()).group_by(table.c.status))
-    return {row[0]: row[1] for row in counted}
+class SweepPage(msgspec.Struct, frozen=True):
+    """Sweeps as their page shows them.
+
+    Parameters
+    ----------
+    counts
+        How many were asked for, by where they are; those that the page does not show too.
+    trials, strategies
+        How many trials were ever run, each counted once, and of how many strategies.
+    going, ended
+        Those that have not ended, and a page of those that have; newest first.
+    newest
+        The newest that has a result.
+    """
+
+    counts: dict[str, int]
+    trials: int
+    strategies: int
+    going: tuple[SweepRunRow, ...]
+    ended: tuple[SweepRunRow, ...]
+    newest: SweepRunRow | None
 
 
-def newest_finished(connection: Connection) -> SweepRunRow | None:
-    """Return the newest sweep that has a result, or None."""
-    query = select(table).where(table.c.status == SweepStatus.FINISHED).order_by(table.c.number.desc()).limit(1)
-    found = connection.execute(query).first()
-    return None if found is None else _row(found)
+@once_a_snapshot
+def sweep_page(connection: Connection, limit: int, before: int | None = None, most_going: int = 50) -> SweepPage:
+    """Return the sweeps that go on, so many of the ended ones before a number, the newest result, and counts of all."""
+    c = table.c
+    told = select(*(func.count(case((c.status == one, 1))).label(f"count_{one}") for one in SweepStatus)).subquery()
+    tried = counted_trials().subquery()
+    newest_first = select(c.id).order_by(c.number.desc())
+    older = newest_first if before is None else newest_first.where(c.number < before)
+    finished = newest_first.where(c.status == SweepStatus.FINISHED).limit(1).subquery()
+    shown = union_all(
+        select(newest_first.where(c.status.in_(GOING)).limit(most_going).subquery()),
+        select(older.where(c.status.not_in(GOING)).limit(limit).subquery()),
+        select(finished),
+    )
+    wanted = c.id.in_(shown)
+    query = select(told, tried, table, select(finished.c.id).scalar_subquery().label("newest_finished"))
+    joined = told.join(tried, true()).outerjoin(table, wanted)
+    rows = connection.execute(query.select_from(joined).order_by(c.number.desc())).all()
+    found = [_row(row) for row in rows if row.id is not None]
+    ended = [row for row in found if not row.is_going and (before is None or row.number < before)][:limit]
+    return SweepPage(
+        {str(status): rows[0]._mapping[f"count_{status}"] for status in SweepStatus}, rows[0].trials, rows[0].strategies,
+        tuple(row for row in found if row.is_going), tuple(ended),
+        next((row for row in found if row.id == rows[0].newest_finished), None),
+    )  # fmt: skip
 
 
 def next_sweep_run(connection: Connection) -> str | None:

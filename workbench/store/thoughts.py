@@ -6,12 +6,13 @@ However many there are, a search walks along an index from where it is asked to 
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Text, func, literal, select, type_coerce, union_all
+from sqlalchemy import ColumnElement, Connection, Row, Text, func, literal, select, true, type_coerce, union_all
 
 from workbench.domain.thoughts import Thought
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.rows import ThoughtRow
+from workbench.store.snapshots import once_a_snapshot
 
 LOOKED_THROUGH: Final = 5_000
 """How many thoughts are looked at, at most, for those that pass the filters that no index knows."""
@@ -59,6 +60,13 @@ class Held(msgspec.Struct, frozen=True):
     until: int | None
 
 
+class NewestThoughts(msgspec.Struct, frozen=True):
+    """Recorded thoughts, newest first, and the latest evaluation of each token, whether it was recorded or not."""
+
+    recorded: tuple[ThoughtRow, ...]
+    latest: tuple[ThoughtRow, ...]
+
+
 def search_thoughts(
     connection: Connection,
     account: str,
@@ -86,6 +94,17 @@ def search_thoughts(
             again = msgspec.structs.replace(wanted, symbol=symbol)
             found, _ = _search(connection, account, again, before, after, limit, oldest)
     return found
+
+
+@once_a_snapshot
+def newest_thoughts(connection: Connection, account: str, session: str, limit: int) -> NewestThoughts:
+    """Return an account's newest recorded thoughts, and what a session makes of each of its tokens at their newest bars."""
+    c, e = t.thoughts.c, t.evaluations.c
+    newest = select(c.id, c.session, c.thought).where(c.account == account).order_by(c.id.desc()).limit(limit).subquery()
+    latest = select(literal(0), e.session, e.thought).where(e.session == session)
+    rows = sorted(connection.execute(union_all(select(newest), latest)), key=lambda row: -row.id)
+    found = [reads.thought_row(row.id, row.session, row.thought, latest=not row.id) for row in rows]
+    return NewestThoughts(tuple(row for row in found if not row.latest), tuple(row for row in found if row.latest))
 
 
 def read_thoughts(
@@ -117,13 +136,18 @@ def _search(
     checks = _checks(wanted)
     most = LOOKED_THROUGH if checks else limit
     looked = select(c.id).where(*walk).order_by(order).limit(most).subquery()
-    query = select(t.thoughts).where(c.id.in_(select(looked.c.id)), *checks).order_by(order).limit(limit)
-    rows = tuple(_thought(row) for row in connection.execute(query))
-    if len(rows) == limit or not checks:
+    passing = select(t.thoughts).where(c.id.in_(select(looked.c.id)), *checks).order_by(order).limit(limit)
+    if not checks:
+        rows = tuple(_thought(row) for row in connection.execute(passing))
         return Found(rows, None), bool(rows)
     end = func.max(looked.c.id) if oldest else func.min(looked.c.id)
-    count, went_to = connection.execute(select(func.count(), end).select_from(looked)).one()
-    return Found(rows, went_to if count == most else None), count > 0
+    told = select(func.count().label("looked_at"), end.label("went_to")).select_from(looked).subquery()
+    those = passing.subquery()
+    found = connection.execute(select(told, those).select_from(told.outerjoin(those, true()))).all()
+    looked_at, went_to = found[0].looked_at, found[0].went_to
+    in_order = sorted((row for row in found if row.id is not None), key=lambda row: row.id, reverse=not oldest)
+    rows = tuple(_thought(row) for row in in_order)
+    return Found(rows, went_to if looked_at == most and len(rows) < limit else None), looked_at > 0
 
 
 def _bounds(account: str, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, literal, select, tuple_, update
 
 from workbench.domain.bars import as_ts
 from workbench.errors import Invalid
@@ -131,9 +131,15 @@ def list_trials(
 
 def count_trials(connection: Connection) -> tuple[int, int]:
     """Return how many trials were ever run, each counted once, and of how many strategies."""
-    each = select(trials.c.family).group_by(trials.c.family, trials.c.market, trials.c.key).subquery()
-    counted = connection.execute(select(func.count(), func.count(func.distinct(each.c.family))).select_from(each)).one()
+    counted = connection.execute(counted_trials()).one()
     return int(counted[0]), int(counted[1])
+
+
+def counted_trials() -> Select[int, int]:
+    """Select what `count_trials` returns."""
+    each = select(trials.c.family).group_by(trials.c.family, trials.c.market, trials.c.key).subquery()
+    columns = (func.count().label("trials"), func.count(func.distinct(each.c.family)).label("strategies"))
+    return select(*columns).select_from(each)
 
 
 def families(connection: Connection) -> list[str]:

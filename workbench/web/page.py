@@ -275,8 +275,10 @@ def account_named(desk: Desk, name: str) -> str:
     account = default_account(desk)
     if not name:
         return account
-    with desk.store.read() as connection:
-        return reads.find_account(connection, name)
+    if name not in desk.accounts:
+        with desk.store.read() as connection:
+            desk.accounts[name] = reads.find_account(connection, name)
+    return desk.accounts[name]
 
 
 def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, **given: Any) -> str:

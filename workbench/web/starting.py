@@ -15,6 +15,7 @@ from workbench.engine.program import ProgramStrategy
 from workbench.engine.programs import shelf
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.store import reads
+from workbench.store.asked import session_news
 from workbench.store.rows import SessionRow
 from workbench.web.bot import PREFIX, Input, Offer, Said, beside
 from workbench.web.filters import plain_number
@@ -66,7 +67,7 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
     if view.session is None or asking.query.said != "started":
         return view
     # What was said on the way here holds as long as it has not happened.
-    waiting = reads.waiting_commands(connection, view.session.id)
+    waiting = session_news(connection, view.session.id).waiting
     is_coming = any(isinstance(command, StartProgram) for command in waiting)
     return msgspec.structs.replace(view, said=STARTED if is_coming else None)
 
@@ -99,7 +100,7 @@ def _suggested(
     prices = {quote.instrument.symbol: quote.price for quote in reads.quotes(connection, session.source, count=1)}
     if symbol not in prices:
         return {}
-    cash = reads.account_book(connection, account)[0].free_cash()
+    cash = reads.account_row(connection, account).book.free_cash()
     return program.suggested(prices[symbol], cash, parse_timeframe(session.timeframe))
 
 

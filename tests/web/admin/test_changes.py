@@ -13,6 +13,8 @@ from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.store import reads
 from workbench.store import tables as t
+from workbench.store.asked import waiting_commands
+from workbench.store.program_runs import program_run
 
 READ_ONLY = [
     "papertrade", "paperposition", "paperaithoughtlog", "orders", "paperperformancemetrics", "autopilotlog",
@@ -247,7 +249,7 @@ def test_a_program_run_is_cancelled(trader, desk, clock):
     assert trader.act("programruns", "cancel", run).status_code == 200
     go_on(desk, clock, session, 0.5)
     with desk.store.read() as connection:
-        assert reads.program_run(connection, int(run)).run.status == "CANCELLED"
+        assert program_run(connection, int(run)).run.status == "CANCELLED"
     assert "can be cancelled, but" in trader.act("programruns", "cancel", run).json()["msg"]
 
 
@@ -265,7 +267,7 @@ def test_a_breaker_is_reset_by_a_command_to_its_session(trader, desk, clock):
     assert row == f"{session}.losing_streak"
     assert trader.act("breakers", "reset", row).status_code == 200
     with desk.store.read() as connection:
-        (waiting,) = reads.waiting_commands(connection, session)
+        (waiting,) = waiting_commands(connection, session)
     assert type(waiting).__name__ == "ResetBreaker"
     assert waiting.name == "losing_streak"
 

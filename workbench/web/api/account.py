@@ -82,7 +82,7 @@ def _reset(desk: Desk, body: Json) -> Response[bytes]:
     if not 100 <= amount <= 1_000_000:
         raise Invalid("amount", "a number from 100 to 1000000", body.get("amount"))
     with desk.store.read() as connection:
-        held = len(reads.account_book(connection, account)[0].positions)
+        held = len(reads.account_row(connection, account).book.positions)
     epoch = reset_account(desk, account, amount)
     with desk.store.read() as connection:
         before = reads.epochs(connection, account)[1]

@@ -43,7 +43,7 @@ def _start(desk: Desk, body: Json) -> Response[bytes]:
     row = start_session(desk, account, asked, body.get("cash", 10_000))
     jobs.hasten(row.id)
     with desk.store.read() as connection:
-        balance = reads.account_book(connection, row.account)[0].cash
+        balance = reads.account_row(connection, row.account).book.cash
     told = session_shape(row, desk.now())
     return answer({**told, "message": f"{row.name} is starting.", "account_balance": balance})
 
@@ -171,7 +171,7 @@ def status(state: State, account: Account = "") -> Response[bytes]:
     with desk.store.read() as connection:
         found = reads.sessions(connection, account, limit=1)
         row = reads.active_session(connection, account) or (found[0] if found else None)
-        book = reads.account_book(connection, account)[0]
+        book = reads.account_row(connection, account).book
     if row is None:
         nothing: dict[str, Decimal | str | None] = {"status": "STOPPED", "session_id": None, "message": "No session yet."}
         return answer({**nothing, "account_balance": book.cash})

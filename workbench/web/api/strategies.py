@@ -17,7 +17,7 @@ from workbench.domain.money import NO_CASH
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import shelf
 from workbench.errors import Invalid, NotFound, Refused
-from workbench.store import reads
+from workbench.store.program_runs import program_run, program_runs
 from workbench.web.api.bot import read_program
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
@@ -62,7 +62,7 @@ async def every(
 def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
     scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
-        rows = reads.program_runs(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
+        rows = program_runs(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
     return answer(page_of(rows, limit, run_shape, lambda row: row.id))
 
 
@@ -82,7 +82,7 @@ def export(
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         wanted = filters(connection, scope, status, strategy_type, token)
-        return [run_shape(row) for row in reads.program_runs(connection, limit=limit, before=before, **wanted)]
+        return [run_shape(row) for row in program_runs(connection, limit=limit, before=before, **wanted)]
 
     return csv_file("strategies", COLUMNS, desk, read, "strategy_id")
 
@@ -116,7 +116,7 @@ def active(state: State, account: Account = "") -> Response[bytes]:
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
-        rows = reads.program_runs(connection, account, active=True, limit=1000)
+        rows = program_runs(connection, account, active=True, limit=1000)
     invested = sum((row.run.spent for row in rows), NO_CASH)
     made = sum((row.result for row in rows), NO_CASH)
     told = [run_shape(row) for row in rows]
@@ -128,7 +128,7 @@ def one(state: State, number: FromPath[int]) -> Response[bytes]:
     """Tell how far a program run has come."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
-        return answer(run_shape(reads.program_run(connection, number)))
+        return answer(run_shape(program_run(connection, number)))
 
 
 @post("/paper-trading/api/strategies/", status_code=200)

@@ -13,6 +13,7 @@ from tsdownsample import MinMaxLTTBDownsampler
 from workbench.domain.bars import UNITS
 from workbench.store import lines, reads
 from workbench.store.rows import EquityRow, Quote, SessionRow, ThoughtRow, TradeRow
+from workbench.store.thoughts import newest_thoughts
 from workbench.web.blocks import FIGURES, POSITIONS, STATE, FiguresView, PositionsView
 from workbench.web.bot import BOT, BotView, look_at_bot
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, View
@@ -187,9 +188,9 @@ def _fills(connection: Connection, account: str) -> list[Marker]:
 
 def look_at_thoughts(connection: Connection, asking: Asking) -> ThoughtsView:
     """Return the newest thoughts."""
-    rows = reads.thoughts(connection, asking.account, limit=TAPE)
-    running = reads.active_session(connection, asking.account) is not None
-    return ThoughtsView(thought_lines(rows), running, asking.now)
+    going = reads.active_session(connection, asking.account)
+    newest = newest_thoughts(connection, asking.account, going.id if going is not None else "", TAPE)
+    return ThoughtsView(thought_lines(newest.recorded), going is not None, asking.now)
 
 
 def look_at_now(connection: Connection, asking: Asking) -> NowView:
@@ -197,7 +198,7 @@ def look_at_now(connection: Connection, asking: Asking) -> NowView:
     going = reads.active_session(connection, asking.account)
     if going is None:
         return NowView(())
-    rows = {row.symbol: row for row in reads.latest_thoughts(connection, going.id)}
+    rows = {row.symbol: row for row in newest_thoughts(connection, asking.account, going.id, TAPE).latest}
     return NowView(tuple(_token_now(rows[symbol]) for symbol in going.symbols if symbol in rows))
 
 

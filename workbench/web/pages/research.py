@@ -11,8 +11,8 @@ from workbench.domain.events import SWEEP_KINDS
 from workbench.domain.sweeps import Scalar, Surface, SweepRequest, SweepStatus
 from workbench.research.sweep import CONVINCING
 from workbench.store.rows import SweepRunRow
-from workbench.store.sweep_runs import count_sweep_runs, find_sweep_run, list_sweep_runs, newest_finished
-from workbench.store.trials import ListedTrial, count_trials, list_trials
+from workbench.store.sweep_runs import find_sweep_run, sweep_page
+from workbench.store.trials import ListedTrial, list_trials
 from workbench.strategies import shelf
 from workbench.web.api.trials import SORTS
 from workbench.web.asking import FORM, FormView, look_at_form
@@ -220,13 +220,12 @@ class ResearchView(View, frozen=True, kw_only=True):
 
 def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:
     """Return how many sweeps and trials there are."""
-    counts = count_sweep_runs(connection)
-    trials, families = count_trials(connection)
-    newest = newest_finished(connection)
+    page = sweep_page(connection, ROWS + 1, asking.query.before)
+    counts, newest = page.counts, page.newest
     return FiguresView(
-        counts.get(SweepStatus.RUNNING, 0) + counts.get(SweepStatus.CANCELLING, 0), counts.get(SweepStatus.WAITING, 0),
-        counts.get(SweepStatus.FINISHED, 0), counts.get(SweepStatus.CANCELLED, 0), counts.get(SweepStatus.FAILED, 0), trials,
-        families, None if newest is None else _line(newest, asking.query),
+        counts[SweepStatus.RUNNING] + counts[SweepStatus.CANCELLING], counts[SweepStatus.WAITING], counts[SweepStatus.FINISHED],
+        counts[SweepStatus.CANCELLED], counts[SweepStatus.FAILED], page.trials, page.strategies,
+        None if newest is None else _line(newest, asking.query),
     )  # fmt: skip
 
 
@@ -240,8 +239,14 @@ def look_at_going(connection: Connection, asking: Asking) -> GoingView:
 
 def going_view(connection: Connection, asking: Asking, said: Said | None = None) -> GoingView:
     """Return the sweeps that run or wait, with a sentence for whoever has pressed a button."""
-    rows = list_sweep_runs(connection, is_going=True)[::-1]
+    rows = sweep_page(connection, ROWS + 1, asking.query.before).going[::-1]
     return GoingView(tuple(_line(row, asking.query) for row in rows), asking.now, said, asking.query.whose)
+
+
+def _looked_at(connection: Connection, query: ResearchQuery) -> SweepRunRow | None:
+    if query.sweep:
+        return find_sweep_run(connection, query.sweep)
+    return sweep_page(connection, ROWS + 1, query.before).newest
 
 
 def look_at_result(connection: Connection, asking: Asking) -> ResultView:
@@ -252,8 +257,7 @@ def look_at_result(connection: Connection, asking: Asking) -> ResultView:
     NotFound
         If it names one that there is not.
     """
-    wanted = asking.query.sweep
-    row = find_sweep_run(connection, wanted) if wanted else newest_finished(connection)
+    row = _looked_at(connection, asking.query)
     if row is None:
         return ResultView(None, None, asking.now)
     line, use = _line(row, asking.query, row.id), ROWS_OF.get(row.status, "") if row.done else ""
@@ -273,7 +277,7 @@ def look_at_trials(connection: Connection, asking: Asking) -> TrialsView:
         If it names one that there is not.
     """
     query: ResearchQuery = asking.query
-    run = find_sweep_run(connection, query.sweep) if query.sweep else newest_finished(connection)
+    run = _looked_at(connection, query)
     study = run.sweep if run is not None else ""
     name = query.sort.removeprefix("-")
     order = query.sort.replace(name, SORTS[name])
@@ -309,7 +313,7 @@ def _columns(query: ResearchQuery) -> tuple[Column, ...]:
 def look_at_ended(connection: Connection, asking: Asking) -> EndedView:
     """Return a page of ended sweeps."""
     query: ResearchQuery = asking.query
-    rows = list_sweep_runs(connection, ROWS + 1, is_going=False, before=query.before)
+    rows = sweep_page(connection, ROWS + 1, query.before).ended
     shown = rows[:ROWS]
     older = query.address(PATH, before=shown[-1].number) if len(rows) > ROWS else ""
     newest = query.address(PATH, before=None) if query.before is not None else ""

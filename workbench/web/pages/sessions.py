@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from workbench.domain.commands import Pause, Resume, Stop
 from workbench.domain.sessions import Status
 from workbench.store import reads
+from workbench.store.asked import waiting_commands
 from workbench.store.rows import SessionRow
 from workbench.strategies import shelf
 from workbench.web.blocks import STATE
@@ -182,7 +183,7 @@ def table_view(connection: Connection, asking: Asking, said: Said | None = None)
     rows = reads.sessions(connection, asking.account, limit=ROWS + 1, before=query.before)
     shown = rows[:ROWS]
     going = reads.active_session(connection, asking.account)
-    waiting = reads.waiting_commands(connection, going.id) if going is not None else []
+    waiting = waiting_commands(connection, going.id) if going is not None else []
     word = next((_ASKED[type(command)] for command in reversed(waiting) if type(command) in _ASKED), "")
     lines = tuple(
         session_line(row, asking.now, query.compare, word if going is not None and row.id == going.id else "") for row in shown

@@ -12,6 +12,8 @@ from workbench.domain.money import NO_CASH
 from workbench.domain.programs import RunStatus
 from workbench.engine.programs import shelf
 from workbench.store import reads
+from workbench.store.asked import SessionNews, session_news
+from workbench.store.program_runs import RunPage, run_page
 from workbench.store.rows import Quote, RunRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
@@ -136,14 +138,14 @@ class StrategiesView(View, frozen=True, kw_only=True):
 
 def look_at_figures(connection: Connection, asking: Asking) -> FiguresView:
     """Return the figures of the runs that the page shows."""
-    counts = reads.program_counts(connection, asking.account)
-    rows = [*_active(connection, asking.account), *_ended(connection, asking)[:ROWS]]
+    page = _page(connection, asking)
+    counts, rows = page.counts, [*page.active, *page.ended[:ROWS]]
     return FiguresView(
         active=sum(count for status, count in counts.items() if status.is_active),
-        paused=counts.get(RunStatus.PAUSED, 0),
-        completed=counts.get(RunStatus.COMPLETED, 0),
-        cancelled=counts.get(RunStatus.CANCELLED, 0),
-        failed=counts.get(RunStatus.FAILED, 0),
+        paused=counts[RunStatus.PAUSED],
+        completed=counts[RunStatus.COMPLETED],
+        cancelled=counts[RunStatus.CANCELLED],
+        failed=counts[RunStatus.FAILED],
         shown=len(rows),
         spent=sum((row.run.spent for row in rows), NO_CASH),
         received=sum((row.run.received for row in rows), NO_CASH),
@@ -163,24 +165,26 @@ def look_at_active(connection: Connection, asking: Asking) -> ActiveView:
 def active_view(connection: Connection, asking: Asking, said: Said | None = None) -> ActiveView:
     """Return the runs that go on, with a sentence for whoever has pressed a button."""
     account = asking.account
-    rows = _active(connection, account)
+    page = _page(connection, asking)
     going = reads.active_session(connection, account)
-    waiting = reads.waiting_commands(connection, going.id) if going is not None else []
+    news = session_news(connection, going.id) if going is not None else SessionNews((), ())
+    waiting = news.waiting
     # The number of a run counts within its session, and only the one on its way is asked anything.
     asked = {command.run: _ASKED[type(command)] for command in waiting if isinstance(command, _OF_A_RUN)}
-    quotes = {quote.instrument.key: quote for quote in reads.quotes(connection, count=1)}
+    source = going.source if going is not None else "simulated"
+    quotes = {quote.instrument.key: quote for quote in reads.quotes(connection, source, count=1)}
     symbols = {key: quote.instrument.symbol for key, quote in quotes.items()}
     starts = [command for command in waiting if isinstance(command, StartProgram)]
     starting = tuple(_named(command, symbols) for command in starts)
-    refused = _refused(connection, going.id, symbols) if going is not None and not starts else ""
-    lines = tuple(run_line(_priced(row, quotes.get(row.run.instrument)), asked.get(row.run.id, "")) for row in rows)
+    refused = "" if starts else _refused(news, page.newest, symbols)
+    lines = tuple(run_line(_priced(row, quotes.get(row.run.instrument)), asked.get(row.run.id, "")) for row in page.active)
     return ActiveView(lines, starting, refused, going is not None, asking.now, said, asking.query.whose)
 
 
 def look_at_history(connection: Connection, asking: Asking) -> HistoryView:
     """Return a page of ended runs."""
     query: StrategiesQuery = asking.query
-    rows = _ended(connection, asking)
+    rows = _page(connection, asking).ended
     shown = rows[:ROWS]
     older = query.address(PATH, before=shown[-1].id) if len(rows) > ROWS else ""
     newest = query.address(PATH, before=None) if query.before is not None else ""
@@ -210,25 +214,18 @@ def _priced(row: RunRow, quote: Quote | None) -> RunRow:
     return msgspec.structs.replace(row, price=quote.price) if row.price is None and quote is not None else row
 
 
-def _active(connection: Connection, account: str) -> list[RunRow]:
-    return reads.program_runs(connection, account, active=True, limit=MOST_ACTIVE)
+def _page(connection: Connection, asking: Asking) -> RunPage:
+    """Return the runs that go on and a page of ended ones, and one more, which tells whether there are older ones."""
+    return run_page(connection, asking.account, MOST_ACTIVE, ROWS + 1, asking.query.before)
 
 
-def _ended(connection: Connection, asking: Asking) -> list[RunRow]:
-    """Return a page of ended runs and one more, which tells whether there are older ones."""
-    return reads.program_runs(connection, asking.account, active=False, limit=ROWS + 1, before=asking.query.before)
-
-
-def _refused(connection: Connection, session: str, symbols: dict[str, str]) -> str:
+def _refused(news: SessionNews, newest: int, symbols: dict[str, str]) -> str:
     """Return why the last program that was asked for was not started; nothing once another one was."""
-    found = next((pair for pair in reads.refusals(connection, session) if isinstance(pair[1].command, StartProgram)), None)
-    if found is None:
-        return ""
-    id_, event = found
-    newest = reads.program_runs(connection, session=session, limit=1)
-    if not isinstance(event.command, StartProgram) or (newest and newest[0].id > id_):
-        return ""
-    return f"{_named(event.command, symbols)} was not started: {event.why[:1].lower()}{event.why[1:]}"
+    for id_, event in news.refused:
+        if isinstance(event.command, StartProgram):
+            why = f"{_named(event.command, symbols)} was not started: {event.why[:1].lower()}{event.why[1:]}"
+            return why if newest < id_ else ""
+    return ""
 
 
 def _named(command: StartProgram, symbols: dict[str, str]) -> str:
