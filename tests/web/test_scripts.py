@@ -299,6 +299,55 @@ def test_a_program_is_started_and_paused_without_a_reload(page, site, desk, cloc
     assert [text for text in page.said if "422" not in text] == []
 
 
+def test_what_was_said_of_a_start_gives_way_once_it_has_happened_and_what_is_typed_stays(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 0.1)
+    page.goto(f"{site.address}strategies/")
+    live(page)
+    page.click("#program-start")
+    expect(page.locator("#form .said")).to_have_text("The program starts before the next bar.")
+    page.fill("[name='p.amount']", "123")
+    go_on(desk, clock, session, 0.1)
+    page.wait_for_selector(".runs .chip.running")
+    expect(page.locator("#form .said")).to_have_count(0)
+    assert page.input_value("[name='p.amount']") == "123"
+    assert page.said == []
+
+
+def test_what_was_said_of_an_order_gives_way_once_it_is_placed(page, site, desk, clock):
+    session = session_of(desk, clock, default_account(desk))
+    page.goto(f"{site.address}orders/")
+    live(page)
+    page.fill("[name=amount_usd]", "50")
+    page.click("#order-place")
+    expect(page.locator("#form .said")).to_contain_text("is placed before the next bar.")
+    go_on(desk, clock, session, 0.2)
+    expect(page.locator("#history")).to_contain_text("filled")
+    expect(page.locator("#form .said")).to_have_count(0)
+    assert page.said == []
+
+
+def test_what_the_feed_has_made_give_way_an_older_answer_does_not_bring_back(page, site, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 0.1)
+    page.goto(f"{site.address}strategies/")
+    live(page)
+    seen = []
+
+    def hold_up(route):
+        answer = route.fetch()
+        go_on(desk, clock, session, 0.1)
+        expect(page.locator(".runs .chip.running")).to_be_visible()
+        seen.append(answer.text())
+        route.fulfill(response=answer)
+
+    page.route("**/start?answer=block", hold_up)
+    with page.expect_response(lambda answer: "/strategies/starting" in answer.url):
+        page.click("#program-start")
+    expect(page.locator("#form .said")).to_have_count(0)
+    assert ["The program starts" in text for text in seen] == [True]
+
+
 def with_an_order_at_rest(desk, clock):
     """Start a session in which one limit order rests, and return its id."""
     session = session_of(desk, clock, default_account(desk))

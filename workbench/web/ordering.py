@@ -21,7 +21,7 @@ from workbench.store.rows import SessionRow
 from workbench.web.api.orders import read_order
 from workbench.web.bot import Input, Said, beside
 from workbench.web.filters import moment, money, percent, plain_number, price, quantity
-from workbench.web.page import SESSION_KINDS, Asking, Block
+from workbench.web.page import COMMAND_KINDS, SESSION_KINDS, Asking, Block
 from workbench.web.times import typed_utc
 from workbench.web.zone import zone_key, zone_label
 
@@ -147,6 +147,14 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
     query = asking.query
     said = PLACED if query.said == "placed" and query.is_fresh(asking.now) else None
     return form_view(connection, asking, {}, said=said)
+
+
+def look_at_placing(connection: Connection, asking: Asking) -> FormView:
+    """Return what is to be said below the form: that an order is placed, as long as it is not."""
+    going = reads.active_session(connection, asking.account)
+    waiting = reads.waiting_commands(connection, going.id) if going is not None else []
+    is_coming = any(isinstance(command, PlaceOrder) for command in waiting)
+    return FormView(going, None, PLACED if is_coming else None, asking.query.whose)
 
 
 def form_view(
@@ -389,3 +397,5 @@ def missing(values: Mapping[str, str]) -> bool:
 
 
 FORM: Final = Block("form", SESSION_KINDS, look_at_form)
+PLACING: Final = Block("placing", COMMAND_KINDS, look_at_placing, field="form")
+"""The button, and what was said of it: that gives way once it has happened, while what is being typed stays."""

@@ -29,6 +29,7 @@ OWNERS: Final = 20
 PRICES_CHANGED: Final = "PricesChanged"
 """Prices that arrive are no event of the log; this is the name by which a block asks to hear of them."""
 SESSION_KINDS: Final = frozenset({*(kind for kind in KINDS if kind.startswith("Session")), "StopRequested", "ConfigurationChanged"})
+COMMAND_KINDS: Final = frozenset({"CommandReceived", "CommandRefused"})
 PROGRAM_KINDS: Final = frozenset(kind for kind in KINDS if kind.startswith("Program"))
 CASH_KINDS: Final = frozenset({"AccountOpened", "Deposited", "Withdrawn", "PositionsRevalued"})
 
@@ -292,7 +293,9 @@ def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Q
     with desk.store.read() as connection:
         asking = Asking(account, query, desk.now())
         stands = standing(connection, account, asking.now, OWNERS)
-        parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in page.blocks}
+        # What has another block's field is a part of that block, and drawn within it.
+        whole = [block for block in page.blocks if not block.field]
+        parts = {block.name: given[block.name] if block.name in given else block.look(connection, asking) for block in whole}
     live = {**query.kept(), "page": page.name, "after": str(stands.cursor), "prices": str(stands.prices)}
     places = links(pages, page.within or page.name, query.account)
     owners = _owners(stands.accounts, account)

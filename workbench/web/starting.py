@@ -19,7 +19,7 @@ from workbench.store.asked import session_news
 from workbench.store.rows import SessionRow
 from workbench.web.bot import PREFIX, Input, Offer, Said, beside
 from workbench.web.filters import plain_number
-from workbench.web.page import SESSION_KINDS, Asking, Block
+from workbench.web.page import COMMAND_KINDS, SESSION_KINDS, Asking, Block
 
 YES: Final = "yes"
 STARTED: Final = Said("The program starts before the next bar.")
@@ -67,9 +67,18 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
     if view.session is None or asking.query.said != "started":
         return view
     # What was said on the way here holds as long as it has not happened.
-    waiting = session_news(connection, view.session.id).waiting
-    is_coming = any(isinstance(command, StartProgram) for command in waiting)
-    return msgspec.structs.replace(view, said=STARTED if is_coming else None)
+    return msgspec.structs.replace(view, said=STARTED if _is_coming(connection, view.session) else None)
+
+
+def look_at_starting(connection: Connection, asking: Asking) -> FormView:
+    """Return what is to be said below the form: that a program starts, as long as it has not."""
+    going = reads.active_session(connection, asking.account)
+    return FormView(going, None, STARTED if going is not None and _is_coming(connection, going) else None)
+
+
+def _is_coming(connection: Connection, session: SessionRow) -> bool:
+    """Return whether a program was asked for and has not begun."""
+    return any(isinstance(command, StartProgram) for command in session_news(connection, session.id).waiting)
 
 
 def form_view(
@@ -189,3 +198,5 @@ def read_form(values: Mapping[str, str]) -> ProgramRequest:
 
 
 FORM: Final = Block("form", SESSION_KINDS, look_at_form)
+STARTING: Final = Block("starting", COMMAND_KINDS, look_at_starting, field="form")
+"""The button, and what was said of it: that gives way once it has happened, while what is being typed stays."""

@@ -19,7 +19,7 @@ from workbench.store.rows import OrderRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
 from workbench.web.filters import plain_number
-from workbench.web.ordering import FORM, TYPES, Choice, FormView, MarketView, look_at_form, look_at_market, order_in_words
+from workbench.web.ordering import FORM, PLACING, TYPES, Choice, FormView, MarketView, look_at_form, look_at_market, order_in_words
 from workbench.web.page import CASH_KINDS, PRICES_CHANGED, ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
 
 PATH: Final = f"{ROOT}/orders/"
@@ -276,6 +276,7 @@ PAGE: Final = Page(
         STATE,
         MARKET,
         FORM,
+        PLACING,
         ACTIVE,
         Block("filters", SESSION_KINDS, look_at_filters),
         Block("history", SESSION_KINDS | ORDER_KINDS, look_at_history),

@@ -18,7 +18,7 @@ from workbench.store.rows import Quote, RunRow
 from workbench.web.blocks import STATE
 from workbench.web.bot import Said
 from workbench.web.page import CASH_KINDS, PROGRAM_KINDS, ROOT, SESSION_KINDS, Asking, Block, Page, Query, RowId, View
-from workbench.web.starting import FORM, FormView, look_at_form
+from workbench.web.starting import FORM, STARTING, FormView, look_at_form
 
 PATH: Final = f"{ROOT}/strategies/"
 ROWS: Final = 25
@@ -250,6 +250,7 @@ PAGE: Final = Page(
         Block("figures", _MOVED, look_at_figures),
         ACTIVE,
         FORM,
+        STARTING,
         Block("history", _MOVED, look_at_history),
     ),
     inner=(Block("parameters", frozenset(), look_at_form, field="form"),),

@@ -182,10 +182,29 @@ document.addEventListener("htmx:after:swap", drawKeys);
 
 // An answer shows a block as it was when the server drew it. Where the feed has brought the block meanwhile, the answer may be
 // the older of the two, and the feed says nothing twice: what it had brought would be gone for good. So it is drawn once more.
+// Where it has brought a part of the block, that part alone is.
 const overtaken = new Map();
 
-document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => ctx.sourceElement !== feed && overtaken.set(ctx, false));
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  if (ctx.sourceElement !== feed) overtaken.set(ctx, { whole: false, parts: new Set() });
+});
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => overtaken.delete(ctx));
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.response?.status === 422) return;
+  for (const id of overtaken.get(ctx)?.parts ?? []) {
+    const part = document.getElementById(id);
+    if (part) htmx.ajax("GET", addressOf(part), { source: part, target: part, swap: "innerMorph" });
+  }
+});
+
+function overtake({ target }) {
+  for (const [other, by] of overtaken) {
+    if (other.target === target) by.whole = true;
+    else if (other.target?.contains?.(target)) by.parts.add(target.id);
+  }
+  // What was said of a press stood in this part, and it says by itself how long that holds.
+  for (let around = target.parentElement; around; around = around.parentElement) answered.delete(around);
+}
 
 // Where a block is answered alone, as the page's address asks for it.
 function addressOf(block) {
@@ -214,11 +233,11 @@ document.addEventListener("htmx:before:swap", async (event) => {
   const { ctx, tasks } = event.detail;
   if (ctx.sourceElement === feed) {
     for (const task of tasks) keepSaid(task);
-    for (const other of overtaken.keys()) if (tasks.some((task) => task.target === other.target)) overtaken.set(other, true);
+    tasks.forEach(overtake);
     return;
   }
   // A form that is refused goes back as it was filled in, whatever the feed has brought; what is for another place goes there.
-  if (!overtaken.get(ctx) || ctx.response.status === 422 || ctx.hx.retarget) return;
+  if (!overtaken.get(ctx)?.whole || ctx.response.status === 422 || ctx.hx.retarget) return;
   event.preventDefault();
   const block = ctx.target;
   const said = tasks[0]?.fragment.querySelector(".said");
