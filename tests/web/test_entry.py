@@ -12,6 +12,7 @@ from workbench.errors import Invalid
 from workbench.web.app import create_app
 from workbench.web.entry import ALL_TRIES, COOKIE, GOOD_SECONDS, TRIES, Door, Pace, TooManyTries
 from workbench.web.login import own_path
+from workbench.web.pages import PAGES
 
 TOKEN = "correct-horse-battery-staple"
 ROOT = "/paper-trading"
@@ -32,6 +33,37 @@ def test_a_page_leads_to_the_login_page_and_back(guarded, path):
     assert answer.status_code == 303
     assert unquote(answer.headers["location"]) == f"{ROOT}/login?leads_to={ROOT}{path}"
     assert "Token" in guarded.get(answer.headers["location"]).text
+
+
+def by_htmx(path):
+    """Return the headers that htmx sends from a page of the workbench."""
+    return {"hx-request": "true", "hx-current-url": f"{HERE}{path}"}
+
+
+@pytest.mark.parametrize("path", [*(f"/{page.name}/{block.name}" for page in PAGES for block in page.blocks), "/live"])
+def test_a_block_whose_login_has_expired_leads_the_whole_page_to_the_login_page_and_back(guarded, path):
+    answer = guarded.get(f"{ROOT}{path}", headers=by_htmx(f"{ROOT}/trades/?side=buy&token=WETH"), follow_redirects=False)
+    assert answer.status_code == 401
+    assert unquote(answer.headers["hx-redirect"]) == f"{ROOT}/login?leads_to={ROOT}/trades/?side=buy&token=WETH"
+    assert answer.text == ""
+    page = guarded.get(answer.headers["hx-redirect"]).text
+    assert f'name="leads_to" value="{ROOT}/trades/?side=buy&amp;token=WETH"' in page
+
+
+@pytest.mark.parametrize(
+    "place", ["http://evil.example/paper-trading/../x", "//evil.example", "javascript:alert(1)", "http://[", "\\", ""]
+)
+def test_a_block_leads_to_no_other_place_than_our_own(guarded, place):
+    answer = guarded.get(f"{ROOT}/dashboard/bot", headers={"hx-request": "true", "hx-current-url": place}, follow_redirects=False)
+    assert unquote(answer.headers["hx-redirect"]) == f"{ROOT}/login?leads_to={ROOT}/"
+
+
+def test_a_form_whose_login_has_expired_stays_as_it_is_typed_and_the_notice_leads_to_the_login_page(guarded):
+    answer = guarded.post(f"{ROOT}/bot/start?answer=block", data={"size_pct": "7"}, headers=by_htmx(f"{ROOT}/"))
+    assert answer.status_code == 401
+    assert "hx-redirect" not in answer.headers
+    assert (answer.headers["hx-retarget"], answer.headers["hx-reswap"]) == ("#notice", "innerHTML")
+    assert f'href="{ROOT}/login?leads_to={ROOT}/"' in answer.text
 
 
 @pytest.mark.parametrize("path", ["/api/portfolio/", "/api/bot/status/", "/live"])

@@ -1,5 +1,6 @@
 """The pages' own scripts in a real browser, over a server in this process with a clock that stands still until it is moved."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.web.conftest import begin, go_on
+from tests.web.test_entry import TOKEN
 from tests.web.test_orders_page import price_of, session_of
 from workbench.actions.advance_session import advance_session
 from workbench.actions.open_account import default_account
@@ -30,8 +32,8 @@ from workbench.web.serve import Server
 class Site:
     """A server in a thread of its own that can be ended and begun again at the same address."""
 
-    def __init__(self, desk):
-        self.desk = desk
+    def __init__(self, desk, token=""):
+        self.desk, self.token = desk, token
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -46,7 +48,7 @@ class Site:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         listener.listen(64)
-        self.server = Server(create_app(self.desk), threading.Event())
+        self.server = Server(create_app(self.desk, token=self.token), threading.Event())
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
         self.thread.start()
 
@@ -498,3 +500,37 @@ def test_charts_and_scripts_go_by_the_zone_of_the_page_and_not_by_the_browsers(d
     local = datetime.fromtimestamp(newest, ZoneInfo("Europe/Berlin"))
     expect(page.locator("#equity .readout .time")).to_contain_text(f"{local:%H:%M:%S}")
     page.close()
+
+
+def test_a_block_whose_login_has_expired_leads_the_page_to_the_login_and_back(page, desk, clock):
+    session = begin(desk)
+    go_on(desk, clock, session, 0.1)
+    site = Site(desk, TOKEN)
+
+    def log_in():
+        page.fill("[name=token]", TOKEN)
+        page.click("main button")
+
+    try:
+        page.goto(f"{site.address}strategies/?before=999")
+        log_in()
+        live(page)
+        page.context.clear_cookies()
+        page.select_option("#start-program", "grid")
+        page.wait_for_url(re.compile(r"/login\?leads_to="))
+        assert page.locator("main").count() == 1
+        log_in()
+        page.wait_for_url(re.compile(r"/strategies/\?before=999$"))
+        live(page)
+        page.context.clear_cookies()
+        page.fill("[name='p.amount']", "123")
+        page.click("#program-start")
+        expect(page.locator("#notice")).to_contain_text("You are logged out.")
+        assert page.input_value("[name='p.amount']") == "123"
+        site.end()
+        site.begin()
+        expect(page.locator("#feed")).to_contain_text("logged out; reload the page to log in", timeout=20_000)
+        page.reload()
+        page.wait_for_url(re.compile(r"/login\?leads_to="))
+    finally:
+        site.end()

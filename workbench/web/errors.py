@@ -9,6 +9,7 @@ import logging
 from html import escape
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -19,7 +20,7 @@ from litestar.response import Redirect
 from workbench.errors import Invalid, Refused, TryLater, WorkbenchError
 from workbench.web.api.envelope import timestamp
 from workbench.web.entry import Unauthorized
-from workbench.web.login import login_address
+from workbench.web.login import login_address, own_path
 from workbench.web.misread import Bare, expected_kind
 from workbench.web.page import ROOT, Link, View, links
 from workbench.web.pages import PAGES
@@ -27,6 +28,8 @@ from workbench.web.render import draw_page
 
 log = logging.getLogger(__name__)
 API: Final = f"{ROOT}/api"
+TO_NOTICE: Final = {"hx-retarget": "#notice", "hx-reswap": "innerHTML"}
+"""Puts what is answered to htmx into the page's notice, wherever else it was meant for."""
 
 _SENTENCES: Final = {
     400: "The request could not be read.",
@@ -73,17 +76,45 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
         headers["retry-after"] = str(wait)
     if isinstance(problem, Unauthorized):
         headers["www-authenticate"] = "Bearer"
-        if not request.url.path.startswith(API) and request.method == "GET" and not request.url.path.endswith("/live"):
-            return Redirect(login_address(asked_address(request)), status_code=303)
+        if not request.url.path.startswith(API):
+            answer = _lead_to_login(request, status, headers)
+            if answer is not None:
+                return answer
     if request.url.path.startswith(API):
         body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
         return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
     if request.query_params.get("answer") == "block":
         # What no handler has drawn a block for: the page stays as it is, with what was typed into its forms.
-        headers |= {"hx-retarget": "#notice", "hx-reswap": "innerHTML"}
+        headers |= TO_NOTICE
         return Response(escape(trouble.message), status_code=status, media_type=MediaType.HTML, headers=headers)
     view = ErrorView(status=status, title=_title(status), message=trouble.message, navigation=links(PAGES))
     return Response(draw_page("error.html", view), status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def _lead_to_login(request: Request[Any, Any, Any], status: int, headers: dict[str, str]) -> Response[Any] | None:
+    """Return what leads to the login page and back; None for what is answered as other errors are.
+
+    A redirection that htmx is answered with it follows by itself, and then the login page stands in the block that was asked
+    for. So it is told to lead the whole page there. Who sends a form keeps what is typed into it, and logs in beside it.
+    """
+    back = login_address(own_path(_path_in(request.headers.get("hx-current-url", ""))))
+    is_block = "hx-request" in request.headers
+    if is_block and request.method == "GET":
+        return Response("", status_code=status, media_type=MediaType.HTML, headers=headers | {"hx-redirect": back})
+    if is_block:
+        told = f'You are logged out. <a href="{escape(back)}" target="_blank">Log in in another tab</a>, and press again here.'
+        return Response(told, status_code=status, media_type=MediaType.HTML, headers=headers | TO_NOTICE)
+    if request.method == "GET" and not request.url.path.endswith("/live"):
+        return Redirect(login_address(asked_address(request)), status_code=303)
+    return None
+
+
+def _path_in(address: str) -> str:
+    """Return the path and the query of an address; nothing of one that is none."""
+    try:
+        return urlsplit(address)._replace(scheme="", netloc="", fragment="").geturl()
+    except ValueError:
+        return ""
 
 
 def answer_no_file(request: Request[Any, Any, Any], problem: Exception) -> Response[Any]:

@@ -16,6 +16,7 @@ from workbench.domain.sessions import Status
 from workbench.engine.paths import trail_price
 from workbench.errors import DoesNotFit, NotFound, Refused
 from workbench.store import reads
+from workbench.store.asked import waiting_commands
 from workbench.store.prices import newest_prices
 from workbench.store.rows import SessionRow
 from workbench.web.api.orders import read_order
@@ -152,7 +153,7 @@ def look_at_form(connection: Connection, asking: Asking) -> FormView:
 def look_at_placing(connection: Connection, asking: Asking) -> FormView:
     """Return what is to be said below the form: that an order is placed, as long as it is not."""
     going = reads.active_session(connection, asking.account)
-    waiting = reads.waiting_commands(connection, going.id) if going is not None else []
+    waiting = waiting_commands(connection, going.id) if going is not None else []
     is_coming = any(isinstance(command, PlaceOrder) for command in waiting)
     return FormView(going, None, PLACED if is_coming else None, asking.query.whose)
 

@@ -10,6 +10,7 @@ const now = () => Date.now() + clock.offset;
 const BEAT = 15000;
 let heard = 0;
 let retry = 0;
+let isOut = false;
 
 function showFeed(state, words) {
   const text = feed.querySelector("[data-feed]");
@@ -24,11 +25,13 @@ const timeOf = (ms) => window.zone.text(Math.floor(ms / 1000)).slice(11);
 function alive() {
   heard = now();
   retry = 0;
+  isOut = false;
   showFeed("live", "feed live");
 }
 
 function lost() {
-  showFeed("reconnecting", heard ? `feed stale since ${timeOf(heard)}, reconnecting` : "feed connecting");
+  const goesOn = isOut ? "logged out; reload the page to log in" : "reconnecting";
+  showFeed("reconnecting", heard ? `feed stale since ${timeOf(heard)}, ${goesOn}` : "feed connecting");
 }
 
 function again() {
@@ -50,7 +53,10 @@ if (feed) {
   });
   // Before the first connection of all, nothing has been lost.
   feed.addEventListener("htmx:sse:before:connection", () => heard && lost());
-  feed.addEventListener("htmx:sse:error", lost);
+  feed.addEventListener("htmx:sse:error", ({ detail }) => {
+    isOut = detail.status === 401;
+    lost();
+  });
   for (const name of ["htmx:sse:close", "htmx:error", "htmx:response:error"]) {
     feed.addEventListener(name, () => {
       lost();
