@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from tests.security.surface import API, ROOT, bodies, changing, lines, questions
 from workbench.store import tables as t
-from workbench.web.api.schema import SAME
+from workbench.web.api.bodies import SAME
 from workbench.web.security import LONGEST_BODY
 
 KINDS = ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain", ""]

@@ -120,7 +120,7 @@ def test_a_shared_page_has_keys_that_nobody_else_has(client, desk, clock, drawn)
 
 def test_what_is_refused_is_refused_to_everybody(client):
     answers = [client.get("/paper-trading/api/trades/", params={"limit": "-1"}) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [400, 400]
+    assert [answer.status_code for answer in answers] == [422, 422]
 
 
 def test_a_file_is_everybodys_own(client):

@@ -31,6 +31,7 @@ from workbench.store.rows import Figures, PositionRow, RunRow, SweepRunRow, Thou
 from workbench.store.sweep_runs import find_sweep_run
 from workbench.web.api.envelope import (
     Json,
+    fields_of,
     iso,
     metrics_shape,
     plain,
@@ -325,13 +326,13 @@ class Teller:
         """Return what is told under each of the event's names, None for nothing; by default its own fields."""
         figures = known.figures.get(heading.account)
         own = {"change": snake(heading.row.kind), **_own_fields(heading.row)}
-        return (own, *(portfolio_shape(heading.account, figures) for name in NAMES[heading.row.kind][1:] if figures))
+        return (own, *(fields_of(portfolio_shape(heading.account, figures)) for name in NAMES[heading.row.kind][1:] if figures))
 
     @_parts.register
     def _(self, event: e.OrderFilled, heading: _Heading, known: _Known) -> Iterable[Json | None]:
         trade, figures = known.trades.get(heading.row.id), known.figures.get(heading.account)
         position = known.positions.get((heading.account, event.instrument))
-        held = position_shape(position) if position else None
+        held = fields_of(position_shape(position)) if position else None
         order = {
             "order_id": event.order,
             "change": "order_filled",
@@ -346,10 +347,10 @@ class Teller:
             "bar_time": iso(event.ts),
         }
         return (
-            {**(trade_shape(trade) if trade else _own_fields(heading.row)), "order_id": event.order, "position": held},
+            {**(fields_of(trade_shape(trade)) if trade else _own_fields(heading.row)), "order_id": event.order, "position": held},
             order,
             held,
-            metrics_shape(figures) if figures and event.side is Side.SELL else None,
+            fields_of(metrics_shape(figures)) if figures and event.side is Side.SELL else None,
         )
 
     @_parts.register
@@ -375,7 +376,7 @@ class Teller:
     def _(self, event: e.PositionsRevalued, heading: _Heading, known: _Known) -> Iterable[Json | None]:
         figures = known.figures[heading.account]
         prices = [{"instrument": key, "price_usd": price} for key, price in event.marks.items()]
-        told = portfolio_shape(heading.account, figures)
+        told = fields_of(portfolio_shape(heading.account, figures))
         return ({**told, "total_value": event.equity, "prices": prices, "bar_time": iso(event.ts)},)
 
     @_parts.register
@@ -385,7 +386,7 @@ class Teller:
             heading.row.id, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value,
             thought.stopped_by, thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session,
         )  # fmt: skip
-        return (thought_shape(row),)
+        return (fields_of(thought_shape(row)),)
 
     @_parts.register(e.OrderPlaced | e.OrderAmended)
     def _(self, event: e.OrderPlaced | e.OrderAmended, heading: _Heading, known: _Known) -> Iterable[Json | None]:
@@ -434,7 +435,7 @@ class Teller:
         if row is None:
             return ({**change, **_own_fields(heading.row)},)
         result = event.run.result(row.price) if row.price is not None else row.result
-        return ({**change, **run_shape(msgspec.structs.replace(row, run=event.run, result=result))},)
+        return ({**change, **fields_of(run_shape(msgspec.structs.replace(row, run=event.run, result=result)))},)
 
     @_parts.register
     def _(self, event: e.SessionRequested, heading: _Heading, known: _Known) -> Iterable[Json | None]:
@@ -476,7 +477,7 @@ class Teller:
     ) -> Iterable[Json | None]:
         figures = known.figures[heading.account]
         told = self._session(heading, _SESSION_STATUS[type(event)], _own_fields(heading.row))
-        return (told, metrics_shape(figures))
+        return (told, fields_of(metrics_shape(figures)))
 
     @_parts.register(e.SessionDeleted | e.RuntimeLimited)
     def _(self, event: e.SessionDeleted | e.RuntimeLimited, heading: _Heading, known: _Known) -> Iterable[Json | None]:
@@ -526,7 +527,7 @@ class Teller:
 
     @_parts.register
     def _(self, event: e.SweepFinished, heading: _Heading, known: _Known) -> Iterable[Json | None]:
-        return ({"change": "sweep_finished", **sweep_shape(known.sweeps[heading.row.stream])},)
+        return ({"change": "sweep_finished", **fields_of(sweep_shape(known.sweeps[heading.row.stream]))},)
 
 
 _ORDER_STATUS: Final[dict[type[e.Event], str]] = {

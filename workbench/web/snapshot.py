@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from workbench.store import reads
 from workbench.web.api.account import account_shape
-from workbench.web.api.envelope import Json, portfolio_shape, position_shape, session_shape, thought_shape, trade_shape
+from workbench.web.api.envelope import Json, fields_of, portfolio_shape, position_shape, session_shape, thought_shape, trade_shape
 
 EVERY_ACCOUNT: Final = "*"
 """Asked for instead of an account: all of them."""
@@ -22,7 +22,7 @@ def take_snapshot(connection: Connection, account: str, now: int) -> Json:
     going = reads.active_session(connection, account)
     figures = portfolio_shape(account, reads.figures(connection, account, now))
     return {
-        "account": {**account_shape(reads.account(connection, account)), **figures},
+        "account": {**fields_of(account_shape(reads.account(connection, account))), **fields_of(figures)},
         "session": session_shape(going, now) if going else None,
         "positions": [position_shape(row) for row in reads.positions(connection, account)],
         "recent_trades": [trade_shape(row) for row in reads.trades(connection, account, limit=RECENT)],

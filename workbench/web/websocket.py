@@ -18,6 +18,7 @@ from workbench.errors import Conflict, Invalid, Malformed, NotFound, Refused, Wo
 from workbench.store import reads
 from workbench.web.api.envelope import (
     Json,
+    fields_of,
     know_fields,
     listed,
     metrics_shape,
@@ -65,7 +66,7 @@ def portfolio_update(desk: Desk, account: str, asked: Json) -> Json:
     with desk.store.read() as connection:
         held = reads.positions(connection, account)
         figures = reads.figures(connection, account, desk.now())
-    return {**portfolio_shape(account, figures), "positions": [position_shape(row) for row in held]}
+    return {**fields_of(portfolio_shape(account, figures)), "positions": [position_shape(row) for row in held]}
 
 
 def trade_history(desk: Desk, account: str, asked: Json) -> Json:
@@ -75,20 +76,20 @@ def trade_history(desk: Desk, account: str, asked: Json) -> Json:
         raise Invalid("limit", f"a whole number from 1 to {MOST_TRADES}", limit)
     with desk.store.read() as connection:
         rows = reads.trades(connection, account, limit=limit)
-    return listed([trade_shape(row) for row in rows], rows[-1].id if len(rows) == limit else None)
+    return fields_of(listed(map(trade_shape, rows), rows[-1].id if len(rows) == limit else None))
 
 
 def open_positions(desk: Desk, account: str, asked: Json) -> Json:
     """Return the open positions, the most valuable first."""
     with desk.store.read() as connection:
         rows = reads.positions(connection, account)
-    return listed([position_shape(row) for row in sorted(rows, key=lambda row: -row.value)])
+    return fields_of(listed(map(position_shape, sorted(rows, key=lambda row: -row.value))))
 
 
 def performance_metrics(desk: Desk, account: str, asked: Json) -> Json:
     """Return the account's figures."""
     with desk.store.read() as connection:
-        return metrics_shape(reads.figures(connection, account, desk.now()))
+        return fields_of(metrics_shape(reads.figures(connection, account, desk.now())))
 
 
 class Request(msgspec.Struct, frozen=True):

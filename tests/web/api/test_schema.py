@@ -3,10 +3,14 @@
 import re
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
+from workbench.actions.advance_session import advance_session
+from workbench.actions.refresh_prices import refresh_prices
 from workbench.web import api
 from workbench.web.api import bot, configuration, feed, orders, strategies, sweeps
-from workbench.web.api.schema import BODIES, PAIRS, document
+from workbench.web.api.bodies import BODIES
+from workbench.web.api.schema import PAIRS, document
 
 ROOT = "/paper-trading/api"
 
@@ -60,13 +64,110 @@ def test_every_changing_operation_and_no_other_takes_a_key():
             assert ("Idempotency-Replayed" in told["responses"]["200"].get("headers", {})) == takes
 
 
-def test_every_example_of_a_body_is_read(client):
-    for path, operations in document()["paths"].items():
-        example = operations.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
-        if example is None:
-            continue
-        answer = client.post(path.replace("{number}", "1"), json=example)
-        assert answer.status_code in (200, 404, 409), f"{path}: {answer.text}"
+def told_by(answer, pointer):
+    """What stands in an answer at a pointer; None where nothing does."""
+    found = answer.json()
+    for part in pointer.removeprefix("$response.body#/").split("/"):
+        found = found[int(part)] if isinstance(found, list) and found else None if found is None else found.get(part)
+    return found
+
+
+class Sender:
+    """Sends what the document says, with its own examples and with what the answers that it links tell."""
+
+    def __init__(self, client):
+        self.client, self.known = client, {}
+
+    def send(self, path, method, told):
+        known = self.known.get(told["operationId"], {})
+        values = {parameter["name"]: parameter.get("example") for parameter in told["parameters"]}
+        for name, value in known.get("parameters", {}).items():
+            values[name.removeprefix("path.")] = value
+        asked = {p["name"]: values[p["name"]] for p in told["parameters"] if p["in"] == "query" and p["required"]}
+        body = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
+        body = {**body, **known.get("requestBody", {})} if body is not None else None
+        address = re.sub(r"{(\w+)}", lambda match: str(values[match[1]]), path)
+        answer = self.client.request(method.upper(), address, params=asked, json=body)
+        for link in told["responses"]["200"].get("links", {}).values():
+            given = {
+                kind: {name: told_by(answer, pointer) for name, pointer in link[kind].items()}
+                for kind in ("parameters", "requestBody")
+                if kind in link
+            }
+            self.known[link["operationId"]] = given
+        return answer
+
+
+def operations(without=("feed/",)):
+    for path, methods in document()["paths"].items():
+        for method, told in methods.items():
+            if path.split("/api/")[1] not in without:
+                yield path, method, told
+
+
+def test_every_example_is_done_when_all_are_sent_in_the_order_of_the_document(client, desk, clock):
+    refresh_prices(desk)
+    sender, going = Sender(client), None
+    for path, method, told in operations():
+        answer = sender.send(path, method, told)
+        assert answer.status_code == 200, f"{method} {path}: {answer.text}"
+        if path.endswith("bot/start/"):
+            going = answer.json()["data"]["session_id"]
+        if going is not None:
+            # Something that a worker does between two requests, as it would anyway.
+            clock.move(5_000)
+            advance_session(desk, going)
+
+
+def schemas_in(node):
+    """Every schema that stands in a piece of the document, whatever it is called."""
+    if isinstance(node, dict):
+        for name, inner in node.items():
+            if name in ("properties", "patternProperties"):
+                yield from inner.values()
+            elif name in ("items", "additionalProperties", "schema") and isinstance(inner, dict):
+                yield inner
+            elif name == "anyOf":
+                yield from inner
+            if name not in ("example", "default", "enum"):
+                yield from schemas_in(inner)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from schemas_in(inner)
+
+
+def test_no_schema_says_nothing():
+    told = [*schemas_in(document())]
+    assert len(told) > 1_000
+    assert {} not in told
+
+
+def test_every_answer_is_as_its_schema_says(client, desk, clock):
+    refresh_prices(desk)
+    sender, going, seen = Sender(client), None, 0
+    components = {"components": document()["components"]}
+    for path, method, told in operations():
+        answer = sender.send(path, method, told)
+        (kind, content), *_ = told["responses"]["200"]["content"].items()
+        assert answer.headers["content-type"].startswith(kind), path
+        if kind == "application/json":
+            schema = {**content["schema"], **components}
+            wrong = Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(answer.json())
+            assert [f"{list(error.path)}: {error.message}" for error in wrong] == [], f"{method} {path}"
+            seen += 1
+        if path.endswith("bot/start/"):
+            going = answer.json()["data"]["session_id"]
+        if going is not None:
+            clock.move(5_000)
+            advance_session(desk, going)
+    assert seen > 60
+
+
+def test_the_rows_of_an_answer_have_no_field_that_its_schema_does_not_know(pages):
+    schemas = document()["components"]["schemas"]
+    for path, name in (("trades/", "Trade"), ("ai-thoughts/", "Thought"), ("sessions/", "MadeSession"), ("orders/", "Order")):
+        row = pages.get(f"{ROOT}/{path}").json()["data"]["items"][0]
+        assert list(row) == list(schemas[name]["properties"])
 
 
 def test_every_address_says_what_may_be_asked_of_it_as_the_document_does(client):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 
@@ -15,36 +15,37 @@ from workbench.domain.money import to_decimal
 from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.rows import AccountRow, EpochRow
-from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+from workbench.web.api import shapes
+from workbench.web.api.envelope import Json, Told, answer, iso, know_fields, listed, read_body
 from workbench.web.api.paging import Account
 from workbench.web.page import account_named
 
 
-def account_shape(row: AccountRow) -> Json:
+def account_shape(row: AccountRow) -> shapes.Account:
     """Return an account as answers carry it."""
-    return {
-        "account_id": row.id, "name": row.name, "opened_at": iso(row.opened), "epoch": row.epoch, "total_value": row.equity,
-        "cash_balance": row.cash, "total_pnl": row.equity - row.put_in, "total_trades": row.trades, "session_id": row.session,
-    }  # fmt: skip
+    return shapes.Account(
+        account_id=row.id, name=row.name, opened_at=iso(row.opened), epoch=row.epoch, total_value=row.equity,
+        cash_balance=row.cash, total_pnl=row.equity - row.put_in, total_trades=row.trades, session_id=row.session,
+    )  # fmt: skip
 
 
-def epoch_shape(row: EpochRow) -> Json:
+def epoch_shape(row: EpochRow) -> shapes.Epoch:
     """Return an epoch as answers carry it."""
-    return {
-        "epoch": row.number, "began_at": iso(row.began), "ended_at": iso(row.ended), "starting_balance": row.cash,
-        "total_value": row.equity, "total_pnl": row.result, "roi": round(100 * row.result_share, 4), "costs_paid": row.costs,
-        "total_trades": row.trades, "closed_trades": row.closed, "winning_trades": row.wins,
-        "max_drawdown_percent": round(100 * row.worst_drawdown, 4),
-    }  # fmt: skip
+    return shapes.Epoch(
+        epoch=row.number, began_at=iso(row.began), ended_at=iso(row.ended), starting_balance=row.cash,
+        total_value=row.equity, total_pnl=row.result, roi=round(100 * row.result_share, 4), costs_paid=row.costs,
+        total_trades=row.trades, closed_trades=row.closed, winning_trades=row.wins,
+        max_drawdown_percent=round(100 * row.worst_drawdown, 4),
+    )  # fmt: skip
 
 
 @get("/paper-trading/api/accounts/")
-async def every(state: State) -> Response[bytes]:
+async def every(state: State) -> Told[shapes.Items[shapes.Account]]:
     """List the accounts, the newest first."""
     return await sync_to_thread(_every, state.desk)
 
 
-def _every(desk: Desk) -> Response[bytes]:
+def _every(desk: Desk) -> Told[shapes.Items[shapes.Account]]:
     default_account(desk)
     with desk.store.read() as connection:
         rows = reads.accounts(connection)
@@ -52,13 +53,13 @@ def _every(desk: Desk) -> Response[bytes]:
 
 
 @post("/paper-trading/api/accounts/", status_code=200)
-async def opened(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def opened(request: Request[Any, Any, State], state: State) -> Told[shapes.OpenedAccount]:
     """Open an account, with its `name` and its `cash`."""
     body = await read_body(request)
     return await sync_to_thread(_opened, state.desk, body)
 
 
-def _opened(desk: Desk, body: Json) -> Response[bytes]:
+def _opened(desk: Desk, body: Json) -> Told[shapes.OpenedAccount]:
     know_fields(body, ("name", "cash"))
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
@@ -66,17 +67,17 @@ def _opened(desk: Desk, body: Json) -> Response[bytes]:
     account = open_account(desk, name.strip()[:120], body.get("cash", 10_000), unique=True)
     with desk.store.read() as connection:
         row = reads.account(connection, account)
-    return answer({"account": account_shape(row), "message": f"{row.name} was opened."})
+    return answer(shapes.OpenedAccount(account=account_shape(row), message=f"{row.name} was opened."))
 
 
 @post("/paper-trading/api/account/reset/", status_code=200)
-async def reset(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def reset(request: Request[Any, Any, State], state: State) -> Told[shapes.ResetAccount]:
     """Sell what is held and begin a new epoch with `amount` of cash, 100 to 1,000,000; what came before stays."""
     body = await read_body(request)
     return await sync_to_thread(_reset, state.desk, body)
 
 
-def _reset(desk: Desk, body: Json) -> Response[bytes]:
+def _reset(desk: Desk, body: Json) -> Told[shapes.ResetAccount]:
     know_fields(body, ("amount", "account"))
     account, amount = _whose(desk, body), to_decimal(body.get("amount"), "amount")
     if not 100 <= amount <= 1_000_000:
@@ -87,30 +88,34 @@ def _reset(desk: Desk, body: Json) -> Response[bytes]:
     with desk.store.read() as connection:
         before = reads.epochs(connection, account)[1]
     return answer(
-        {
-            "account_id": account, "new_balance": epoch.cash, "positions_closed": held, "epoch": epoch.number,
-            "ended": epoch_shape(before), "message": f"Epoch {epoch.number} begins; epoch {before.number} stays for comparison.",
-        }
-    )  # fmt: skip
+        shapes.ResetAccount(
+            account_id=account,
+            new_balance=epoch.cash,
+            positions_closed=held,
+            epoch=epoch.number,
+            ended=epoch_shape(before),
+            message=f"Epoch {epoch.number} begins; epoch {before.number} stays for comparison.",
+        )
+    )
 
 
 @post(["/paper-trading/api/account/deposit/", "/paper-trading/api/account/withdraw/"], status_code=200)
-async def moved(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def moved(request: Request[Any, Any, State], state: State) -> Told[shapes.OneAccount]:
     """Put cash in, or take it out; a running session does so before its next bar."""
     body, comes_in = await read_body(request), "deposit" in request.url.path
     return await sync_to_thread(_moved, state.desk, body, comes_in)
 
 
-def _moved(desk: Desk, body: Json, comes_in: bool) -> Response[bytes]:
+def _moved(desk: Desk, body: Json, comes_in: bool) -> Told[shapes.OneAccount]:
     know_fields(body, ("amount", "account"))
     row = (deposit if comes_in else withdraw)(desk, _whose(desk, body), body.get("amount"), by="api")
     if row.session is not None:
         jobs.hasten(row.session)
-    return answer({"account": account_shape(row)})
+    return answer(shapes.OneAccount(account=account_shape(row)))
 
 
 @get("/paper-trading/api/account/epochs/", sync_to_thread=True)
-def epochs(state: State, account: Account = "") -> Response[bytes]:
+def epochs(state: State, account: Account = "") -> Told[shapes.Items[shapes.Epoch]]:
     """List the epochs of the account, the newest first."""
     desk: Desk = state.desk
     account = account_named(desk, account)

@@ -1,10 +1,9 @@
 """Bot control: start, stop, status."""
 
-from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 
@@ -17,7 +16,8 @@ from workbench.domain.sessions import ProgramRequest, SessionRequest
 from workbench.domain.terms import OPTIONS, Terms
 from workbench.errors import Invalid
 from workbench.store import reads
-from workbench.web.api.envelope import Json, answer, know_fields, read_body, session_shape, text_of
+from workbench.web.api import shapes
+from workbench.web.api.envelope import Json, Told, answer, fields_of, know_fields, read_body, session_shape, text_of
 from workbench.web.api.naming import configuration_named
 from workbench.web.api.paging import Account
 from workbench.web.page import account_named
@@ -31,21 +31,21 @@ STOP_FIELDS: Final = ("reason", "close_positions", "account")
 
 
 @post("/paper-trading/api/bot/start/", status_code=200)
-async def start(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def start(request: Request[Any, Any, State], state: State) -> Told[shapes.Started]:
     """Start the bot; every field may be left out."""
     body = await read_body(request)
     return await sync_to_thread(_start, state.desk, body)
 
 
-def _start(desk: Desk, body: Json) -> Response[bytes]:
+def _start(desk: Desk, body: Json) -> Told[shapes.Started]:
     account, terms = _whose(desk, body)
     asked = read_start(body, terms)
     row = start_session(desk, account, asked, body.get("cash", 10_000))
     jobs.hasten(row.id)
     with desk.store.read() as connection:
         balance = reads.account_row(connection, row.account).book.cash
-    told = session_shape(row, desk.now())
-    return answer({**told, "message": f"{row.name} is starting.", "account_balance": balance})
+    told = fields_of(session_shape(row, desk.now()))
+    return answer(shapes.Started(**told, message=f"{row.name} is starting.", account_balance=balance))
 
 
 def _whose(desk: Desk, body: Json) -> tuple[str | None, Terms]:
@@ -145,13 +145,13 @@ def _symbols(value: Any) -> tuple[str, ...]:
 
 
 @post("/paper-trading/api/bot/stop/", status_code=200)
-async def stop(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def stop(request: Request[Any, Any, State], state: State) -> Told[shapes.Stopping]:
     """Stop the bot; positions stay unless `close_positions` is true."""
     body = await read_body(request)
     return await sync_to_thread(_stop, state.desk, body)
 
 
-def _stop(desk: Desk, body: Json) -> Response[bytes]:
+def _stop(desk: Desk, body: Json) -> Told[shapes.Stopping]:
     know_fields(body, STOP_FIELDS)
     close = body.get("close_positions", False)
     if not isinstance(close, bool):
@@ -159,12 +159,12 @@ def _stop(desk: Desk, body: Json) -> Response[bytes]:
     reason = text_of(body, "reason", "asked to stop")[:500]
     row = stop_session(desk, account_named(desk, text_of(body, "account", "")), reason, close, by="api")
     jobs.hasten(row.id)
-    told = session_shape(row, desk.now())
-    return answer({**told, "message": f"{row.name} is stopping.", "sessions_stopped": 1, "reason": reason})
+    told = fields_of(session_shape(row, desk.now()))
+    return answer(shapes.Stopping(**told, message=f"{row.name} is stopping.", sessions_stopped=1, reason=reason))
 
 
 @get("/paper-trading/api/bot/status/", sync_to_thread=True)
-def status(state: State, account: Account = "") -> Response[bytes]:
+def status(state: State, account: Account = "") -> Told[shapes.Bot] | Told[shapes.NoBot]:
     """Tell what the bot is doing: the session on its way, or else the last one."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -173,9 +173,9 @@ def status(state: State, account: Account = "") -> Response[bytes]:
         row = reads.active_session(connection, account) or (found[0] if found else None)
         book = reads.account_row(connection, account).book
     if row is None:
-        nothing: dict[str, Decimal | str | None] = {"status": "STOPPED", "session_id": None, "message": "No session yet."}
-        return answer({**nothing, "account_balance": book.cash})
-    return answer({**session_shape(row, desk.now()), "account_balance": book.cash})
+        none_yet = shapes.NoBot(status="STOPPED", session_id=None, message="No session yet.", account_balance=book.cash)
+        return answer(none_yet)
+    return answer(shapes.Bot(**fields_of(session_shape(row, desk.now())), account_balance=book.cash))
 
 
 handlers = [start, stop, status]

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.params import FromPath, QueryParameter
 
 from workbench.desk import Desk
 from workbench.store.market import MOST_CANDLES, CandleRow, market_named, read_candles
-from workbench.web.api.envelope import Json, answer, iso, listed
+from workbench.web.api import shapes
+from workbench.web.api.envelope import Told, answer, iso
 from workbench.web.api.paging import Text, When, moment
 from workbench.web.candles import is_closed, show_volume
 
@@ -24,7 +25,7 @@ def candles(
     since: When = "",
     until: When = "",
     limit: Count = 500,
-) -> Response[bytes]:
+) -> Told[shapes.Candles]:
     """List a token's candles, oldest first; `BTC-USDT` stands for `BTC/USDT`.
 
     With `since` they are the first that open at it or later, and `next` is the `since` of those that follow. Without it
@@ -43,16 +44,24 @@ def candles(
         cursor = rows[-1].ts if begin is not None else shown[0].ts
     closed = max(row.closed for row in parts)
     items = [candle_shape(row, is_closed(row, chosen, closed)) for row in shown]
-    about = {"symbol": market.instrument.symbol, "source": market.source, "timeframe": chosen, "timeframes": market.timeframes}
-    return answer({**about, **listed(items, cursor)})
+    return answer(
+        shapes.Candles(
+            symbol=market.instrument.symbol,
+            source=market.source,
+            timeframe=chosen,
+            timeframes=market.timeframes,
+            items=tuple(items),
+            next=cursor,
+        )
+    )
 
 
-def candle_shape(row: CandleRow, closed: bool) -> Json:
+def candle_shape(row: CandleRow, closed: bool) -> shapes.Candle:
     """Return a candle as answers carry it; one that is not closed yet may change."""
-    return {
-        "ts": iso(row.ts), "open": row.open, "high": row.high, "low": row.low, "close": row.close,
-        "volume": show_volume(row.volume), "bars": row.bars, "is_closed": closed,
-    }  # fmt: skip
+    return shapes.Candle(
+        ts=iso(row.ts), open=row.open, high=row.high, low=row.low, close=row.close,
+        volume=show_volume(row.volume), bars=row.bars, is_closed=closed,
+    )  # fmt: skip
 
 
 handlers = [candles]

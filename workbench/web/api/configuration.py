@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from litestar import Request, Response, delete, get, post
+from litestar import Request, delete, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -16,13 +16,13 @@ from workbench.actions.send_command import send_command
 from workbench.desk import Desk
 from workbench.domain.commands import ChangeConfiguration
 from workbench.domain.costs import PaperTradingConfig
-from workbench.domain.params import plain
 from workbench.domain.presets import Change, changes_between
 from workbench.domain.terms import REALISM, RULES
 from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.rows import ConfigurationRow
-from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body, text_of
+from workbench.web.api import shapes
+from workbench.web.api.envelope import Json, Told, answer, fields_of, iso, know_fields, listed, read_body, text_of
 from workbench.web.api.naming import configuration_named
 from workbench.web.api.paging import Account, Text
 from workbench.web.page import account_named
@@ -30,45 +30,39 @@ from workbench.web.page import account_named
 SAVED: Final = ("account", "name", "strategy", "parameters", "apply_now", "trading_mode", *RULES, *REALISM)
 
 
-def configuration_shape(row: ConfigurationRow, realism: PaperTradingConfig) -> Json:
+def configuration_shape(row: ConfigurationRow, realism: PaperTradingConfig) -> shapes.Configuration:
     """Return a saved configuration as answers carry it, every field by its name."""
-    made = row.configuration
-    fields = {name: _shown(getattr(made, name)) for name in made.__struct_fields__}
-    return {
-        "config_id": row.id, "version": row.version, "is_active": row.is_active, "saved_at": iso(row.saved),
-        "trading_mode": row.mode, **fields, **{name: plain(getattr(realism, name)) for name in REALISM},
-    }  # fmt: skip
+    return shapes.Configuration(
+        config_id=row.id, version=row.version, is_active=row.is_active, saved_at=iso(row.saved),
+        trading_mode=row.mode, **fields_of(row.configuration), **fields_of(realism),
+    )  # fmt: skip
 
 
-def _shown(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else plain(value)
-
-
-def _change_shape(change: Change) -> Json:
-    return {"field": change.field, "label": change.label, "before": change.before, "after": change.after}
+def _change_shape(change: Change) -> shapes.Change:
+    return shapes.Change(field=change.field, label=change.label, before=change.before, after=change.after)
 
 
 @get(["/paper-trading/api/configuration/", "/paper-trading/api/config/"])
-async def active(state: State, account: Account = "") -> Response[bytes]:
+async def active(state: State, account: Account = "") -> Told[shapes.OneConfiguration]:
     """Tell the active configuration."""
     return await sync_to_thread(_active, state.desk, account)
 
 
-def _active(desk: Desk, name: str) -> Response[bytes]:
+def _active(desk: Desk, name: str) -> Told[shapes.OneConfiguration]:
     account = account_named(desk, name)
     with desk.store.read() as connection:
         row, realism = reads.active_configuration(connection, account), reads.paper_trading_config(connection, account)
-    return answer({"configuration": configuration_shape(row, realism)})
+    return answer(shapes.OneConfiguration(configuration=configuration_shape(row, realism)))
 
 
 @post(["/paper-trading/api/configuration/", "/paper-trading/api/config/"], status_code=200)
-async def save(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def save(request: Request[Any, Any, State], state: State) -> Told[shapes.SavedConfiguration]:
     """Save a configuration: what the body leaves out stays as it is in the active one; `apply_now` brings it to the session."""
     body = await read_body(request)
     return await sync_to_thread(_save, state.desk, body)
 
 
-def _save(desk: Desk, body: Json) -> Response[bytes]:
+def _save(desk: Desk, body: Json) -> Told[shapes.SavedConfiguration]:
     account = account_named(desk, text_of(body, "account", ""))
     body.pop("account", None)
     know_fields(body, SAVED)
@@ -86,16 +80,18 @@ def _save(desk: Desk, body: Json) -> Response[bytes]:
         jobs.hasten(going.id)
     changes = (*changes_between(before.configuration, row.configuration), *changes_between(before.realism, realism))
     return answer(
-        {
-            "config_id": row.id, "created": row.version == 1,
-            "message": f"{row.name} is saved as version {row.version} and active.",
-            "changes": [_change_shape(each) for each in changes], "configuration": configuration_shape(row, realism),
-        }
-    )  # fmt: skip
+        shapes.SavedConfiguration(
+            config_id=row.id,
+            created=row.version == 1,
+            message=f"{row.name} is saved as version {row.version} and active.",
+            changes=tuple(map(_change_shape, changes)),
+            configuration=configuration_shape(row, realism),
+        )
+    )
 
 
 @get("/paper-trading/api/configurations/", sync_to_thread=True)
-def saved(state: State, name: Text = "", account: Account = "") -> Response[bytes]:
+def saved(state: State, name: Text = "", account: Account = "") -> Told[shapes.Items[shapes.Configuration]]:
     """List the saved configurations, or every version of one."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -105,18 +101,18 @@ def saved(state: State, name: Text = "", account: Account = "") -> Response[byte
 
 
 @get("/paper-trading/api/configurations/compare/", sync_to_thread=True)
-def compare(state: State, before: Text, after: Text, account: Account = "") -> Response[bytes]:
+def compare(state: State, before: Text, after: Text, account: Account = "") -> Told[shapes.Changes]:
     """Tell what differs between two saved configurations, or two versions of one (`Default@1`)."""
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
         first = configuration_named(connection, account, before, "before")
         second = configuration_named(connection, account, after, "after")
-    return answer({"changes": [_change_shape(each) for each in changes_between(first.configuration, second.configuration)]})
+    return answer(shapes.Changes(changes=tuple(map(_change_shape, changes_between(first.configuration, second.configuration)))))
 
 
 @post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200, sync_to_thread=True)
-def activate(state: State, name: FromPath[str], account: Account = "") -> Response[bytes]:
+def activate(state: State, name: FromPath[str], account: Account = "") -> Told[shapes.ActivatedConfiguration]:
     """Make a saved configuration, or one version of it, the active one."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -125,15 +121,16 @@ def activate(state: State, name: FromPath[str], account: Account = "") -> Respon
     row = activate_configuration(desk, account, chosen.name, chosen.version)
     with desk.store.read() as connection:
         realism = reads.paper_trading_config(connection, account)
-    return answer({"configuration": configuration_shape(row, realism), "message": f"{row.name} is active."})
+    told = configuration_shape(row, realism)
+    return answer(shapes.ActivatedConfiguration(configuration=told, message=f"{row.name} is active."))
 
 
 @delete("/paper-trading/api/configurations/{name:str}/", status_code=200, sync_to_thread=True)
-def remove(state: State, name: FromPath[str], account: Account = "") -> Response[bytes]:
+def remove(state: State, name: FromPath[str], account: Account = "") -> Told[shapes.Said]:
     """Delete a saved configuration, but never the last."""
     desk: Desk = state.desk
     row = delete_configuration(desk, account_named(desk, account), name)
-    return answer({"message": f"{name} was deleted; {row.name} is active."})
+    return answer(shapes.Said(message=f"{name} was deleted; {row.name} is active."))
 
 
 handlers = [active, save, saved, compare, activate, remove]

@@ -1,23 +1,28 @@
 """The envelope of every answer, and the shapes inside it: amounts as strings, times in ISO-8601."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Final, get_args
+from typing import Any, Final, Generic, TypeVar, get_args, overload
 
 import msgspec
 from litestar import Request, Response
 from litestar.datastructures import State
 from litestar.params import KwargDefinition
 from litestar.typing import FieldDefinition
+from msgspec import UNSET
 
 from workbench.domain.bars import as_datetime
 from workbench.domain.names import is_shown
 from workbench.errors import Invalid, Malformed, UnknownField, unlisted
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
+from workbench.web.api import shapes
 from workbench.web.misread import Bare, kind_of
 from workbench.web.page import ROOT
 
 Json = dict[str, Any]
+Data = TypeVar("Data")
+Item = TypeVar("Item")
 _API: Final = f"{ROOT}/api/"
 _GIVEN: Final = frozenset({"request", "state"})
 """What a handler is given that no query says."""
@@ -25,10 +30,14 @@ _EVERYWHERE: Final = frozenset({"account"})
 """What a client says with everything, also where nobody asks for it."""
 
 
-def answer(data: Any, status: int = 200) -> Response[bytes]:
+class Told(Response[bytes], Generic[Data]):
+    """An answer in its envelope; the document of the API has the schema of what it tells from the handler's annotation."""
+
+
+def answer(data: Data) -> Told[Data]:
     """Return `{"success": true, "data": …, "timestamp": …}`."""
     body = {"success": True, "data": plain(data), "timestamp": timestamp()}
-    return Response(msgspec.json.encode(body), status_code=status, media_type="application/json")
+    return Told(msgspec.json.encode(body), media_type="application/json")
 
 
 def timestamp() -> str:
@@ -37,7 +46,7 @@ def timestamp() -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON carries it: a `Decimal` as its plain digits, a struct as its fields."""
+    """Return a value as JSON carries it: a `Decimal` as its plain digits, a struct as its fields and, where it has one, its tag."""
     match value:
         case Decimal():
             return format(value, "f")
@@ -46,11 +55,23 @@ def plain(value: Any) -> Any:
         case list() | tuple():
             return [plain(item) for item in value]
         case msgspec.Struct():
-            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+            kind = value.__struct_config__
+            tag: Json = {} if kind.tag_field is None else {kind.tag_field: kind.tag}
+            found = {name: getattr(value, name) for name in value.__struct_fields__}
+            return tag | {name: plain(item) for name, item in found.items() if item is not UNSET}
         case _:
             return value
 
 
+def fields_of(shape: msgspec.Struct) -> Json:
+    """Return the fields of a shape, for another that has them too."""
+    return {name: value for name in shape.__struct_fields__ if (value := getattr(shape, name)) is not UNSET}
+
+
+@overload
+def iso(ts: int) -> str: ...
+@overload
+def iso(ts: int | None) -> str | None: ...
 def iso(ts: int | None) -> str | None:
     """Return milliseconds as ISO-8601 in UTC."""
     return None if ts is None else as_datetime(ts).isoformat(timespec="milliseconds")
@@ -155,182 +176,182 @@ def text_of(body: Json, name: str, default: str = "") -> str:
     return value
 
 
-def listed(items: list[Json], following: int | None = None) -> Json:
+def listed(items: Iterable[Item], following: int | None = None) -> shapes.Items[Item]:
     """Return a list as answers carry it; `next` is the cursor of the next page, or null."""
-    return {"items": items, "next": following}
+    return shapes.Items(items=tuple(items), next=following)
 
 
-def session_shape(row: SessionRow, now: int) -> Json:
+def session_shape(row: SessionRow, now: int) -> shapes.Session:
     """Return a session as the bot's status tells it."""
     ended = row.stopped if row.stopped is not None else now
-    return {
-        "session_id": row.id,
-        "session_name": row.name,
-        "account_id": row.account,
-        "status": row.status.value,
-        "mode": row.mode,
-        "source": row.source,
-        "dataset": row.dataset or None,
-        "timeframe": row.timeframe,
-        "symbols": row.symbols,
-        "requested_at": iso(row.requested),
-        "started_at": iso(row.started),
-        "stopped_at": iso(row.stopped),
-        "runtime_seconds": 0 if row.started is None else round((ended - row.started) / 1000, 3),
-        "runtime_minutes": row.runtime_minutes,
-        "steps": row.steps,
-        "trades_count": row.trades,
-        "opening_equity": row.opening_equity,
-        "equity": row.equity,
-        "ledger_digest": row.ledger_digest or None,
-        "ended_because": row.ended_because or None,
-        "error": row.error or None,
-        "config": row.configuration,
-        "costs": row.costs,
-    }
+    return shapes.Session(
+        session_id=row.id,
+        session_name=row.name,
+        account_id=row.account,
+        status=row.status.value,
+        mode=row.mode,
+        source=row.source,
+        dataset=row.dataset or None,
+        timeframe=row.timeframe,
+        symbols=row.symbols,
+        requested_at=iso(row.requested),
+        started_at=iso(row.started),
+        stopped_at=iso(row.stopped),
+        runtime_seconds=0 if row.started is None else round((ended - row.started) / 1000, 3),
+        runtime_minutes=row.runtime_minutes,
+        steps=row.steps,
+        trades_count=row.trades,
+        opening_equity=row.opening_equity,
+        equity=row.equity,
+        ledger_digest=row.ledger_digest or None,
+        ended_because=row.ended_because or None,
+        error=row.error or None,
+        config=row.configuration,
+        costs=row.costs,
+    )
 
 
-def run_shape(row: RunRow) -> Json:
+def run_shape(row: RunRow) -> shapes.Run:
     """Return a program run; `progress_percent` and `total_orders` are null for one that has no end of its own."""
     run = row.run
-    return {
-        "strategy_id": row.id,
-        "command_id": row.command,
-        "strategy_type": run.program,
-        "status": run.status.value,
-        "session_id": row.session,
-        "token_symbol": row.instrument.symbol,
-        "token_address": row.instrument.address,
-        "progress_percent": round(100 * run.done / run.steps, 2) if run.steps else None,
-        "total_orders": run.steps or None,
-        "completed_orders": run.done,
-        "failed_orders": run.failed,
-        "fills": run.fills,
-        "total_invested": run.spent,
-        "total_received": run.received,
-        "costs_paid": run.costs,
-        "quantity_held": run.held,
-        "current_price": row.price,
-        "current_pnl": row.result,
-        "current_roi": round(float(100 * row.result / run.spent), 4) if run.spent else None,
-        "average_entry": row.mean_price,
-        "started_at": iso(run.started),
-        "next_due_at": iso(run.due),
-        "completed_at": iso(run.ended),
-        "why": run.why or None,
-        "started_by_rule": run.by_rule,
-        "configuration": run.parameters,
-    }
+    return shapes.Run(
+        strategy_id=row.id,
+        command_id=row.command,
+        strategy_type=run.program,
+        status=run.status.value,
+        session_id=row.session,
+        token_symbol=row.instrument.symbol,
+        token_address=row.instrument.address,
+        progress_percent=round(100 * run.done / run.steps, 2) if run.steps else None,
+        total_orders=run.steps or None,
+        completed_orders=run.done,
+        failed_orders=run.failed,
+        fills=run.fills,
+        total_invested=run.spent,
+        total_received=run.received,
+        costs_paid=run.costs,
+        quantity_held=run.held,
+        current_price=row.price,
+        current_pnl=row.result,
+        current_roi=round(float(100 * row.result / run.spent), 4) if run.spent else None,
+        average_entry=row.mean_price,
+        started_at=iso(run.started),
+        next_due_at=iso(run.due),
+        completed_at=iso(run.ended),
+        why=run.why or None,
+        started_by_rule=run.by_rule,
+        configuration=run.parameters,
+    )
 
 
-def position_shape(row: PositionRow) -> Json:
+def position_shape(row: PositionRow) -> shapes.Position:
     """Return a position."""
-    return {
-        "position_id": row.id,
-        "token_symbol": row.instrument.symbol,
-        "token_address": row.instrument.address,
-        "chain_id": row.instrument.chain_id,
-        "quantity": row.quantity,
-        "average_entry_price_usd": row.entry_price,
-        "current_price_usd": row.price,
-        "current_value_usd": row.value,
-        "total_invested_usd": row.cost,
-        "unrealized_pnl_usd": row.unrealised,
-        "realized_pnl_usd": row.realised,
-        "pnl_usd": row.result,
-        "pnl_percent": round(100 * row.result_share, 4),
-        "stop_price_usd": row.stop,
-        "target_price_usd": row.target,
-        "opened_at": iso(row.opened),
-        "closed_at": iso(row.closed),
-        "is_open": row.closed is None,
-        "session_id": row.session,
-    }
+    return shapes.Position(
+        position_id=row.id,
+        token_symbol=row.instrument.symbol,
+        token_address=row.instrument.address,
+        chain_id=row.instrument.chain_id,
+        quantity=row.quantity,
+        average_entry_price_usd=row.entry_price,
+        current_price_usd=row.price,
+        current_value_usd=row.value,
+        total_invested_usd=row.cost,
+        unrealized_pnl_usd=row.unrealised,
+        realized_pnl_usd=row.realised,
+        pnl_usd=row.result,
+        pnl_percent=round(100 * row.result_share, 4),
+        stop_price_usd=row.stop,
+        target_price_usd=row.target,
+        opened_at=iso(row.opened),
+        closed_at=iso(row.closed),
+        is_open=row.closed is None,
+        session_id=row.session,
+    )
 
 
-def trade_shape(row: TradeRow) -> Json:
+def trade_shape(row: TradeRow) -> shapes.Trade:
     """Return a trade: one fill."""
-    return {
-        "trade_id": row.id,
-        "trade_type": row.side,
-        "token_symbol": row.instrument.symbol,
-        "token_address": row.instrument.address,
-        "chain_id": row.instrument.chain_id,
-        "quantity": row.quantity,
-        "price_usd": row.price,
-        "amount_usd": row.notional,
-        "fee_usd": row.fee,
-        "gas_usd": row.gas,
-        "spread_cost_usd": row.spread_cost,
-        "slippage_cost_usd": row.slippage_cost,
-        "impact_cost_usd": row.impact_cost,
-        "tax_usd": row.tax,
-        "realized_pnl_usd": row.result,
-        "cash_after_usd": row.cash,
-        "reason": row.reason,
-        "strategy_name": row.strategy,
-        "status": "completed",
-        "executed_at": iso(row.ts),
-        "session_id": row.session,
-    }
+    return shapes.Trade(
+        trade_id=row.id,
+        trade_type=row.side,
+        token_symbol=row.instrument.symbol,
+        token_address=row.instrument.address,
+        chain_id=row.instrument.chain_id,
+        quantity=row.quantity,
+        price_usd=row.price,
+        amount_usd=row.notional,
+        fee_usd=row.fee,
+        gas_usd=row.gas,
+        spread_cost_usd=row.spread_cost,
+        slippage_cost_usd=row.slippage_cost,
+        impact_cost_usd=row.impact_cost,
+        tax_usd=row.tax,
+        realized_pnl_usd=row.result,
+        cash_after_usd=row.cash,
+        reason=row.reason,
+        strategy_name=row.strategy,
+        status="completed",
+        executed_at=iso(row.ts),
+        session_id=row.session,
+    )
 
 
-def thought_shape(row: ThoughtRow) -> Json:
+def thought_shape(row: ThoughtRow) -> shapes.Thought:
     """Return a thought with its gates and factors."""
-    return {
-        "thought_id": row.id,
-        "decision_type": row.decision.upper(),
-        "token_symbol": row.symbol,
-        "confidence_percent": row.confidence,
-        "primary_reasoning": row.reason,
-        "stopped_by": row.stopped_by or None,
-        "gates": row.gates,
-        "key_factors": row.factors,
-        "strategy_name": row.strategy,
-        "order_id": row.order,
-        "bar_time": iso(row.ts),
-        "session_id": row.session,
-    }
+    return shapes.Thought(
+        thought_id=row.id,
+        decision_type=row.decision.upper(),
+        token_symbol=row.symbol,
+        confidence_percent=row.confidence,
+        primary_reasoning=row.reason,
+        stopped_by=row.stopped_by or None,
+        gates=row.gates,
+        key_factors=row.factors,
+        strategy_name=row.strategy,
+        order_id=row.order,
+        bar_time=iso(row.ts),
+        session_id=row.session,
+    )
 
 
-def portfolio_shape(account: str, figures: Figures) -> Json:
+def portfolio_shape(account: str, figures: Figures) -> shapes.Portfolio:
     """Return an account's figures as the portfolio tells them."""
-    return {
-        "account_id": account,
-        "cash_balance": figures.cash,
-        "positions_value": figures.invested,
-        "total_value": figures.value,
-        "total_pnl": figures.result,
-        "return_percent": round(100 * figures.result_share, 4),
-        "realized_pnl": figures.realised,
-        "unrealized_pnl": figures.unrealised,
-        "costs_paid": figures.costs,
-        "fees_paid": figures.fees,
-        "gas_paid": figures.gas,
-        "deposits": figures.deposits,
-        "withdrawals": figures.withdrawals,
-        "positions_count": figures.open_positions,
-        "winning_trades": figures.wins,
-        "losing_trades": figures.closed - figures.wins,
-    }
+    return shapes.Portfolio(
+        account_id=account,
+        cash_balance=figures.cash,
+        positions_value=figures.invested,
+        total_value=figures.value,
+        total_pnl=figures.result,
+        return_percent=round(100 * figures.result_share, 4),
+        realized_pnl=figures.realised,
+        unrealized_pnl=figures.unrealised,
+        costs_paid=figures.costs,
+        fees_paid=figures.fees,
+        gas_paid=figures.gas,
+        deposits=figures.deposits,
+        withdrawals=figures.withdrawals,
+        positions_count=figures.open_positions,
+        winning_trades=figures.wins,
+        losing_trades=figures.closed - figures.wins,
+    )
 
 
-def metrics_shape(figures: Figures) -> Json:
+def metrics_shape(figures: Figures) -> shapes.Metrics:
     """Return an account's figures as its metrics tell them."""
-    return {
-        "portfolio_value": figures.value,
-        "cash_balance": figures.cash,
-        "total_pnl": figures.result,
-        "roi": round(100 * figures.result_share, 4),
-        "today_pnl": figures.today,
-        "total_trades": figures.trades,
-        "closed_trades": figures.closed,
-        "winning_trades": figures.wins,
-        "losing_trades": figures.closed - figures.wins,
-        "win_rate": None if figures.win_rate is None else round(figures.win_rate, 6),
-        "drawdown_percent": round(100 * figures.drawdown, 4),
-        "max_drawdown_percent": round(100 * figures.worst_drawdown, 4),
-        "costs_paid": figures.costs,
-        "fees_paid": figures.fees,
-        "gas_paid": figures.gas,
-    }
+    return shapes.Metrics(
+        portfolio_value=figures.value,
+        cash_balance=figures.cash,
+        total_pnl=figures.result,
+        roi=round(100 * figures.result_share, 4),
+        today_pnl=figures.today,
+        total_trades=figures.trades,
+        closed_trades=figures.closed,
+        winning_trades=figures.wins,
+        losing_trades=figures.closed - figures.wins,
+        win_rate=None if figures.win_rate is None else round(figures.win_rate, 6),
+        drawdown_percent=round(100 * figures.drawdown, 4),
+        max_drawdown_percent=round(100 * figures.worst_drawdown, 4),
+        costs_paid=figures.costs,
+        fees_paid=figures.fees,
+        gas_paid=figures.gas,
+    )

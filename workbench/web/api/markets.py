@@ -1,8 +1,8 @@
 """Markets: the newest price of a token, and the datasets that were imported."""
 
-from typing import Any, Final
+from typing import Final
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 from litestar.response import Stream
@@ -14,8 +14,9 @@ from workbench.store import reads
 from workbench.store.datasets import list_datasets
 from workbench.store.market import SeriesRow, list_series
 from workbench.store.rows import DatasetRow, Quote
+from workbench.web.api import shapes
 from workbench.web.api.downloads import whole_file
-from workbench.web.api.envelope import Json, answer, iso, listed
+from workbench.web.api.envelope import Told, answer, iso, listed
 from workbench.web.api.paging import Text
 
 SERIES_COLUMNS: Final = (
@@ -29,7 +30,7 @@ OLD_AFTER_BARS = 4
 
 
 @get("/paper-trading/api/prices/{token_symbol:str}/", sync_to_thread=True)
-def price(state: State, token_symbol: FromPath[str], chain_id: FromQuery[int | None] = None) -> Response[bytes]:
+def price(state: State, token_symbol: FromPath[str], chain_id: FromQuery[int | None] = None) -> Told[shapes.Price]:
     """Tell the newest price of a token; its symbol in whatever case."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -44,7 +45,7 @@ def price(state: State, token_symbol: FromPath[str], chain_id: FromQuery[int | N
 
 
 @get("/paper-trading/api/prices/", sync_to_thread=True)
-def prices(state: State, tokens: Text = "") -> Response[bytes]:
+def prices(state: State, tokens: Text = "") -> Told[shapes.Items[shapes.Price]]:
     """List the newest prices; of some tokens where `tokens` names them, such as `WETH,AERO`."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -59,18 +60,18 @@ def prices(state: State, tokens: Text = "") -> Response[bytes]:
     )
 
 
-def price_shape(quote: Quote, now: int) -> Json:
+def price_shape(quote: Quote, now: int) -> shapes.Price:
     """Return a price as answers carry it."""
     instrument, age = quote.instrument, max(now - quote.ts, 0)
-    return {
-        "token": instrument.symbol, "price": quote.price, "chain_id": instrument.chain_id, "token_address": instrument.address,
-        "quote": instrument.quote, "change_percent": round(100 * quote.change, 4), "source": "simulated", "at": iso(quote.ts),
-        "age_seconds": round(age / 1000, 3), "is_old": age > OLD_AFTER_BARS * parse_timeframe("5s"),
-    }  # fmt: skip
+    return shapes.Price(
+        token=instrument.symbol, price=quote.price, chain_id=instrument.chain_id, token_address=instrument.address,
+        quote=instrument.quote, change_percent=round(100 * quote.change, 4), source="simulated", at=iso(quote.ts),
+        age_seconds=round(age / 1000, 3), is_old=age > OLD_AFTER_BARS * parse_timeframe("5s"),
+    )  # fmt: skip
 
 
 @get("/paper-trading/api/series/", sync_to_thread=True)
-def series(state: State) -> Response[bytes]:
+def series(state: State) -> Told[shapes.Items[shapes.Series]]:
     """List the recorded bars of each live token by timeframe: how many there are, since when, and how many are missing."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -87,14 +88,14 @@ def series_file(state: State) -> Stream:
     return whole_file("series", SERIES_COLUMNS, [series_shape(row) for row in rows if not row.is_dataset])
 
 
-def series_shape(row: SeriesRow) -> Json:
+def series_shape(row: SeriesRow) -> shapes.Series:
     """Return recorded bars as answers carry them."""
     instrument = row.instrument
-    return {
-        "token_symbol": instrument.symbol, "token_address": instrument.address, "chain_id": instrument.chain_id,
-        "quote": instrument.quote, "source": row.source, "timeframe": row.timeframe, "bars": row.bars,
-        "missing_bars": row.missing, "first_bar": iso(row.first), "last_bar": iso(row.newest),
-    }  # fmt: skip
+    return shapes.Series(
+        token_symbol=instrument.symbol, token_address=instrument.address, chain_id=instrument.chain_id,
+        quote=instrument.quote, source=row.source, timeframe=row.timeframe, bars=row.bars,
+        missing_bars=row.missing, first_bar=iso(row.first), last_bar=iso(row.newest),
+    )  # fmt: skip
 
 
 @get("/paper-trading/api/datasets/export/", sync_to_thread=True)
@@ -107,7 +108,7 @@ def datasets_file(state: State) -> Stream:
 
 
 @get("/paper-trading/api/datasets/", sync_to_thread=True)
-def datasets(state: State) -> Response[bytes]:
+def datasets(state: State) -> Told[shapes.Items[shapes.Dataset]]:
     """List the candle files that were imported, the newest first."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -115,13 +116,13 @@ def datasets(state: State) -> Response[bytes]:
     return answer(listed([dataset_shape(row) for row in rows]))
 
 
-def dataset_shape(row: DatasetRow) -> dict[str, Any]:
+def dataset_shape(row: DatasetRow) -> shapes.Dataset:
     """Return a dataset as answers carry it."""
-    return {
-        "dataset_id": row.id, "name": row.name, "token_symbol": row.instrument.symbol, "timeframe": row.timeframe,
-        "bars": row.bars, "first_bar": iso(row.first), "last_bar": iso(row.last), "holes": row.holes, "missing_bars": row.missing,
-        "imported_at": iso(row.imported),
-    }  # fmt: skip
+    return shapes.Dataset(
+        dataset_id=row.id, name=row.name, token_symbol=row.instrument.symbol, timeframe=row.timeframe,
+        bars=row.bars, first_bar=iso(row.first), last_bar=iso(row.last), holes=row.holes, missing_bars=row.missing,
+        imported_at=iso(row.imported),
+    )  # fmt: skip
 
 
 handlers = [price, prices, series, series_file, datasets, datasets_file]

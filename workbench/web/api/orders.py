@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath
@@ -20,8 +20,9 @@ from workbench.errors import Conflict, Invalid, NotFound, unlisted
 from workbench.store import orders as store
 from workbench.store import reads
 from workbench.store.rows import OrderRow
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, text_of
+from workbench.web.api.envelope import Json, Told, answer, iso, know_fields, read_body, text_of
 from workbench.web.api.naming import Scope, Whose, scope_of, symbol_named
 from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, moment, one_of, page_of
 from workbench.web.page import account_named
@@ -51,40 +52,40 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def order_shape(row: OrderRow) -> Json:
+def order_shape(row: OrderRow) -> shapes.Order:
     """Return an order as answers carry it."""
     order = row.order
-    return {
-        "order_id": row.id,
-        "command_id": row.command,
-        "order_number": order.id,
-        "order_type": order.type.value,
-        "side": row.order.side.value,
-        "token_symbol": row.instrument.symbol,
-        "token_address": row.instrument.address,
-        "chain_id": row.instrument.chain_id,
-        "status": row.status,
-        "is_active": row.is_active,
-        "amount_usd": row.amount,
-        "quantity": row.quantity,
-        "filled_quantity": row.filled,
-        "limit_price": order.limit_price,
-        "stop_price": order.stop_price,
-        "trail_percent": order.trail_pct,
-        "trail_amount": order.trail_amount,
-        "highest_price": order.extreme,
-        "stop_loss_price": order.stop_loss,
-        "take_profit_price": order.take_profit,
-        "time_in_force": order.time_in_force.value,
-        "expires_at": iso(order.expires),
-        "reduce_only": order.reduce_only,
-        "reason": order.reason.value,
-        "strategy_id": order.run,
-        "placed_at": iso(row.placed),
-        "ended_at": iso(row.ended),
-        "notes": row.why or None,
-        "session_id": row.session,
-    }
+    return shapes.Order(
+        order_id=row.id,
+        command_id=row.command,
+        order_number=order.id,
+        order_type=order.type.value,
+        side=row.order.side.value,
+        token_symbol=row.instrument.symbol,
+        token_address=row.instrument.address,
+        chain_id=row.instrument.chain_id,
+        status=row.status,
+        is_active=row.is_active,
+        amount_usd=row.amount,
+        quantity=row.quantity,
+        filled_quantity=row.filled,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        trail_percent=order.trail_pct,
+        trail_amount=order.trail_amount,
+        highest_price=order.extreme,
+        stop_loss_price=order.stop_loss,
+        take_profit_price=order.take_profit,
+        time_in_force=order.time_in_force.value,
+        expires_at=iso(order.expires),
+        reduce_only=order.reduce_only,
+        reason=order.reason.value,
+        strategy_id=order.run,
+        placed_at=iso(row.placed),
+        ended_at=iso(row.ended),
+        notes=row.why or None,
+        session_id=row.session,
+    )
 
 
 @get("/paper-trading/api/orders/")
@@ -99,13 +100,13 @@ async def every(
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
-) -> Response[bytes]:
+) -> Told[shapes.Items[shapes.Order]]:
     """List orders, newest first; `status` is one of theirs, or `active` or `ended`; `command` is what a placing was answered."""
     asked = {"status": status, "token": token, "side": side, "order_type": order_type}
     return await sync_to_thread(_every, state.desk, (account, session, command), asked, limit, before)
 
 
-def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Told[shapes.Items[shapes.Order]]:
     scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
         rows = store.list_orders(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
@@ -127,7 +128,7 @@ def export(
     desk: Desk = state.desk
     scope = scope_of(desk, account, session, command)
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Order]:
         wanted = filters(connection, scope, status, token, side, order_type)
         return [order_shape(row) for row in store.list_orders(connection, limit=limit, before=before, **wanted)]
 
@@ -149,27 +150,27 @@ def filters(connection: Connection, scope: Scope, status: str, token: str, side:
 
 
 @get("/paper-trading/api/orders/{number:int}/", sync_to_thread=True)
-def one(state: State, number: FromPath[int]) -> Response[bytes]:
+def one(state: State, number: FromPath[int]) -> Told[shapes.OneOrder]:
     """Tell everything about an order."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
-        return answer({"order": order_shape(store.find_order(connection, number))})
+        return answer(shapes.OneOrder(order=order_shape(store.find_order(connection, number))))
 
 
 @post(["/paper-trading/api/orders/", "/paper-trading/api/orders/place/"], status_code=200)
-async def place(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def place(request: Request[Any, Any, State], state: State) -> Told[shapes.RequestedOrder]:
     """Place an order in the running session before the next bar; `command_id` is how it is found then, by `?command=`."""
     return await sync_to_thread(_place, state.desk, await read_body(request))
 
 
-def _place(desk: Desk, body: Json) -> Response[bytes]:
+def _place(desk: Desk, body: Json) -> Told[shapes.RequestedOrder]:
     know_fields(body, PLACE_FIELDS)
     account = account_named(desk, text_of(body, "account"))
     order = read_order(body, instruments_of(desk, account))
     asked = place_order(desk, account, order, by="api")
     jobs.hasten(asked.session.id)
     message = f"The {order.type.replace('_', '-')} {order.side} is placed before the next bar."
-    return answer({"command_id": asked.command, "session_id": asked.session.id, "status": "REQUESTED", "message": message})
+    return answer(shapes.RequestedOrder(command_id=asked.command, session_id=asked.session.id, status="REQUESTED", message=message))
 
 
 def instruments_of(desk: Desk, account: str) -> tuple[Instrument, ...]:
@@ -250,12 +251,12 @@ def _instrument(body: Json, instruments: tuple[Instrument, ...]) -> Instrument:
 
 
 @post("/paper-trading/api/orders/cancel/", status_code=200)
-async def cancel(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def cancel(request: Request[Any, Any, State], state: State) -> Told[shapes.CancelledOrder]:
     """Take back the resting order `order_id`; it takes effect before the next bar."""
     return await sync_to_thread(_cancel, state.desk, await read_body(request))
 
 
-def _cancel(desk: Desk, body: Json) -> Response[bytes]:
+def _cancel(desk: Desk, body: Json) -> Told[shapes.CancelledOrder]:
     know_fields(body, ("order_id", "reason"))
     given = body.get("order_id")
     if isinstance(given, str) and given.isascii() and given.isdigit() and len(given) < 19:
@@ -264,7 +265,7 @@ def _cancel(desk: Desk, body: Json) -> Response[bytes]:
         raise Invalid("order_id", "the number of an order", given)
     row = cancel_order(desk, given, by="api")
     jobs.hasten(row.session)
-    return answer({"order": order_shape(row), "message": f"Order {row.id} is taken back before the next bar."})
+    return answer(shapes.CancelledOrder(order=order_shape(row), message=f"Order {row.id} is taken back before the next bar."))
 
 
 handlers = [every, export, one, place, cancel]

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from litestar.params import ParameterKwarg, QueryParameter
 
 from workbench.domain.bars import as_ts
 from workbench.errors import Invalid
-from workbench.web.api.envelope import Json, listed
+from workbench.web.api.envelope import listed
+from workbench.web.api.shapes import Items
 
 Row = TypeVar("Row")
+Item = TypeVar("Item")
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="So many at most.")]
 Before = Annotated[
     int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `next` of an earlier answer: what comes after it.")
@@ -34,7 +36,7 @@ def one_of(known: Iterable[str], description: str = "") -> ParameterKwarg:
     return QueryParameter(schema_extra={"enum": ["", *known]}, description=description or None)
 
 
-def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Json], cursor: Callable[[Row], Any]) -> Json:
+def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Item], cursor: Callable[[Row], int]) -> Items[Item]:
     """Return a page of a list, for which one row more was read than it shows."""
     shown = rows[:limit]
     return listed([shape(row) for row in shown], cursor(shown[-1]) if len(rows) > limit else None)

@@ -2,15 +2,16 @@
 
 from typing import Final
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.response import Stream
 from sqlalchemy import Connection
 
 from workbench.desk import Desk
 from workbench.store import reads
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file, whole_file
-from workbench.web.api.envelope import Json, answer, listed, portfolio_shape, position_shape
+from workbench.web.api.envelope import Told, answer, listed, portfolio_shape, position_shape
 from workbench.web.api.paging import Account, Before, Limit, page_of
 from workbench.web.page import account_named
 
@@ -22,18 +23,18 @@ COLUMNS: Final = (
 
 
 @get("/paper-trading/api/portfolio/", sync_to_thread=True)
-def portfolio(state: State, account: Account = "") -> Response[bytes]:
+def portfolio(state: State, account: Account = "") -> Told[shapes.Holdings]:
     """Tell what the account holds."""
     desk: Desk = state.desk
     account = account_named(desk, account)
     with desk.store.read() as connection:
         held = reads.positions(connection, account)
         told = portfolio_shape(account, reads.figures(connection, account, desk.now()))
-    return answer({"portfolio": told, "positions": [position_shape(row) for row in held]})
+    return answer(shapes.Holdings(portfolio=told, positions=tuple(map(position_shape, held))))
 
 
 @get("/paper-trading/api/positions/open/", sync_to_thread=True)
-def open_positions(state: State, account: Account = "") -> Response[bytes]:
+def open_positions(state: State, account: Account = "") -> Told[shapes.Items[shapes.Position]]:
     """List the open positions, the most valuable first."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -53,7 +54,9 @@ def open_file(state: State, account: Account = "") -> Stream:
 
 
 @get("/paper-trading/api/positions/history/", sync_to_thread=True)
-def closed_positions(state: State, limit: Limit = 50, before: Before = None, account: Account = "") -> Response[bytes]:
+def closed_positions(
+    state: State, limit: Limit = 50, before: Before = None, account: Account = ""
+) -> Told[shapes.Items[shapes.Position]]:
     """List the closed positions, which are the round trips, newest first."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -68,7 +71,7 @@ def closed_file(state: State, account: Account = "") -> Stream:
     desk: Desk = state.desk
     account = account_named(desk, account)
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Position]:
         return [position_shape(row) for row in reads.closed_positions(connection, account, limit, before)]
 
     return csv_file("closed-positions", COLUMNS, desk, read, "position_id")

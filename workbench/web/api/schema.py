@@ -1,21 +1,24 @@
 """The document of the API: OpenAPI 3.1 as a file, and a page of our own that shows it without anything from elsewhere.
 
-Addresses and their parameters are read from the handlers; what a body holds stands here, and a test holds it to what the
-handlers take.
+Addresses, their parameters and what is answered are read from the handlers; what a body holds stands in `bodies`.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, Union, get_args, get_origin
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Litestar, MediaType, Response, get
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
 import workbench
-from workbench.domain.sweeps import SweepRequest
-from workbench.domain.terms import OPTIONS, REALISM, RULES
+from workbench.web.api.bodies import body_schema
+from workbench.web.api.envelope import Told
 from workbench.web.idempotency import CHANGING, HEADER, LONGEST, REPLAYED
 from workbench.web.page import ROOT
 from workbench.web.render import draw_page
@@ -23,64 +26,54 @@ from workbench.web.render import draw_page
 Json = dict[str, Any]
 
 _TEXT: Final[Json] = {"type": "string"}
-_NUMBER: Final[Json] = {"type": ["string", "number"]}
-_WHOLE: Final[Json] = {"type": "integer"}
-_FLAG: Final[Json] = {"type": "boolean"}
-_OBJECT: Final[Json] = {"type": "object"}
-_LIST: Final[Json] = {"type": "array"}
-_ANY: Final[Json] = {}
 
-BODIES: Final[dict[str, dict[str, tuple[Json, Any]]]] = {
-    "bot/start/": {
-        "runtime_minutes": (_NUMBER, 60), "strategy": (_TEXT, "sma_cross"), "parameters": (_OBJECT, {"fast": 20, "slow": 100}),
-        "symbols": (_LIST, ["WETH", "AERO"]), "timeframe": (_TEXT, "5s"), "session_name": (_TEXT, "Morning"),
-        "account": (_TEXT, None), "configuration": (_TEXT, None), "mode": (_TEXT, None), "source": (_TEXT, None),
-        "dataset": (_TEXT, None), "speed": (_NUMBER, None), "seed": (_WHOLE, None), "programs": (_LIST, None),
-        "cash": (_NUMBER, None),
-        **dict.fromkeys(OPTIONS, (_ANY, None)), "size_pct": (_NUMBER, 10), "stop_loss_pct": (_NUMBER, 5),
-    },
-    "bot/stop/": {"reason": (_TEXT, "User requested stop"), "close_positions": (_FLAG, False), "account": (_TEXT, None)},
-    "configuration/": {
-        "name": (_TEXT, "Careful"), "trading_mode": (_TEXT, "CONSERVATIVE"), "apply_now": (_FLAG, False), "account": (_TEXT, None),
-        "strategy": (_TEXT, None), "parameters": (_OBJECT, None), **dict.fromkeys((*RULES, *REALISM), (_ANY, None)),
-        "max_positions": (_NUMBER, 3),
-    },
-    "intel-level/": {"intel_level": ({"type": ["integer", "null"]}, 5), "apply_now": (_FLAG, False), "account": (_TEXT, None)},
-    "orders/": {
-        "order_type": (_TEXT, "limit"), "side": (_TEXT, "buy"), "token_symbol": (_TEXT, "WETH"), "amount_usd": (_NUMBER, "250"),
-        "limit_price": (_NUMBER, "2450.5"), "token_address": (_TEXT, None), "quantity": (_NUMBER, None),
-        "stop_price": (_NUMBER, None),
-        "trigger_price": (_NUMBER, None), "trail_percent": (_NUMBER, None), "trail_amount": (_NUMBER, None),
-        "stop_loss_price": (_NUMBER, None), "take_profit_price": (_NUMBER, None), "time_in_force": (_TEXT, None),
-        "expires_at": (_TEXT, None), "reduce_only": (_FLAG, None), "account": (_TEXT, None),
-    },
-    "orders/cancel/": {"order_id": (_WHOLE, 4711), "reason": (_TEXT, None)},
-    "accounts/": {"name": (_TEXT, "Second"), "cash": (_NUMBER, 5000)},
-    "account/reset/": {"amount": (_NUMBER, 10_000), "account": (_TEXT, None)},
-    "account/deposit/": {"amount": (_NUMBER, 500), "account": (_TEXT, None)},
-    "strategies/": {
-        "strategy_type": (_TEXT, "dca"), "token": (_TEXT, "WETH"), "parameters": (_OBJECT, {"amount": 500, "intervals": 5}),
-        "account": (_TEXT, None),
-    },
-    "strategies/{number}/cancel/": {"sell": (_FLAG, False)},
-    "sweeps/": {
-        "strategy": (_TEXT, "sma_cross"), "values": (_OBJECT, {"fast": [5, 10, 20], "slow": [40, 80]}), "count": (_WHOLE, 4000),
-        **{name: (_ANY, None) for name in SweepRequest.__struct_fields__ if name not in ("strategy", "values", "count")},
-    },
-}  # fmt: skip
-"""What the bodies hold, by address: each field with its kind and, where the example has it, its value."""
-SAME: Final = {"config/": "configuration/", "orders/place/": "orders/", "account/withdraw/": "account/deposit/"}
-"""Addresses whose bodies are those of another."""
+ORDER: Final = (
+    "accounts/", "account/epochs/", "account/deposit/", "account/withdraw/", "account/reset/",
+    "configuration/", "config/", "configurations/", "configurations/compare/", "configurations/{name}/activate/",
+    "configurations/{name}/", "intel-level/",
+    "prices/", "prices/{token_symbol}/", "candles/{symbol}/", "series/", "series/export/", "datasets/", "datasets/export/",
+    "bot/start/", "bot/status/", "tasks/", "tasks/{task}/",
+    "sessions/", "sessions/{session}/", "sessions/{session}/pause/", "sessions/{session}/resume/",
+    "orders/place/", "orders/", "orders/export/", "orders/{number}/", "orders/cancel/",
+    "strategies/", "strategies/active/", "strategies/export/", "strategies/{number}/", "strategies/{number}/pause/",
+    "strategies/{number}/resume/", "strategies/{number}/cancel/", "commands/{command}/",
+    "portfolio/", "positions/open/", "positions/open/export/", "positions/history/", "positions/history/export/",
+    "trades/", "trades/recent/", "trades/export/", "ai-thoughts/", "ai-thoughts/export/", "ai-thoughts/why/",
+    "metrics/", "performance/", "equity/", "analytics/data/", "analytics/export/", "autopilot/", "autopilot/export/", "feed/",
+    "bot/stop/", "sessions/history/", "sessions/export/", "sessions/{session}/export/", "sessions/{session}/delete/",
+    "sweeps/", "sweeps/export/", "sweeps/{sweep}/", "sweeps/{sweep}/cancel/", "trials/", "trials/count/", "trials/export/",
+)  # fmt: skip
+"""The addresses as the document lists them: whoever sends its examples one after the other finds for each what it is about."""
 PAIRS: Final = {
     "number": 4711,
     "command": 4711,
     "session": "3f2a9c1e",
     "sweep": "9d41",
     "task": "3f2a9c1e",
-    "name": "Default",
+    "name": "Careful",
+    "symbol": "WETH",
     "token_symbol": "WETH",
 }
 """What stands for the names in an address in examples."""
+ASKED: Final = {
+    "ai-thoughts/why/": {"token": "WETH"},
+    "configurations/compare/": {"before": "Default", "after": "Careful"},
+}
+"""What stands for the parameters that have to be given."""
+LINKS: Final[dict[tuple[str, str], dict[str, tuple[str, ...]]]] = {
+    ("post", "bot/start/"): {
+        "/data/session_id": ("sessions/{session}/", "sessions/{session}/pause/", "sessions/{session}/resume/",
+                             "sessions/{session}/export/", "sessions/{session}/delete/", "tasks/{task}/"),
+    },
+    ("post", "orders/"): {"/data/command_id": ("commands/{command}/",)},
+    ("get", "orders/"): {"/data/items/0/order_id": ("orders/{number}/", "orders/cancel/")},
+    ("get", "strategies/active/"): {
+        "/data/strategies/0/strategy_id": ("strategies/{number}/", "strategies/{number}/pause/", "strategies/{number}/resume/",
+                                           "strategies/{number}/cancel/"),
+    },
+    ("post", "sweeps/"): {"/data/sweep_id": ("sweeps/{sweep}/", "sweeps/{sweep}/cancel/")},
+}  # fmt: skip
+"""Which answers name what other addresses are about: the operation, where its answer has it, and those addresses."""
 STREAMED: Final = "feed/"
 """The address whose answer never ends."""
 _EVENT: Final = 'id: 4711\nevent: trade_executed\ndata: {"type":"trade_executed","id":4711,"data":{},"timestamp":""}\n\n'
@@ -126,21 +119,32 @@ def document() -> Json:
 
     config = OpenAPIConfig(title="Workbench", version=workbench.__version__, use_handler_docstrings=True)
     made: Json = Litestar(route_handlers=[*api.handlers, *feed.handlers], openapi_config=config).openapi_schema.to_schema()
+    told = _answers([*api.handlers, *feed.handlers])
+    types = list(dict.fromkeys(kind for kinds in told.values() for kind in kinds))
+    references, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    known = dict(zip(types, references, strict=True))
     paths: Json = {}
     for path, operations in made["paths"].items():
         full = path if path.endswith("/") else f"{path}/"
-        paths[full] = {method: _told(full, method, operation) for method, operation in operations.items()}
-    return {
+        paths[full] = {
+            method: _told(full, method, operation, [known[kind] for kind in told.get((full, method), ())])
+            for method, operation in operations.items()
+        }
+    _link(paths)
+    whole = {
         "openapi": "3.1.0",
         "info": {
             "title": "Workbench", "version": workbench.__version__,
             "description": _DESCRIPTION,
         },
         "servers": [{"url": "/"}],
-        "paths": dict(sorted(paths.items())),
-        "components": {"schemas": {"Answer": _ANSWER, "Problem": _PROBLEM}, "securitySchemes": {"token": _SCHEME}},
+        "paths": dict(sorted(paths.items(), key=lambda item: ORDER.index(item[0].removeprefix(_API)))),
+        "components": {"schemas": {**schemas, "Problem": _PROBLEM}, "securitySchemes": {"token": _SCHEME}},
         "security": [{}, {"token": []}],
     }  # fmt: skip
+    # As it is sent: a list is a list, whatever it was made of.
+    told_as_sent: Json = msgspec.json.decode(msgspec.json.encode(whole))
+    return told_as_sent
 
 
 _DESCRIPTION: Final = (
@@ -150,10 +154,45 @@ _DESCRIPTION: Final = (
     "something that is not there, such as an account, a session, a token, a strategy or an order, is 404 `not_found`. "
     "A body that is no JSON object is 400 `malformed`; what has its moment, and not now, is 409 `conflict`."
 )
-_ANSWER: Final[Json] = {
-    "type": "object", "required": ["success", "data", "timestamp"],
-    "properties": {"success": {"const": True}, "data": {}, "timestamp": {"type": "string", "format": "date-time"}},
-}  # fmt: skip
+
+
+def _answers(handlers: Iterable[HTTPRouteHandler]) -> dict[tuple[str, str], list[Any]]:
+    """Return what each operation tells in its envelope, by address and method, as its handler's annotation has it."""
+    found: dict[tuple[str, str], list[Any]] = {}
+    for handler in handlers:
+        annotation = handler.parsed_fn_signature.return_type.annotation
+        kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+        told = [get_args(kind)[0] for kind in kinds if get_origin(kind) is Told]
+        for path in handler.paths:
+            for method in handler.http_methods:
+                found[f"{re.sub(r':[a-z]+}', '}', path)}/".replace("//", "/"), method.lower()] = told
+    return found
+
+
+def _envelope(told: Sequence[Json]) -> Json:
+    return {
+        "type": "object", "required": ["success", "data", "timestamp"],
+        "properties": {
+            "success": {"const": True}, "data": told[0] if len(told) == 1 else {"anyOf": list(told)},
+            "timestamp": {"type": "string", "format": "date-time"},
+        },
+    }  # fmt: skip
+
+
+def _link(paths: Json) -> None:
+    """Write down where an answer names what another address is about."""
+    for (method, source), pointers in LINKS.items():
+        links: Json = {}
+        for pointer, rests in pointers.items():
+            for rest in rests:
+                for operation in paths[f"{_API}{rest}"].values():
+                    value = f"$response.body#{pointer}"
+                    names = re.findall(r"{(\w+)}", rest)
+                    given = {"parameters": {f"path.{names[0]}": value}} if names else {"requestBody": {"order_id": value}}
+                    links[operation["operationId"]] = {"operationId": operation["operationId"], **given}
+        paths[f"{_API}{source}"][method]["responses"]["200"]["links"] = links
+
+
 _PROBLEM: Final[Json] = {
     "type": "object", "required": ["success", "error", "timestamp"],
     "properties": {
@@ -168,21 +207,25 @@ _PROBLEM: Final[Json] = {
 _SCHEME: Final[Json] = {"type": "http", "scheme": "bearer", "description": "Asked for where the server listens beyond loopback."}
 
 
-def _told(path: str, method: str, operation: Json) -> Json:
+def _told(path: str, method: str, operation: Json, told_data: Sequence[Json]) -> Json:
     rest = path.removeprefix(_API)
     good: Json = {"description": "A CSV file.", "content": {"text/csv": {"schema": _TEXT}}}
     if rest == STREAMED:
         told_as = {"text/event-stream": {"schema": _TEXT, "example": _EVENT}}
         good = {"description": "Events as they come, without an end.", "content": told_as}
     elif not rest.endswith("export/"):
-        example = {"success": True, "data": {}, "timestamp": "2026-01-01T00:00:00.000+00:00"}
-        schema = {"$ref": "#/components/schemas/Answer"}
-        good = {"description": "It was done.", "content": {"application/json": {"schema": schema, "example": example}}}
+        good = {"description": "It was done.", "content": {"application/json": {"schema": _envelope(told_data)}}}
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     responses = {"200": good}
     for status in _PROBLEMS:
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": {"application/json": problem}}
-    parameters: list[Json] = [dict(parameter) for parameter in operation.get("parameters", [])]
+    examples = {**PAIRS, **ASKED.get(rest, {})}
+    parameters: list[Json] = [
+        {**parameter, "example": examples[parameter["name"]]}
+        if parameter["in"] == "path" or parameter["name"] in ASKED.get(rest, {})
+        else dict(parameter)
+        for parameter in operation.get("parameters", [])
+    ]
     told = {
         "operationId": f"{method}_{rest.strip('/').replace('/', '_').replace('{', '').replace('}', '').replace('-', '_')}",
         "summary": (operation.get("description") or operation.get("summary") or "").partition("\n")[0],
@@ -193,25 +236,10 @@ def _told(path: str, method: str, operation: Json) -> Json:
     if method.upper() in CHANGING:
         told["parameters"] = [*parameters, _KEY]
         good["headers"] = {REPLAYED: {"description": "It was answered so before.", "schema": {"const": "true"}}}
-    body = _body(rest)
-    if method == "post" and body:
-        told["requestBody"] = {
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "properties": {name: schema for name, (schema, _) in body.items()},
-                        "additionalProperties": False,
-                    },
-                    "example": {name: value for name, (_, value) in body.items() if value is not None},
-                }
-            }
-        }
+    body = body_schema(rest)
+    if method == "post" and body is not None:
+        told["requestBody"] = {"content": {"application/json": body}}
     return told
-
-
-def _body(rest: str) -> Mapping[str, tuple[Json, Any]]:
-    return BODIES.get(SAME.get(rest, rest), {})
 
 
 def _groups() -> Iterator[Group]:
@@ -228,6 +256,8 @@ def _operation(path: str, method: str, told: Json) -> Operation:
     filled = path
     for name, value in PAIRS.items():
         filled = filled.replace(f"{{{name}}}", str(value))
+    asked = urlencode(ASKED.get(path.removeprefix(_API), {}))
+    filled = f"'{filled}?{asked}'" if asked else filled
     curl = f"curl {'' if method == 'get' else f'-X {method.upper()} '}http://localhost:8000{filled}"
     if method == "post" and example:
         curl += f" -H 'Content-Type: application/json' -d '{msgspec.json.encode(example).decode()}'"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, QueryParameter
@@ -18,10 +18,11 @@ from workbench.errors import Invalid, NotFound
 from workbench.store import lines, reads
 from workbench.store.orders import list_orders
 from workbench.store.rows import SessionRow
-from workbench.web.api import orders, thoughts
+from workbench.web.api import orders, shapes, thoughts
 from workbench.web.api.downloads import csv_file, whole_file
-from workbench.web.api.envelope import Json, answer, iso, know_fields, read_body, session_shape, thought_shape
+from workbench.web.api.envelope import Json, Told, answer, fields_of, iso, know_fields, read_body, session_shape, thought_shape
 from workbench.web.api.paging import Account, Before, Limit, page_of
+from workbench.web.api.performance import point_shape
 from workbench.web.api.trades import trades_file
 from workbench.web.comparing import MOST, compare
 from workbench.web.page import account_named
@@ -39,39 +40,41 @@ FALL: Final = "worst_drawdown_percent"
 MOST_POINTS: Final = 100_000
 
 
-def told_session(row: SessionRow, now: int) -> Json:
+def told_session(row: SessionRow, now: int) -> shapes.MadeSession:
     """Return a session as a list of them tells it: its status, and what it made."""
     result = row.result
     share = None if result is None or not row.opening_equity else float(result / row.opening_equity)
-    return {
-        **session_shape(row, now),
-        "starting_balance": row.opening_equity,
-        "ending_balance": None if row.is_active else row.equity,
-        "put_in": row.put_in,
-        "total_pnl": result,
-        "total_pnl_percent": None if share is None else round(100 * share, 4),
-        "total_trades": row.trades,
-        "closed_trades": row.closed,
-        "winning_trades": row.wins,
-        "losing_trades": row.closed - row.wins,
-        "win_rate": row.win_rate,
-        "ended_at": iso(row.stopped),
-    }
+    return shapes.MadeSession(
+        **fields_of(session_shape(row, now)),
+        starting_balance=row.opening_equity,
+        ending_balance=None if row.is_active else row.equity,
+        put_in=row.put_in,
+        total_pnl=result,
+        total_pnl_percent=None if share is None else round(100 * share, 4),
+        total_trades=row.trades,
+        closed_trades=row.closed,
+        winning_trades=row.wins,
+        losing_trades=row.closed - row.wins,
+        win_rate=row.win_rate,
+        ended_at=iso(row.stopped),
+    )
 
 
 @get("/paper-trading/api/sessions/", sync_to_thread=True)
-def every(state: State, limit: Limit = 50, before: Before = None, account: Account = "") -> Response[bytes]:
+def every(state: State, limit: Limit = 50, before: Before = None, account: Account = "") -> Told[shapes.Items[shapes.MadeSession]]:
     """List sessions, newest first."""
     return _list(state.desk, account, limit, before, ended=False)
 
 
 @get("/paper-trading/api/sessions/history/", sync_to_thread=True)
-def history(state: State, limit: Limit = 10, before: Before = None, account: Account = "") -> Response[bytes]:
+def history(
+    state: State, limit: Limit = 10, before: Before = None, account: Account = ""
+) -> Told[shapes.Items[shapes.MadeSession]]:
     """List the sessions that have ended, newest first."""
     return _list(state.desk, account, limit, before, ended=True)
 
 
-def _list(desk: Desk, name: str, limit: int, before: int | None, ended: bool) -> Response[bytes]:
+def _list(desk: Desk, name: str, limit: int, before: int | None, ended: bool) -> Told[shapes.Items[shapes.MadeSession]]:
     account, now = account_named(desk, name), desk.now()
     with desk.store.read() as connection:
         rows = reads.sessions(connection, account, limit + 1, before, ended)
@@ -86,7 +89,7 @@ def file(state: State, account: Account = "") -> Stream:
 
     def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
         rows = reads.sessions(connection, account, limit, before)
-        return [{**told_session(row, now), "number": row.number} for row in rows]
+        return [{**fields_of(told_session(row, now)), "number": row.number} for row in rows]
 
     return csv_file("sessions", COLUMNS, desk, read, "number")
 
@@ -110,7 +113,7 @@ def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figu
         case "figures":
             falls = [None if fall is None else round(100 * fall, 4) for fall in found.drawdowns]
             told = zip(found.rows, falls, strict=True)
-            return whole_file(name, (*COLUMNS, FALL), [{**told_session(row, now), FALL: fall} for row, fall in told])
+            return whole_file(name, (*COLUMNS, FALL), [{**fields_of(told_session(row, now)), FALL: fall} for row, fall in told])
         case "lines":
             columns = ("session_id", "session_name", "elapsed_seconds", "percent")
             return whole_file(name, columns, [
@@ -127,11 +130,11 @@ def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figu
 
 
 @get("/paper-trading/api/sessions/{session:str}/", sync_to_thread=True)
-def one(state: State, session: FromPath[str]) -> Response[bytes]:
+def one(state: State, session: FromPath[str]) -> Told[shapes.OneSession]:
     """Tell what a session is doing, or what it did."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
-        return answer({"session": told_session(reads.session(connection, session), desk.now())})
+        return answer(shapes.OneSession(session=told_session(reads.session(connection, session), desk.now())))
 
 
 @get("/paper-trading/api/sessions/{session:str}/export/", sync_to_thread=True)
@@ -146,14 +149,14 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
             return trades_file(desk, name, {"account": row.account, "session": row.id})
         case "orders":
 
-            def order_rows(connection: Connection, limit: int, before: int | None) -> list[Json]:
+            def order_rows(connection: Connection, limit: int, before: int | None) -> list[shapes.Order]:
                 found = list_orders(connection, row.account, session=row.id, limit=limit, before=before)
                 return [orders.order_shape(each) for each in found]
 
             return csv_file(name, orders.COLUMNS, desk, order_rows, "order_id")
         case "thoughts":
 
-            def thought_rows(connection: Connection, limit: int, before: int | None) -> list[Json]:
+            def thought_rows(connection: Connection, limit: int, before: int | None) -> list[shapes.Thought]:
                 found = reads.thoughts(connection, row.account, session=row.id, limit=limit, before=before)
                 return [thought_shape(each) for each in found]
 
@@ -161,35 +164,35 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
         case "equity":
             with desk.store.read() as connection:
                 points = lines.equity(connection, row.account, None, MOST_POINTS, row.id)
-            told = [{"ts": iso(p.ts), "equity_usd": p.equity, "cash_usd": p.cash} for p in points]
-            return whole_file(name, EQUITY_COLUMNS, told)
+            return whole_file(name, EQUITY_COLUMNS, list(map(point_shape, points)))
 
 
 @post("/paper-trading/api/sessions/{session:str}/pause/", status_code=200)
-async def pause(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+async def pause(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Told[shapes.AskedSession]:
     """Let a session make no more entries; exits go on."""
     return await sync_to_thread(_ask, state.desk, session, Pause(), "pauses", await read_body(request))
 
 
 @post("/paper-trading/api/sessions/{session:str}/resume/", status_code=200)
-async def resume(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+async def resume(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Told[shapes.AskedSession]:
     """Let a paused session make entries again."""
     return await sync_to_thread(_ask, state.desk, session, Resume(), "goes on", await read_body(request))
 
 
-def _ask(desk: Desk, session: str, command: Command, will: str, body: Json) -> Response[bytes]:
+def _ask(desk: Desk, session: str, command: Command, will: str, body: Json) -> Told[shapes.AskedSession]:
     know_fields(body, ())
     row = send_command(desk, session, command, by="api")
     jobs.hasten(row.id)
-    return answer({"session": told_session(row, desk.now()), "message": f"{row.name} {will} before the next bar."})
+    message = f"{row.name} {will} before the next bar."
+    return answer(shapes.AskedSession(session=told_session(row, desk.now()), message=message))
 
 
 @post("/paper-trading/api/sessions/{session:str}/delete/", status_code=200)
-async def delete(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Response[bytes]:
+async def delete(request: Request[Any, Any, State], state: State, session: FromPath[str]) -> Told[shapes.DeletedSession]:
     """Take a session that has ended out of the lists; what it did stays in the log."""
     know_fields(await read_body(request), ())
     row = await sync_to_thread(delete_session, state.desk, session)
-    return answer({"session_id": row.id, "message": f"{row.name} is out of the lists; its log stays."})
+    return answer(shapes.DeletedSession(session_id=row.id, message=f"{row.name} is out of the lists; its log stays."))
 
 
 handlers = [every, history, file, comparison, one, export, pause, resume, delete]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath, QueryParameter
@@ -18,9 +18,10 @@ from workbench.domain.programs import RunStatus
 from workbench.engine.programs import shelf
 from workbench.errors import Invalid, NotFound, Refused
 from workbench.store.program_runs import program_run, program_runs
+from workbench.web.api import shapes
 from workbench.web.api.bot import read_program
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, know_fields, read_body, run_shape, text_of
+from workbench.web.api.envelope import Json, Told, answer, fields_of, know_fields, read_body, run_shape, text_of
 from workbench.web.api.naming import Scope, Whose, scope_of, symbol_named
 from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, one_of, page_of
 from workbench.web.page import account_named
@@ -50,7 +51,7 @@ async def every(
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
-) -> Response[bytes]:
+) -> Told[shapes.Items[shapes.Run]]:
     """List program runs, those that ended too, newest first; `command` is what a start was answered.
 
     `status` is one of theirs, or `active` or `ended`.
@@ -59,7 +60,7 @@ async def every(
     return await sync_to_thread(_every, state.desk, (account, session, command), asked, limit, before)
 
 
-def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Response[bytes]:
+def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Told[shapes.Items[shapes.Run]]:
     scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
         rows = program_runs(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
@@ -80,7 +81,7 @@ def export(
     desk: Desk = state.desk
     scope = scope_of(desk, account, session, command)
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Run]:
         wanted = filters(connection, scope, status, strategy_type, token)
         return [run_shape(row) for row in program_runs(connection, limit=limit, before=before, **wanted)]
 
@@ -111,7 +112,7 @@ def filters(connection: Connection, scope: Scope, status: str, program: str, tok
 
 
 @get("/paper-trading/api/strategies/active/", sync_to_thread=True)
-def active(state: State, account: Account = "") -> Response[bytes]:
+def active(state: State, account: Account = "") -> Told[shapes.ActiveRuns]:
     """List the program runs that go on, the newest first, and what they come to."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -119,12 +120,12 @@ def active(state: State, account: Account = "") -> Response[bytes]:
         rows = program_runs(connection, account, active=True, limit=1000)
     invested = sum((row.run.spent for row in rows), NO_CASH)
     made = sum((row.result for row in rows), NO_CASH)
-    told = [run_shape(row) for row in rows]
-    return answer({"strategies": told, "count": len(rows), "total_invested": invested, "total_pnl": made})
+    told = tuple(map(run_shape, rows))
+    return answer(shapes.ActiveRuns(strategies=told, count=len(rows), total_invested=invested, total_pnl=made))
 
 
 @get("/paper-trading/api/strategies/{number:int}/", sync_to_thread=True)
-def one(state: State, number: FromPath[int]) -> Response[bytes]:
+def one(state: State, number: FromPath[int]) -> Told[shapes.Run]:
     """Tell how far a program run has come."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -132,13 +133,13 @@ def one(state: State, number: FromPath[int]) -> Response[bytes]:
 
 
 @post("/paper-trading/api/strategies/", status_code=200)
-async def start(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def start(request: Request[Any, Any, State], state: State) -> Told[shapes.RequestedRun]:
     """Start a program, `strategy_type`, in a `token` of the running session, with its `parameters`."""
     body = await read_body(request)
     return await sync_to_thread(_start, state.desk, body)
 
 
-def _start(desk: Desk, body: Json) -> Response[bytes]:
+def _start(desk: Desk, body: Json) -> Told[shapes.RequestedRun]:
     know_fields(body, START_FIELDS)
     kind, token = text_of(body, "strategy_type"), text_of(body, "token")
     if not kind:
@@ -156,33 +157,37 @@ def _start(desk: Desk, body: Json) -> Response[bytes]:
     jobs.hasten(requested.session.id)
     title = shelf.get(kind).title
     return answer(
-        {
-            "command_id": requested.command, "session_id": requested.session.id, "status": "REQUESTED",
-            "strategy_type": asked.program, "token_symbol": asked.symbol,
-            "configuration": asked.parameters, "message": f"{title} in {asked.symbol} starts before the next bar.",
-        }
-    )  # fmt: skip
+        shapes.RequestedRun(
+            command_id=requested.command,
+            session_id=requested.session.id,
+            status="REQUESTED",
+            strategy_type=asked.program,
+            token_symbol=asked.symbol,
+            configuration=dict(asked.parameters),
+            message=f"{title} in {asked.symbol} starts before the next bar.",
+        )
+    )
 
 
 @post("/paper-trading/api/strategies/{number:int}/pause/", status_code=200)
-async def pause(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Response[bytes]:
+async def pause(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Told[shapes.SteeredRun]:
     """Pause a program run: what it has resting is taken back."""
     return await sync_to_thread(_steer, state.desk, number, "pause", await read_body(request))
 
 
 @post("/paper-trading/api/strategies/{number:int}/resume/", status_code=200)
-async def resume(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Response[bytes]:
+async def resume(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Told[shapes.SteeredRun]:
     """Let a paused program run go on."""
     return await sync_to_thread(_steer, state.desk, number, "resume", await read_body(request))
 
 
 @post("/paper-trading/api/strategies/{number:int}/cancel/", status_code=200)
-async def cancel(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Response[bytes]:
+async def cancel(request: Request[Any, Any, State], state: State, number: FromPath[int]) -> Told[shapes.SteeredRun]:
     """End a program run; what it bought stays unless `sell` is true."""
     return await sync_to_thread(_steer, state.desk, number, "cancel", await read_body(request))
 
 
-def _steer(desk: Desk, number: int, turn: Turn, body: Json) -> Response[bytes]:
+def _steer(desk: Desk, number: int, turn: Turn, body: Json) -> Told[shapes.SteeredRun]:
     know_fields(body, ("sell",) if turn == "cancel" else ())
     sell = body.get("sell", False)
     if not isinstance(sell, bool):
@@ -190,7 +195,7 @@ def _steer(desk: Desk, number: int, turn: Turn, body: Json) -> Response[bytes]:
     row = steer_program(desk, number, turn, sell, by="api")
     jobs.hasten(row.session)
     name = f"Program run {row.id}, {row.run.program} in {row.instrument.symbol},"
-    return answer({**run_shape(row), "message": f"{name} {_WILL[turn]} before the next bar."})
+    return answer(shapes.SteeredRun(**fields_of(run_shape(row)), message=f"{name} {_WILL[turn]} before the next bar."))
 
 
 handlers = [every, export, active, one, start, pause, resume, cancel]

@@ -3,11 +3,12 @@
 from typing import Annotated, Any, Final
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import FromPath
 from litestar.response import Stream
+from msgspec import UNSET
 from sqlalchemy import Connection
 
 from workbench.actions.request_sweep import cancel_sweep, request_sweep
@@ -16,8 +17,9 @@ from workbench.domain.sweeps import SweepRequest
 from workbench.errors import Invalid
 from workbench.store.rows import SweepRunRow
 from workbench.store.sweep_runs import find_sweep_run, list_sweep_runs
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, iso, know_fields, listed, read_body
+from workbench.web.api.envelope import Json, Told, answer, fields_of, iso, know_fields, listed, read_body
 from workbench.web.api.paging import Before, Limit, one_of
 from workbench.web.misread import kind_of, misread
 
@@ -30,41 +32,40 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
-def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> Json:
+def sweep_shape(row: SweepRunRow, *, is_whole: bool = False) -> shapes.Sweep:
     """Return a sweep; with its best trials, their map and the findings where it is asked for by itself."""
-    outcome = row.outcome
-    best = None
+    outcome, best = row.outcome, None
     if outcome is not None:
-        best = {
-            "values": outcome.values, "best_by": outcome.by, "return_percent": outcome.return_pct, "sharpe_ratio": outcome.sharpe,
-            "deflated_sharpe_ratio": outcome.dsr, "overfitting_probability": outcome.overfitting,
-            "trials_ever": outcome.trials_ever, "effective_trials": outcome.effective,
-        }  # fmt: skip
-        if is_whole:
-            best |= {"findings": outcome.findings, "top": outcome.top, "surface": outcome.surface}
-    return {
-        "sweep_id": row.id,
-        "status": row.status,
-        "request": row.request,
-        "trials_done": row.done,
-        "trials_total": row.total,
-        "trials_read": row.read,
-        "study_id": row.sweep or None,
-        "result": best,
-        "error": row.problem or None,
-        "requested_at": iso(row.requested),
-        "started_at": iso(row.started),
-        "ended_at": iso(row.ended),
-    }
+        best = shapes.Best(
+            values=outcome.values, best_by=outcome.by, return_percent=outcome.return_pct, sharpe_ratio=outcome.sharpe,
+            deflated_sharpe_ratio=outcome.dsr, overfitting_probability=outcome.overfitting, trials_ever=outcome.trials_ever,
+            effective_trials=outcome.effective,
+            findings=outcome.findings if is_whole else UNSET, top=outcome.top if is_whole else UNSET,
+            surface=outcome.surface if is_whole else UNSET,
+        )  # fmt: skip
+    return shapes.Sweep(
+        sweep_id=row.id,
+        status=row.status,
+        request=row.request,
+        trials_done=row.done,
+        trials_total=row.total,
+        trials_read=row.read,
+        study_id=row.sweep or None,
+        result=best,
+        error=row.problem or None,
+        requested_at=iso(row.requested),
+        started_at=iso(row.started),
+        ended_at=iso(row.ended),
+    )
 
 
 @get("/paper-trading/api/sweeps/")
-async def every(state: State, limit: Limit = 50, before: Before = None) -> Response[bytes]:
+async def every(state: State, limit: Limit = 50, before: Before = None) -> Told[shapes.Items[shapes.Sweep]]:
     """List the sweeps that were asked for, the newest first."""
     return await sync_to_thread(_every, state.desk, limit, before)
 
 
-def _every(desk: Desk, limit: int, before: int | None) -> Response[bytes]:
+def _every(desk: Desk, limit: int, before: int | None) -> Told[shapes.Items[shapes.Sweep]]:
     with desk.store.read() as connection:
         rows = list_sweep_runs(connection, limit + 1, before=before)
     following = rows[limit - 1].number if len(rows) > limit else None
@@ -86,16 +87,15 @@ def export(state: State, status: Status = "") -> Stream:
 def _line(row: SweepRunRow) -> Json:
     """Return a sweep as a row of a file."""
     told, request = sweep_shape(row), row.request
-    best = told.pop("result") or {}
-    best["best"] = best.pop("values", None)
+    best = {} if told.result is None else {**fields_of(told.result), "best": told.result.values}
     return {
-        **told, **best, "number": row.number, "strategy": request.strategy, "token_symbol": request.symbol,
+        **fields_of(told), **best, "number": row.number, "strategy": request.strategy, "token_symbol": request.symbol,
         "timeframe": request.timeframe, "bars": request.count, "values": request.values,
     }  # fmt: skip
 
 
 @get("/paper-trading/api/sweeps/{sweep:str}/", sync_to_thread=True)
-def one(state: State, sweep: FromPath[str]) -> Response[bytes]:
+def one(state: State, sweep: FromPath[str]) -> Told[shapes.Sweep]:
     """Tell how far a sweep has come, and what came of it."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
@@ -103,14 +103,18 @@ def one(state: State, sweep: FromPath[str]) -> Response[bytes]:
 
 
 @post("/paper-trading/api/sweeps/", status_code=200)
-async def start(request: Request[Any, Any, State], state: State) -> Response[bytes]:
+async def start(request: Request[Any, Any, State], state: State) -> Told[shapes.AskedSweep]:
     """Ask for a sweep of a `strategy` over `values`: a list is tried, a single value stays."""
     return await sync_to_thread(_start, state.desk, await read_body(request))
 
 
-def _start(desk: Desk, body: Json) -> Response[bytes]:
+def _start(desk: Desk, body: Json) -> Told[shapes.AskedSweep]:
     row = request_sweep(desk, read_request(body))
-    return answer({**sweep_shape(row), "message": "The worker takes the sweep up at once, or when the one before it has ended."})
+    return answer(
+        shapes.AskedSweep(
+            **fields_of(sweep_shape(row)), message="The worker takes the sweep up at once, or when the one before it has ended."
+        )
+    )
 
 
 def read_request(body: Json) -> SweepRequest:
@@ -140,14 +144,14 @@ def read_request(body: Json) -> SweepRequest:
 
 
 @post("/paper-trading/api/sweeps/{sweep:str}/cancel/", status_code=200)
-async def cancel(request: Request[Any, Any, State], state: State, sweep: FromPath[str]) -> Response[bytes]:
+async def cancel(request: Request[Any, Any, State], state: State, sweep: FromPath[str]) -> Told[shapes.AskedSweep]:
     """Let a sweep end; the trials that are done stay."""
     know_fields(await read_body(request), ())
     row = await sync_to_thread(cancel_sweep, state.desk, sweep)
     message = (
         "The sweep ends after the trials that are on their way." if row.is_going else "The sweep is cancelled; it had not begun."
     )
-    return answer({**sweep_shape(row), "message": message})
+    return answer(shapes.AskedSweep(**fields_of(sweep_shape(row)), message=message))
 
 
 handlers = [every, export, one, start, cancel]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -14,8 +14,9 @@ from workbench.errors import NotFound, unlisted
 from workbench.store import reads
 from workbench.store.rows import ThoughtRow
 from workbench.store.thoughts import Wanted, read_thoughts
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, iso, thought_shape
+from workbench.web.api.envelope import Told, answer, iso, thought_shape
 from workbench.web.api.naming import Scope, scope_of, symbol_named
 from workbench.web.api.paging import Account, Before, Limit, Session, Token, Until, When, moment, one_of, page_of
 from workbench.web.page import account_named
@@ -45,7 +46,7 @@ def every(
     since: When = "",
     until: Until = "",
     account: Account = "",
-) -> Response[bytes]:
+) -> Told[shapes.Items[shapes.Thought]]:
     """List the newest recorded thoughts."""
     desk: Desk = state.desk
     scope = scope_of(desk, account, session)
@@ -72,14 +73,14 @@ def export(
     with desk.store.read() as connection:
         wanted = _filters(connection, scope, symbol, decision, stopped_by, since, until)
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Thought]:
         return [thought_shape(row) for row in read_thoughts(connection, scope.account, wanted, limit=limit, before=before)]
 
     return csv_file("thoughts", COLUMNS, desk, read, "thought_id")
 
 
 @get("/paper-trading/api/ai-thoughts/why/", sync_to_thread=True)
-def why(state: State, token: Token, time: When = "", account: Account = "") -> Response[bytes]:
+def why(state: State, token: Token, time: When = "", account: Account = "") -> Told[shapes.HeldThought]:
     """Tell why a token was traded, or not, at a time; now where none is given.
 
     A thought is recorded when its decision, the gate that stopped it or an order changes, so the one before a time holds
@@ -90,7 +91,8 @@ def why(state: State, token: Token, time: When = "", account: Account = "") -> R
     with desk.store.read() as connection:
         symbol = symbol_named(connection, token)
         held, following = thought_at(connection, account, symbol, desk.now() if at is None else at)
-    return answer({"thought": thought_shape(held), "holds_until": None if following is None else iso(following.ts)})
+    until = None if following is None else iso(following.ts)
+    return answer(shapes.HeldThought(thought=thought_shape(held), holds_until=until))
 
 
 def thought_at(connection: Connection, account: str, symbol: str, ts: int) -> tuple[ThoughtRow, ThoughtRow | None]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.response import Stream
 from sqlalchemy import Connection
@@ -11,8 +11,9 @@ from workbench.desk import Desk
 from workbench.domain.orders import Reason, Side
 from workbench.store import reads
 from workbench.store.rows import TradeRow
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, trade_shape
+from workbench.web.api.envelope import Json, Told, answer, trade_shape
 from workbench.web.api.naming import scope_of, symbol_named
 from workbench.web.api.paging import Account, Before, Limit, Session, Token, Until, When, moment, one_of, page_of
 from workbench.web.page import account_named
@@ -41,7 +42,7 @@ def every(
     limit: Limit = 50,
     before: Before = None,
     account: Account = "",
-) -> Response[bytes]:
+) -> Told[shapes.Items[shapes.Trade]]:
     """List trades, newest first. A trade is one fill; all are completed."""
     desk: Desk = state.desk
     wanted = _filters(desk, account, token, trade_type, session, reason, since, until)
@@ -51,7 +52,7 @@ def every(
 
 
 @get("/paper-trading/api/trades/recent/", sync_to_thread=True)
-def recent(state: State, limit: Limit = 10, before: Before = None, account: Account = "") -> Response[bytes]:
+def recent(state: State, limit: Limit = 10, before: Before = None, account: Account = "") -> Told[shapes.Items[shapes.Trade]]:
     """List the newest trades."""
     desk: Desk = state.desk
     account = account_named(desk, account)
@@ -78,7 +79,7 @@ def export(
 def trades_file(desk: Desk, name: str, wanted: Json) -> Stream:
     """Return trades as a CSV file."""
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Trade]:
         return [trade_shape(row) for row in reads.trades(connection, limit=limit, before=before, **wanted)]
 
     return csv_file(name, COLUMNS, desk, read, "trade_id")

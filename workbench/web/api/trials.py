@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final
 
-from litestar import Response, get
+from litestar import get
 from litestar.datastructures import State
 from litestar.params import QueryParameter
 from litestar.response import Stream
@@ -12,8 +12,9 @@ from workbench.desk import Desk
 from workbench.errors import Invalid, NotFound
 from workbench.store.trials import ListedTrial, count_trials, families, has_study, list_trials
 from workbench.strategies import shelf
+from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, answer, iso
+from workbench.web.api.envelope import Told, answer, iso
 from workbench.web.api.paging import Before, Limit, one_of, page_of
 
 SORTS: Final = {"trial_id": "id", "sharpe_ratio": "sharpe", "return_percent": "return_pct", "round_trips": "trades"}
@@ -29,7 +30,7 @@ COLUMNS: Final = (
 @get("/paper-trading/api/trials/", sync_to_thread=True)
 def every(
     state: State, strategy: Strategy = "", study: Study = "", sort: OneSort = "", limit: Limit = 50, before: Before = None
-) -> Response[bytes]:
+) -> Told[shapes.Items[shapes.Trial]]:
     """List trials, newest first; those of one `study` by a figure of theirs too, such as `sort=-sharpe_ratio`."""
     desk: Desk = state.desk
     order = _order(sort.lower(), study)
@@ -47,7 +48,7 @@ def export(state: State, strategy: Strategy = "", study: Study = "", sort: OneSo
     with desk.store.read() as connection:
         _know(connection, strategy, study)
 
-    def read(connection: Connection, limit: int, before: int | None) -> list[Json]:
+    def read(connection: Connection, limit: int, before: int | None) -> list[shapes.Trial]:
         found = list_trials(connection, family=strategy, sweep=study, limit=limit, before=before, sort=order)
         return [trial_shape(row) for row in found]
 
@@ -85,20 +86,20 @@ def _order(sort: str, study: str) -> str:
 
 
 @get("/paper-trading/api/trials/count/", sync_to_thread=True)
-def count(state: State) -> Response[bytes]:
+def count(state: State) -> Told[shapes.TrialCount]:
     """Tell how many trials were ever run, each counted once, and of how many strategies."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
         trials, strategies = count_trials(connection)
-    return answer({"trials": trials, "strategies": strategies})
+    return answer(shapes.TrialCount(trials=trials, strategies=strategies))
 
 
-def trial_shape(row: ListedTrial) -> Json:
+def trial_shape(row: ListedTrial) -> shapes.Trial:
     """Return a trial as answers carry it."""
-    return {
-        "trial_id": row.id, "study_id": row.sweep, "strategy": row.family, "market": row.market, "values": row.values,
-        "sharpe_ratio": row.sharpe, "return_percent": row.return_pct, "round_trips": row.trades, "run_at": iso(row.at),
-    }  # fmt: skip
+    return shapes.Trial(
+        trial_id=row.id, study_id=row.sweep, strategy=row.family, market=row.market, values=row.values,
+        sharpe_ratio=row.sharpe, return_percent=row.return_pct, round_trips=row.trades, run_at=iso(row.at),
+    )  # fmt: skip
 
 
 handlers = [every, export, count]
