@@ -116,7 +116,7 @@ def program_run(connection: Connection, id_: int) -> RunRow:
     known = 0 < id_ < 2**63
     row = connection.execute(_runs().where(t.program_runs.c.id == id_)).first() if known else None
     if row is None:
-        raise NotFound("program run", str(id_))
+        raise NotFound("program run", str(id_), field="strategy_id")
     return _run(row)
 
 

@@ -143,7 +143,7 @@ def account_row(connection: Connection, account: str) -> Row[Any]:
     """
     row = connection.execute(select(t.accounts).where(t.accounts.c.id == account)).first()
     if row is None:
-        raise NotFound("account", account)
+        raise NotFound("account", account, field="account")
     return row
 
 

@@ -70,7 +70,7 @@ def standing(connection: Connection, account: str, now: int, most: int = 100) ->
     rows = connection.execute(query).all()
     found = next((row for row in rows if row._mapping[mine.id] == account), None)
     if found is None:
-        raise NotFound("account", account)
+        raise NotFound("account", account, field="account")
     _remember(connection, account, now, found)
     every = tuple(reads.account_of(_part(row, t.accounts), row._mapping[its.id]) for row in rows)
     return Standing(every, found.newest_event or 0, found.newest_bar or 0)

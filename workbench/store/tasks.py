@@ -57,7 +57,7 @@ def find_task(connection: Connection, id_: str) -> TaskRow:
     try:
         return _of_sweep(find_sweep_run(connection, id_))
     except NotFound:
-        raise NotFound("task", id_) from None
+        raise NotFound("task", id_, field="task") from None
 
 
 def list_tasks(connection: Connection, limit: int = 50) -> list[TaskRow]:

@@ -47,6 +47,14 @@ def test_what_is_not_there_is_404_and_what_is_no_value_422_wherever_it_is_asked(
     assert "nonsense" in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", [path for path in READINGS if "{" in path])
+def test_what_an_address_names_and_is_not_there_is_404_with_its_field(path, quiet):
+    fields = {"number": "order_id" if path.startswith("orders/") else "strategy_id"}
+    (name,) = re.findall(r"{(\w+)}", path)
+    answer = quiet.get(f"/paper-trading/api/{path.replace(f'{{{name}}}', '4711' if name in ('number', 'command') else 'nothing')}")
+    assert refused(answer) == (404, "not_found", fields.get(name, name))
+
+
 @pytest.mark.parametrize("path", READINGS)
 def test_a_parameter_that_nobody_knows_is_refused_by_its_name(path, quiet, traded):
     assert refused(ask(quiet, traded, path, nonsense="1")) == (422, "unknown_field", "nonsense")

@@ -5,8 +5,10 @@ import re
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
+from tests.web.api.test_autopilot import adjusted  # noqa: F401  # the fixture is used by its name
 from workbench.actions.advance_session import advance_session
 from workbench.actions.refresh_prices import refresh_prices
+from workbench.actions.run_requested_sweep import run_requested_sweep
 from workbench.web import api
 from workbench.web.api import bot, configuration, feed, orders, strategies, sweeps
 from workbench.web.api.bodies import BODIES
@@ -142,18 +144,53 @@ def test_no_schema_says_nothing():
     assert {} not in told
 
 
+def departures(answer, told):
+    """Where an answer is not as its schema says."""
+    assert answer.status_code == 200, answer.text
+    schema = told["responses"]["200"]["content"]["application/json"]["schema"]
+    whole = {**schema, "components": document()["components"]}
+    wrong = Draft202012Validator(whole, format_checker=FormatChecker()).iter_errors(answer.json())
+    return [f"{list(error.path)}: {error.message}" for error in wrong]
+
+
+def reading(path):
+    return document()["paths"][f"{ROOT}/{path}"]["get"]
+
+
+def test_every_list_with_something_in_it_is_as_its_schema_says(pages):
+    lists = ("trades/", "ai-thoughts/", "orders/", "positions/open/", "positions/history/", "equity/", "sessions/")
+    for path in (*lists, "bot/status/", "portfolio/", "performance/", "analytics/data/"):
+        answer = pages.get(f"{ROOT}/{path}")
+        assert answer.json()["data"].get("items") != [], path
+        assert departures(answer, reading(path)) == [], path
+
+
+def test_before_the_first_session_the_status_is_as_its_schema_says(client):
+    answer = client.get(f"{ROOT}/bot/status/")
+    assert answer.json()["data"]["session_id"] is None
+    assert departures(answer, reading("bot/status/")) == []
+
+
+def test_what_came_of_a_sweep_and_what_the_autopilot_did_is_as_its_schema_says(client, desk, adjusted):  # noqa: F811
+    asked = {"strategy": "sma_cross", "values": {"fast": [5, 10], "slow": [30, 40]}, "count": 900}
+    sweep = client.post(f"{ROOT}/sweeps/", json=asked).json()["data"]["sweep_id"]
+    run_requested_sweep(desk, sweep)
+    assert departures(client.get(f"{ROOT}/sweeps/{sweep}/"), reading("sweeps/{sweep}/")) == []
+    for path in ("sweeps/", "trials/", "trials/count/", "tasks/", "autopilot/"):
+        answer = client.get(f"{ROOT}/{path}")
+        assert answer.json()["data"].get("items") != [], path
+        assert departures(answer, reading(path)) == [], path
+
+
 def test_every_answer_is_as_its_schema_says(client, desk, clock):
     refresh_prices(desk)
     sender, going, seen = Sender(client), None, 0
-    components = {"components": document()["components"]}
     for path, method, told in operations():
         answer = sender.send(path, method, told)
-        (kind, content), *_ = told["responses"]["200"]["content"].items()
+        (kind,) = told["responses"]["200"]["content"]
         assert answer.headers["content-type"].startswith(kind), path
         if kind == "application/json":
-            schema = {**content["schema"], **components}
-            wrong = Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(answer.json())
-            assert [f"{list(error.path)}: {error.message}" for error in wrong] == [], f"{method} {path}"
+            assert departures(answer, told) == [], f"{method} {path}"
             seen += 1
         if path.endswith("bot/start/"):
             going = answer.json()["data"]["session_id"]

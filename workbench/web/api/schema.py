@@ -133,10 +133,7 @@ def document() -> Json:
     _link(paths)
     whole = {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Workbench", "version": workbench.__version__,
-            "description": _DESCRIPTION,
-        },
+        "info": {"title": "Workbench", "version": workbench.__version__, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
         "paths": dict(sorted(paths.items(), key=lambda item: ORDER.index(item[0].removeprefix(_API)))),
         "components": {"schemas": {**schemas, "Problem": _PROBLEM}, "securitySchemes": {"token": _SCHEME}},
@@ -257,8 +254,8 @@ def _operation(path: str, method: str, told: Json) -> Operation:
     for name, value in PAIRS.items():
         filled = filled.replace(f"{{{name}}}", str(value))
     asked = urlencode(ASKED.get(path.removeprefix(_API), {}))
-    filled = f"'{filled}?{asked}'" if asked else filled
-    curl = f"curl {'' if method == 'get' else f'-X {method.upper()} '}http://localhost:8000{filled}"
+    address = f"'http://localhost:8000{filled}?{asked}'" if asked else f"http://localhost:8000{filled}"
+    curl = f"curl {'' if method == 'get' else f'-X {method.upper()} '}{address}"
     if method == "post" and example:
         curl += f" -H 'Content-Type: application/json' -d '{msgspec.json.encode(example).decode()}'"
     return Operation(method.upper(), path, told["summary"], tuple(told["parameters"]), example, curl)
