@@ -57,9 +57,9 @@ def test_what_is_saved_is_a_new_version_and_the_active_one(desk, account):
     assert [str(change) for change in changes_between(first.configuration, second.configuration)] == ["Size: 30 % → 40 %"]
 
 
-@pytest.mark.parametrize("name", ["a/b", "/", ".", ".."])
+@pytest.mark.parametrize("name", ["a/b", "/", ".", "..", "compare"])
 def test_a_new_name_that_no_address_can_have_is_refused_and_an_old_one_goes_on(desk, account, name):
-    with pytest.raises(Invalid, match="name: expected a name without a slash, and not of dots alone"):
+    with pytest.raises(Invalid, match="name: expected a name without a slash, neither of dots alone nor 'compare'"):
         wb.save_configuration(desk, account, with_fields(BOLD, {"name": name}))
     assert listed(desk, account) == [("Default", 1, True)]
     with desk.store.write() as connection:

@@ -1,5 +1,7 @@
 """Save a strategy configuration under its name, as a new version, and make it the active one."""
 
+from typing import Final
+
 from workbench.desk import Desk
 from workbench.domain.config import StrategyConfiguration, check_texts
 from workbench.domain.events import ConfigurationActivated, ConfigurationSaved, Event
@@ -10,6 +12,9 @@ from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import ConfigurationRow
 from workbench.strategies import make_strategy
+
+TAKEN: Final = "compare"
+"""What stands in the place of a configuration's name in an address of its own."""
 
 
 def save_configuration(desk: Desk, account: str, configuration: StrategyConfiguration) -> ConfigurationRow:
@@ -35,9 +40,10 @@ def save_configuration(desk: Desk, account: str, configuration: StrategyConfigur
             there = f"{taken!r}, to save its next version, or a name that differs from it in more than large and small letters"
             raise Invalid("name", there, configuration.name)
         newest = reads.configurations(connection, account, configuration.name)[0] if configuration.name in saved else None
-        if newest is None and ("/" in configuration.name or not configuration.name.strip(".")):
+        if newest is None and ("/" in configuration.name or not configuration.name.strip(".") or configuration.name == TAKEN):
             # What was saved so before is chosen on its page, and saved again, as ever.
-            raise Invalid("name", "a name without a slash, and not of dots alone, as addresses have it", configuration.name)
+            words = f"a name without a slash, neither of dots alone nor {TAKEN!r}, as addresses have it"
+            raise Invalid("name", words, configuration.name)
         event: Event = ConfigurationSaved(configuration)
         if newest is not None and newest.configuration == configuration:
             event = ConfigurationActivated(newest.name, newest.version)

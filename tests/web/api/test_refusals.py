@@ -60,6 +60,14 @@ def test_a_parameter_that_nobody_knows_is_refused_by_its_name(path, quiet, trade
     assert refused(ask(quiet, traded, path, nonsense="1")) == (422, "unknown_field", "nonsense")
 
 
+@pytest.mark.parametrize(("path", "name"), [("bot/start/", "account"), ("orders/", "account"), ("bot/stop/", "close_positions")])
+def test_what_belongs_into_a_body_is_refused_in_an_address_and_nothing_is_done(path, name, client, desk):
+    answer = client.post(f"/paper-trading/api/{path}?{name}=Second", json={})
+    assert refused(answer) == (422, "unknown_field", name)
+    with desk.store.read() as connection:
+        assert reads.sessions(connection) == []
+
+
 @pytest.mark.parametrize(
     ("path", "asked", "field"),
     [

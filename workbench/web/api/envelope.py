@@ -27,7 +27,7 @@ _API: Final = f"{ROOT}/api/"
 _GIVEN: Final = frozenset({"request", "state"})
 """What a handler is given that no query says."""
 _EVERYWHERE: Final = frozenset({"account"})
-"""What a client says with everything, also where nobody asks for it."""
+"""What a client says with every reading, also where nobody asks for it; what changes something has it in its body."""
 
 
 class Told(Response[bytes], Generic[Data]):
@@ -125,9 +125,9 @@ def know_fields(body: Json, names: tuple[str, ...]) -> None:
 
 
 async def know_query(request: Request[Any, Any, Any]) -> None:
-    """Refuse a reading of the API that is asked for by a name or a value that it does not know.
+    """Refuse a request of the API whose address has a name or a value that it does not know.
 
-    It would tell more than was asked for. Values are compared in whatever case.
+    It would tell more, or do something else, than was asked for. Values are compared in whatever case.
 
     Raises
     ------
@@ -136,11 +136,12 @@ async def know_query(request: Request[Any, Any, Any]) -> None:
     Invalid
         If a parameter is missing, or has a value that is none of those it can have.
     """
-    if request.method == "GET" and request.url.path.startswith(_API):
+    if request.method != "OPTIONS" and request.url.path.startswith(_API):
         every = request.route_handler.parsed_fn_signature.parameters
         names = [name for name in every if name not in _GIVEN]
+        told = _EVERYWHERE if request.method == "GET" else ()
         for name in request.query_params:
-            if name not in names and name not in _EVERYWHERE:
+            if name not in names and name not in told:
                 raise UnknownField("parameter", name, names)
         for name in names:
             given = request.query_params.get(name)
