@@ -218,3 +218,15 @@ def test_the_review_is_of_the_configuration_that_is_loaded(plain):
     address = f"{CONFIGURATION}?load=Default@1"
     (review,) = (press for press in presses(HERE + address, plain.get(address).text) if "/review" in press.address)
     assert f'action="{CONFIGURATION}save?answer=page&load=Default%401"' in unescape(send(plain, review).text)
+
+
+def test_whatever_is_pressed_or_followed_stays_with_the_account_that_is_looked_at(plain):
+    lost = []
+    for page in PAGES:
+        address = f"{page.path}?{urlencode({'account': SECOND})}"
+        for press in presses(HERE + address, plain.get(address).text):
+            if press.address.startswith((f"{ROOT}/api/", f"{ROOT}/admin/", "/static/")):
+                continue
+            if f"selected>{SECOND}</option>" not in send(plain, press).text:
+                lost.append(f"{page.name}: {press.method} {press.address}")
+    assert lost == []

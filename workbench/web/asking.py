@@ -65,6 +65,7 @@ class FormView(msgspec.Struct, frozen=True):
     said: Said | None = None
     whose: str = ""
     key: str = ""
+    account: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
@@ -109,7 +110,7 @@ def form_view(
     if problem is not None:
         label = next((field.label for field in (*tried, *rules, count, trials) if field.problem), LABELS.get(wrong, ""))
         said = Said(f"{label}: {sentence[:1].lower()}{sentence[1:]}" if label else str(problem), is_bad=True)
-    return FormView(form, said, asking.query.whose, asking.draw_key())
+    return FormView(form, said, asking.query.whose, asking.draw_key(), asking.query.account)
 
 
 def _markets(connection: Connection) -> tuple[Market, ...]:

@@ -97,6 +97,7 @@ class BotView(msgspec.Struct, frozen=True):
     said: Said | None = None
     whose: str = ""
     key: str = ""
+    account: str = ""
 
 
 def look_at_bot(connection: Connection, asking: Asking) -> BotView:
@@ -126,7 +127,9 @@ def bot_view(
         return BotView(going, None, None, settings_of(going), now, said, asking.query.whose)
     newest = reads.sessions(connection, account, limit=1)
     form = bot_form(values, problem, reads.terms(connection, account))
-    return BotView(None, newest[0] if newest else None, form, (), now, said, asking.query.whose, asking.draw_key())
+    return BotView(
+        None, newest[0] if newest else None, form, (), now, said, asking.query.whose, asking.draw_key(), asking.query.account
+    )
 
 
 def bot_form(values: Mapping[str, str], problem: Refused | None, terms: Terms) -> BotForm:

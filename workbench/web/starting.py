@@ -55,6 +55,7 @@ class FormView(msgspec.Struct, frozen=True):
     said: Said | None = None
     whose: str = ""
     key: str = ""
+    account: str = ""
 
 
 def look_at_form(connection: Connection, asking: Asking) -> FormView:
@@ -94,7 +95,7 @@ def form_view(
     symbol = _symbol(going, values.get("symbol", ""))
     suggested = _suggested(connection, account, going, program, symbol)
     form = _form(going, program, symbol, suggested, values, problem)
-    return FormView(going, form, said, whose, asking.draw_key())
+    return FormView(going, form, said, whose, asking.draw_key(), asking.query.account)
 
 
 def _symbol(session: SessionRow, wanted: str) -> str:

@@ -66,6 +66,7 @@ class DaysView(msgspec.Struct, frozen=True):
     """The latest days, the newest first."""
 
     lines: tuple[DayLine, ...]
+    whose: str = ""
 
 
 class AnalyticsView(View, frozen=True, kw_only=True):
@@ -119,7 +120,7 @@ def look_at_days(connection: Connection, asking: Asking) -> DaysView:
     days = performance.day_rows(connection, asking.account)[-DAYS - 1 :]
     made = [None, *daily_returns(days).tolist()] if days else []
     lines = [DayLine(day.ts, day.equity, each) for day, each in zip(days, made, strict=True)]
-    return DaysView(tuple(reversed(lines[-DAYS:])))
+    return DaysView(tuple(reversed(lines[-DAYS:])), asking.query.whose)
 
 
 PAGE: Final = Page(

@@ -44,6 +44,7 @@ class StripView(msgspec.Struct, frozen=True):
 
     quotes: tuple[Quote, ...]
     minutes: int
+    whose: str = ""
 
 
 class Marker(msgspec.Struct, frozen=True):
@@ -78,6 +79,7 @@ class EquityView(msgspec.Struct, frozen=True):
     first: Decimal | None
     newest: Decimal | None
     is_fresh: bool
+    whose: str = ""
 
     @property
     def still(self) -> list[float]:
@@ -128,11 +130,11 @@ class DashboardView(View, frozen=True, kw_only=True):
     trades: RecentTradesView | UnsetType = UNSET
 
 
-def look_at_strip(connection: Connection, _: Asking) -> StripView:
+def look_at_strip(connection: Connection, asking: Asking) -> StripView:
     """Return the market."""
     quotes = reads.quotes(connection)
     bars = max((len(quote.spark) for quote in quotes), default=0)
-    return StripView(quotes, round(max(0, bars - 1) * 5 / 60))
+    return StripView(quotes, round(max(0, bars - 1) * 5 / 60), asking.query.whose)
 
 
 def look_at_equity(connection: Connection, asking: Asking) -> EquityView:
@@ -161,7 +163,8 @@ def equity_view(connection: Connection, asking: Asking, path: str, markers: Sequ
         Choice(label, asking.query.address(path, range=name), name == wanted)
         for name, label in (("1h", "1 h"), ("24h", "24 h"), ("7d", "7 d"), ("all", "All"))
     )
-    return EquityView(data, choices, rows[0].equity if rows else None, rows[-1].equity if rows else None, newest is None)
+    first, last = (rows[0].equity, rows[-1].equity) if rows else (None, None)
+    return EquityView(data, choices, first, last, newest is None, asking.query.whose)
 
 
 def _newest_session(connection: Connection, account: str) -> SessionRow | None:

@@ -127,6 +127,7 @@ class TradesView(msgspec.Struct, frozen=True):
     marks: list[Mark]
     every: str
     now: int
+    whose: str = ""
 
 
 class AskView(msgspec.Struct, frozen=True):
@@ -214,7 +215,7 @@ def look_at_trades(connection: Connection, asking: Asking) -> TradesView:
         for row in reversed(rows)
     ]
     every = TradesQuery(account=query.account, token=query.symbol).address(TRADES_PATH)
-    return TradesView(query.symbol, lines, marks, every, asking.now)
+    return TradesView(query.symbol, lines, marks, every, asking.now, query.whose)
 
 
 def _trade_line(row: TradeRow, query: MarketQuery, path: str) -> TradeLine:

@@ -129,6 +129,7 @@ class HistoryView(msgspec.Struct, frozen=True):
     is_set: bool
     clear: str
     now: int
+    whose: str = ""
 
 
 class OrdersView(View, frozen=True, kw_only=True):
@@ -252,7 +253,7 @@ def look_at_history(connection: Connection, asking: Asking) -> HistoryView:
     older = query.address(PATH, before=page.following) if page.following is not None else ""
     newest = query.address(PATH, before=None) if query.before is not None else ""
     clear = query.address(PATH, status="", order_type="", side="", token="", before=None)
-    return HistoryView(tuple(map(order_line, page.rows)), newest, older, query.is_filtered, clear, asking.now)
+    return HistoryView(tuple(map(order_line, page.rows)), newest, older, query.is_filtered, clear, asking.now, query.whose)
 
 
 def _spelled(connection: Connection, symbol: str) -> str:

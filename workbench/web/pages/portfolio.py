@@ -54,6 +54,7 @@ class HeldView(msgspec.Struct, frozen=True):
     rows: tuple[HeldRow, ...]
     result: Decimal
     now: int
+    whose: str = ""
 
 
 class ClosedView(msgspec.Struct, frozen=True):
@@ -95,7 +96,7 @@ def look_at_held(connection: Connection, asking: Asking) -> HeldView:
     value = look_at_figures(connection, asking).figures.value
     held = look_at_positions(connection, asking)
     rows = tuple(HeldRow(row, float(row.value / value) if value else 0.0) for row in held.rows)
-    return HeldView(rows, sum((row.result for row in held.rows), Decimal(0)), asking.now)
+    return HeldView(rows, sum((row.result for row in held.rows), Decimal(0)), asking.now, asking.query.whose)
 
 
 def look_at_closed(connection: Connection, asking: Asking) -> ClosedView:

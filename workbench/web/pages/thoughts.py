@@ -128,6 +128,7 @@ class TapeView(msgspec.Struct, frozen=True):
     is_set: bool
     is_running: bool
     now: int
+    whose: str = ""
 
 
 class AskView(msgspec.Struct, frozen=True):
@@ -239,7 +240,9 @@ def look_at_tape(connection: Connection, asking: Asking) -> TapeView:
         further = query.address(PATH, **beyond)
     # Only an empty page says what would fill it.
     is_running = not rows and not query.is_filtered and reads.active_session(connection, asking.account) is not None
-    return TapeView(thought_lines(rows), newer, older, further, _cleared(query), query.is_filtered, is_running, asking.now)
+    return TapeView(
+        thought_lines(rows), newer, older, further, _cleared(query), query.is_filtered, is_running, asking.now, query.whose
+    )
 
 
 def look_at_ask(connection: Connection, asking: Asking) -> AskView:

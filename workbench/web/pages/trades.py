@@ -99,6 +99,7 @@ class TableView(msgspec.Struct, frozen=True):
     is_sorted: bool
     among: int
     now: int
+    whose: str = ""
 
 
 class TradesView(View, frozen=True, kw_only=True):
@@ -155,7 +156,9 @@ def look_at_table(connection: Connection, asking: Asking) -> TableView:
         sum((row.in_price for row in rows), Decimal(0)),
         sum((row.result for row in rows if row.result is not None), Decimal(0)),
     )
-    return TableView(tuple(rows), _columns(query), sums, newer, older, is_filtered(query), among > 0, among, asking.now)
+    return TableView(
+        tuple(rows), _columns(query), sums, newer, older, is_filtered(query), among > 0, among, asking.now, query.whose
+    )
 
 
 def _by_time(connection: Connection, account: str, query: TradesQuery, wanted: dict[str, Any]) -> tuple[list[TradeRow], str, str]:
