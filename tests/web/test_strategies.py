@@ -230,7 +230,7 @@ def test_what_the_session_refuses_is_told_until_another_program_starts(client, d
     assert told.status_code == 200, "it still fits when it is asked for"
     bars(desk, clock, session, 1)
     assert "DCA in WETH was not started: expected at most the" in client.get(f"{PAGE}/active").text
-    begun(client, desk, clock, session, DCA)
+    begun(client, desk, clock, session, {**DCA, "p.amount": "300"})
     assert "was not started" not in client.get(f"{PAGE}/active").text
 
 
@@ -238,7 +238,7 @@ def test_what_cannot_be_paid_for_is_refused_where_it_is_asked_for_and_not_a_bar_
     bars(desk, clock, session, 1)
     answer = client.post(f"{PAGE}/start?answer=block", data={**DCA, "p.amount": "900000"})
     assert answer.status_code == 422
-    assert "Expected at most the 10000 cash at hand, found 900000, 890000 too much." in answer.text
+    assert "Expected at most the 10000.00000000 cash at hand, found 900000, 890000.00000000 too much." in answer.text
     assert 'value="900000"' in answer.text
     with desk.store.read() as connection:
         assert waiting_commands(connection, session) == []

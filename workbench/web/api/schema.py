@@ -40,7 +40,8 @@ ORDER: Final = (
     "portfolio/", "positions/open/", "positions/open/export/", "positions/history/", "positions/history/export/",
     "trades/", "trades/recent/", "trades/export/", "ai-thoughts/", "ai-thoughts/export/", "ai-thoughts/why/",
     "metrics/", "performance/", "equity/", "analytics/data/", "analytics/export/", "autopilot/", "autopilot/export/", "feed/",
-    "bot/stop/", "sessions/history/", "sessions/export/", "sessions/{session}/export/", "sessions/{session}/delete/",
+    "bot/stop/", "sessions/history/", "sessions/export/", "sessions/compare/export/", "sessions/{session}/export/",
+    "sessions/{session}/delete/",
     "sweeps/", "sweeps/export/", "sweeps/{sweep}/", "sweeps/{sweep}/cancel/", "trials/", "trials/count/", "trials/export/",
 )  # fmt: skip
 """The addresses as the document lists them: whoever sends its examples one after the other finds for each what it is about."""
@@ -84,6 +85,11 @@ _KEY: Final[Json] = {
 }  # fmt: skip
 _PROBLEMS: Final = (400, 401, 403, 404, 405, 409, 413, 415, 422, 429, 500, 503)
 _API: Final = f"{ROOT}/api/"
+
+
+def _place(path: str) -> tuple[int, str]:
+    """Return where an address stands in the document; what no order was thought of for comes last."""
+    return (ORDER.index(path) if path in ORDER else len(ORDER)), path
 
 
 class Operation(msgspec.Struct, frozen=True):
@@ -135,7 +141,7 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {"title": "Workbench", "version": workbench.__version__, "description": _DESCRIPTION},
         "servers": [{"url": "/"}],
-        "paths": dict(sorted(paths.items(), key=lambda item: ORDER.index(item[0].removeprefix(_API)))),
+        "paths": dict(sorted(paths.items(), key=lambda item: _place(item[0].removeprefix(_API)))),
         "components": {"schemas": {**schemas, "Problem": _PROBLEM}, "securitySchemes": {"token": _SCHEME}},
         "security": [{}, {"token": []}],
     }  # fmt: skip
