@@ -32,7 +32,7 @@ def test_the_difference_reads_as_sentences():
         "Parameters: fast 5 → fast 9", "Sizing: percent → kelly", "Stop loss: none → 2.5 %", "Blocked tokens: AERO → none",
     ]  # fmt: skip
     assert [str(change) for change in changes_between(PaperTradingConfig(), PaperTradingConfig(simulate_mev=False))] == [
-        "Simulate mev: on → off"
+        "Simulate MEV: on → off"
     ]
     assert changes_between(before, before) == ()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from operator import index
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -56,7 +56,7 @@ class Field(NamedTuple):
     @property
     def label(self) -> str:
         """The name a person sees."""
-        return self.param.label or self.name.replace("_", " ").capitalize()
+        return self.param.label or spelled_out(self.name)
 
     def check(self, value: Any) -> Any:
         """Return the value in the field's own type.
@@ -219,3 +219,18 @@ def plain(value: Any) -> Any:
 def with_fields(made: Any, changes: Mapping[str, Any]) -> Any:
     """Return a struct with some fields changed, checked again as when it was made."""
     return type(made)(**{name: changes.get(name, getattr(made, name)) for name in made.__struct_fields__})
+
+
+def spelled_out(name: str) -> str:
+    """Return a field's name as people read it.
+
+    Examples
+    --------
+    >>> spelled_out("enable_vwap"), spelled_out("simulate_network_issues")
+    ('Enable VWAP', 'Simulate network issues')
+    """
+    return " ".join(word.upper() if word in _SHORT else word for word in name.capitalize().split("_"))
+
+
+_SHORT: Final = frozenset({"dca", "twap", "vwap", "mev"})
+"""Words that are written in capitals."""

@@ -11,7 +11,7 @@ import msgspec
 
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
-from workbench.domain.params import param_fields, plain, with_fields
+from workbench.domain.params import param_fields, plain, spelled_out, with_fields
 from workbench.errors import unlisted
 
 CUSTOM: Final = "CUSTOM"
@@ -94,7 +94,7 @@ def changes_between(
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             field = fields.get(name)
-            label = field.label if field else name.replace("_", " ").capitalize()
+            label = field.label if field else spelled_out(name)
             unit = field.param.unit if field else ""
             found.append(Change(name, label, _in_words(old, unit), _in_words(new, unit)))
     return tuple(found)

@@ -9,7 +9,7 @@ import msgspec
 from workbench.domain.config import StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.money import EXACT, product
-from workbench.domain.params import Field, param_fields, with_fields
+from workbench.domain.params import Field, param_fields, spelled_out, with_fields
 from workbench.domain.presets import PRESETS, Change, changes_between
 from workbench.domain.terms import REALISM, RULES, Terms
 from workbench.engine.exits import exits_of
@@ -133,12 +133,12 @@ def _group(
     for name in names:
         value = getattr(given, name)
         told = beside(problem) if problem is not None and wrong == name else ""
-        label = name.replace("_", " ").capitalize()
+        label = spelled_out(name)
         if name in fields:
             entries.append(_number(fields[name], name, values.get(name, plain_number(value)), problem, wrong))
         elif hints[name] is bool:
             shown = values.get(name, YES if value else "")
-            entries.append(Entry(name, label.replace("dca", "DCA").replace("twap", "TWAP"), "", "", "flag", shown, problem=told))
+            entries.append(Entry(name, label, "", "", "flag", shown, problem=told))
         elif get_origin(hints[name]) is Literal:
             entries.append(
                 Entry(name, label, "", "", "choice", values.get(name, value), choices=get_args(hints[name]), problem=told)
