@@ -70,6 +70,16 @@ def count(connection: Connection, reach: Reach, where: ColumnElement[bool] | Non
     return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
 
+def counts(connection: Connection, reaches: Mapping[str, Reach]) -> dict[str, int]:
+    """Return how many rows each of some tables has, as `count` says it, in one statement."""
+    columns = []
+    for name, reach in reaches.items():
+        bounded = select(literal(1)).select_from(reach.table).limit(MOST).subquery()
+        query = select(func.max(reach.newest)) if reach.is_dense else select(func.count()).select_from(bounded)
+        columns.append(query.scalar_subquery().label(name))
+    return {name: found or 0 for name, found in connection.execute(select(*columns)).one()._mapping.items()}
+
+
 def find(connection: Connection, table: Table, keys: Mapping[str, str]) -> Row[Any] | None:
     """Return the row that has some values, written as an address writes them; None where there is none."""
     query = select(table)

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
+from tests.web.conftest import queries
+from workbench.store import browse
 from workbench.web.admin.mount import policy
+from workbench.web.admin.views import all_views
 
 TABLES = [
     "papertradingaccount", "papertradingsession", "papertrade", "paperposition", "orders", "paperaithoughtlog",
@@ -128,3 +131,22 @@ def test_its_libraries_are_imported_by_whoever_looks_at_it_first():
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert shown.stdout.strip() == "late", shown.stderr
+
+
+@pytest.mark.parametrize("word", ["", "WETH"])
+@pytest.mark.parametrize("address", ["", *(f"{table}/list" for table in TABLES)])
+def test_a_page_of_the_admin_asks_the_store_at_most_five_times(full, address, word):
+    answers = []
+    asked = {"search": word} if word else {}
+    assert queries(full.client.app.state.desk, lambda: answers.append(full.get(address, **asked))) <= 5
+    assert answers[0].status_code == 200
+
+
+def test_the_overview_counts_what_there_is_in_each_table(full):
+    desk = full.client.app.state.desk
+    reaches = {view.key: view.listing.reach for view in all_views(desk)}
+    with desk.store.read() as connection:
+        counts = browse.counts(connection, reaches)
+        assert counts == {key: browse.count(connection, reach) for key, reach in reaches.items()}
+    assert len(counts) == len(TABLES)
+    assert min(counts.values()) > 0

@@ -5,6 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
+from anyio import to_thread
 from jinja2 import PrefixLoader
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,6 +15,7 @@ from starlette_admin.export import ExportConfig
 from starlette_admin.routing import route
 
 from workbench.desk import Desk
+from workbench.store import browse
 from workbench.store.browse import MOST
 from workbench.web.admin.cells import ADMIN
 from workbench.web.admin.nonce import Nonced, nonce
@@ -35,17 +37,21 @@ class FrontPage(CustomView):  # type: ignore[misc, unused-ignore]
     route_name = "index"
     add_to_menu = False
 
-    def __init__(self, groups: dict[str, list[TableView]]) -> None:
+    def __init__(self, desk: Desk, views: list[TableView]) -> None:
         super().__init__(menu_label="Admin")
-        self.groups = groups
+        self.desk, self.reaches = desk, {str(view.key): view.listing.reach for view in views}
 
     @route("")
     async def index(self, request: Request) -> Response:
         """Draw the page."""
-        counts = {view.key: await view.count(request) for views in self.groups.values() for view in views}
+        counts = await to_thread.run_sync(self._count)
         assert self._admin is not None
         drawn: Response = self._admin._template_response(request, "index.html", {"title": "Admin", "counts": counts})
         return drawn
+
+    def _count(self) -> dict[str, int]:
+        with self.desk.store.read() as connection:
+            return browse.counts(connection, self.reaches)
 
 
 def make_site(desk: Desk) -> Router:
@@ -60,7 +66,7 @@ def make_site(desk: Desk) -> Router:
         templates_dir=str(templates_folder() / "admin"),
         additional_loaders=[PrefixLoader({"@package": Nonced()}), Nonced()],
         static_dir=str(FILES),
-        index_view=FrontPage(groups),
+        index_view=FrontPage(desk, views),
         # Its cookies hold what a page was told last and the token of its forms: they need not outlive the process.
         secret_key=secrets.token_hex(32),
         timezone_config=None,
