@@ -18,7 +18,7 @@ ROOT = "/paper-trading"
 LINKED = {
     "trades/?side=sell": ["trades/export/?trade_type=sell"],
     "portfolio/": ["positions/open/export/", "positions/history/export/"],
-    "strategies/": ["strategies/export/?status=ended"],
+    "strategies/": ["strategies/export/?status=active", "strategies/export/?status=ended"],
     "sessions/": ["sessions/export/"],
     "orders/?status=filled": ["orders/export/?status=active", "orders/export/?status=filled"],
     "thoughts/?token=WETH": ["ai-thoughts/export/?symbol=WETH"],

@@ -12,7 +12,7 @@ from workbench.actions.run_requested_sweep import run_requested_sweep
 from workbench.web import api
 from workbench.web.api import bot, configuration, feed, orders, strategies, sweeps
 from workbench.web.api.bodies import BODIES
-from workbench.web.api.schema import PAIRS, document
+from workbench.web.api.schema import ORDER, PAIRS, document
 
 ROOT = "/paper-trading/api"
 
@@ -223,3 +223,8 @@ def test_the_page_of_the_api_loads_nothing_from_elsewhere(client):
     assert not re.findall(r'(?:src|href)="https?://', page.text)
     assert "/paper-trading/api/trades/" in page.text
     assert client.get(f"{ROOT}/openapi.json").json() == document()
+
+
+def test_every_address_has_its_place_in_the_order_of_the_document():
+    paths = [path.split("/api/")[1] for path in document()["paths"]]
+    assert paths == list(ORDER)
