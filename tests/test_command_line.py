@@ -142,7 +142,7 @@ def test_accounts_are_opened_given_cash_reset_and_compared(call):
 def test_configurations_are_saved_used_compared_and_deleted(call):
     saved = call("config", "save", "Bold", "--trading-mode", "aggressive", "--enable-dca", "--set", "fast=5")
     assert "Bold is saved as version 1 and active." in saved.output
-    assert "Enable dca: off → on" in saved.output
+    assert "Enable DCA: off → on" in saved.output
     call("config", "save", "Bold", "--size-pct", "12")
     assert call("config", "compare", "Bold@1", "Bold@2").output == "Size: 10 % → 12 %\n"
     assert call("config", "compare", "Bold", "Bold@2").output == "Nothing differs.\n"

@@ -340,7 +340,7 @@ def test_options_go_to_the_struct_that_has_them():
     ("options", "error", "sentence"),
     [
         ({"tolerance_pct": 2}, Invalid, "expected the cost model 'pool' with it, as costs='pool' says, found 'exchange'"),
-        ({"costs": "pol"}, NotFound, "Did you mean 'pool'?"),
+        ({"costs": "pol"}, Invalid, "Did you mean 'pool'?"),
         ({"costs": "pool", "maker_fee_bps": 1}, Invalid, "expected the cost model 'exchange'"),
         ({"simulate_mev": "yes"}, Invalid, "simulate_mev: expected true or false, found 'yes'"),
         ({"failure_rate": 3}, NotFound, "Did you mean 'failure_rate_pct'?"),

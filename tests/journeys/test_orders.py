@@ -36,8 +36,10 @@ def test_an_order_fills_before_the_eyes_and_another_is_taken_back(browser, runni
     page.fill("[name=amount_usd]", "250")
     page.fill("[name=limit_price]", f"{price * 1.5:.2f}")
     expect(page.locator("#summary")).to_contain_text("The price is there already")
-    page.click("#order-place")
-    expect(page.locator("#form .said")).to_contain_text("Limit buy of 250.00 USDC in WETH is placed before the next bar.")
+    # The sentence gives way once it has happened, which may be at once.
+    with page.expect_response(lambda answer: "/orders/place" in answer.url) as placed:
+        page.click("#order-place")
+    assert "Limit buy of 250.00 USDC in WETH is placed before the next bar." in placed.value.text()
     expect(page.locator("#history tbody tr").first).to_contain_text("filled")
     expect(page.locator("#token-WETH small")).to_contain_text("held")
 

@@ -120,8 +120,10 @@ def order(page, site):
     page.click(".segments label:has([value=limit])")
     page.fill("[name=amount_usd]", "123")
     page.fill("[name=limit_price]", f"{price * 1.5:.2f}")
-    page.click("#order-place")
-    expect(page.locator("#form .said")).to_contain_text("Limit buy of 123.00 USDC in WETH is placed before the next bar.")
+    # The sentence gives way once it has happened, which may be at once.
+    with page.expect_response(lambda answer: "/orders/place" in answer.url) as placed:
+        page.click("#order-place")
+    assert "Limit buy of 123.00 USDC in WETH is placed before the next bar." in placed.value.text()
     expect(page.locator("#history tbody tr", has_text="123.00").first).to_contain_text("filled")
     leave(page, "orders")
 

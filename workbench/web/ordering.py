@@ -154,8 +154,16 @@ def look_at_placing(connection: Connection, asking: Asking) -> FormView:
     """Return what is to be said below the form: that an order is placed, as long as it is not."""
     going = reads.active_session(connection, asking.account)
     waiting = waiting_commands(connection, going.id) if going is not None else []
-    is_coming = any(isinstance(command, PlaceOrder) for command in waiting)
-    return FormView(going, None, PLACED if is_coming else None, asking.query.whose)
+    coming = next((command for command in reversed(waiting) if isinstance(command, PlaceOrder)), None)
+    if coming is None:
+        return FormView(going, None, None, asking.query.whose)
+    symbols = {token.instrument.key: token.instrument.symbol for token in newest_prices(connection)}
+    return FormView(going, None, placing(coming, symbols.get(coming.instrument, coming.instrument)), asking.query.whose)
+
+
+def placing(order: PlaceOrder, symbol: str) -> Said:
+    """Return what is said of an order that was asked for, until it is placed."""
+    return Said(f"{order_in_words(order, symbol)} is placed before the next bar.")
 
 
 def form_view(

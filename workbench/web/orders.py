@@ -26,7 +26,7 @@ from workbench.store.rows import SessionRow
 from workbench.web.api.orders import instruments_of
 from workbench.web.bot import Said, beside
 from workbench.web.control import Answer
-from workbench.web.ordering import FORM, form_view, market_view, missing, order_in_words, read_form, summary_of
+from workbench.web.ordering import FORM, form_view, market_view, missing, placing, read_form, summary_of
 from workbench.web.page import Asking, draw, draw_view, owner_of
 from workbench.web.pages import PAGES, WebRequest, html, orders
 from workbench.web.pages.orders import OrdersQuery
@@ -63,8 +63,8 @@ def _place(desk: Desk, values: Values, answer: Answer, query: OrdersQuery) -> Re
     jobs.hasten(asked.session.id)
     if answer == "page":
         return _back("placed", query, asking.now)
-    said = Said(f"{order_in_words(order, symbol)} is placed before the next bar.")
-    return _form(desk, asking, answer, {name: values[name] for name in KEPT if name in values}, said=said)
+    kept: Values = {name: values[name] for name in KEPT if name in values}
+    return _form(desk, asking, answer, kept, said=placing(order, symbol))
 
 
 @post("/paper-trading/orders/check", name="order_check", status_code=200, changes_nothing=True)
