@@ -1,5 +1,7 @@
 """A session from request to verdict, on real SQLite, in one process."""
 
+from decimal import Decimal
+
 import msgspec
 import numpy as np
 import pytest
@@ -694,3 +696,60 @@ def _projected(opening, events):
         with desk.store.read() as connection:
             assert reads.account_book(connection, account)[0] == book
         return book
+
+
+def traded(desk, session):
+    with desk.store.read() as connection:
+        return [(row.ts, row.price) for row in reads.trades(connection, reads.session(connection, session).account)]
+
+
+@pytest.mark.parametrize("late", [0, 1, 2_500, 4_999])
+def test_what_is_asked_while_a_bar_is_under_way_trades_at_the_next_one_to_open_and_not_at_the_open_that_is_past(desk, clock, late):
+    manual = StrategyConfiguration(strategy="manual")
+    clock.move(-(clock() % 5_000))
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=manual, symbols=("WETH",)))
+    advance_session(desk, row.id)
+    clock.move(5_000 + late)
+    advance_session(desk, row.id)
+    (weth,) = [each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH"]
+    asked = clock()
+    send_command(desk, row.id, c.PlaceOrder(weth, Side.BUY, amount=Decimal(100)))
+    for _ in range(4):
+        advance_session(desk, row.id)
+        clock.move(2_500)
+    advance_session(desk, row.id)
+    ((ts, _),) = traded(desk, row.id)
+    assert asked <= ts < asked + 5_000
+
+
+def test_what_is_asked_of_a_session_that_has_to_catch_up_trades_in_no_bar_that_was_over(desk, clock):
+    manual = StrategyConfiguration(strategy="manual")
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=manual, symbols=("WETH",)))
+    advance_session(desk, row.id)
+    clock.move(3_600_000)
+    (weth,) = [each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH"]
+    asked = clock()
+    send_command(desk, row.id, c.PlaceOrder(weth, Side.BUY, amount=Decimal(100)))
+    advance_session(desk, row.id, budget_seconds=60)
+    assert traded(desk, row.id) == []
+    clock.move(15_000)
+    advance_session(desk, row.id, budget_seconds=60)
+    ((ts, _),) = traded(desk, row.id)
+    assert asked <= ts < asked + 5_000
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).cursor >= asked
+
+
+def test_what_waits_for_a_bar_to_open_does_not_keep_the_session_awake(desk, clock):
+    manual = StrategyConfiguration(strategy="manual")
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=manual, symbols=("WETH",)))
+    advance_session(desk, row.id)
+    clock.move(7_000 - clock() % 5_000)
+    advance_session(desk, row.id)
+    (weth,) = [each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH"]
+    send_command(desk, row.id, c.PlaceOrder(weth, Side.BUY, amount=Decimal(100)))
+    assert advance_session(desk, row.id).due > clock()
+    send_command(desk, row.id, c.Pause())
+    assert advance_session(desk, row.id).turn > 0
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).status == "PAUSED", "what trades nothing is done at once"

@@ -338,7 +338,7 @@ def test_what_the_feed_has_made_give_way_an_older_answer_does_not_bring_back(pag
 
     def hold_up(route):
         answer = route.fetch()
-        go_on(desk, clock, session, 0.1)
+        go_on(desk, clock, session, 0.2)
         expect(page.locator(".runs .chip.running")).to_be_visible()
         seen.append(answer.text())
         route.fulfill(response=answer)
@@ -356,7 +356,7 @@ def with_an_order_at_rest(desk, clock):
     weth = next(each.key for each in desk.source("simulated").instruments() if each.symbol == "WETH")
     low = round(price_of(desk) / 2, 2)
     place_order(desk, default_account(desk), PlaceOrder(weth, Side.BUY, type=OrderType.LIMIT, amount=Decimal(100), limit_price=low))
-    advance_session(desk, session)
+    go_on(desk, clock, session, 0.1)
     return session
 
 

@@ -18,8 +18,21 @@ from sqlalchemy.exc import OperationalError
 from workbench.actions.fingerprint import bars_part, fingerprint, history_bars
 from workbench.actions.runner import LiveRunner, Opening, ReplayRunner, Runner, add_input
 from workbench.desk import Desk
-from workbench.domain.bars import parse_timeframe
-from workbench.domain.commands import ChangeConfiguration, Command, Stop
+from workbench.domain.bars import as_ts, parse_timeframe
+from workbench.domain.commands import (
+    AmendOrder,
+    CancelOrder,
+    CancelProgram,
+    ChangeConfiguration,
+    Command,
+    ForceExit,
+    PauseProgram,
+    PlaceOco,
+    PlaceOrder,
+    ResumeProgram,
+    StartProgram,
+    Stop,
+)
 from workbench.domain.events import Event, SessionFailed, SessionStarted, SessionStopped
 from workbench.domain.instruments import Instrument
 from workbench.domain.sessions import Plan
@@ -43,6 +56,10 @@ LIVE_SLICES: Final = 256
 RETRY_MS: Final = 2_000
 EMPTY_MS: Final = 100
 """How long to wait where a bar should have come and has not."""
+OF_THE_MARKET: Final = (
+    PlaceOrder, PlaceOco, AmendOrder, CancelOrder, ForceExit, StartProgram, PauseProgram, ResumeProgram, CancelProgram,
+)  # fmt: skip
+"""What waits for a bar that opens after it was asked for: who asks has seen how the bar that is under way went by then."""
 
 
 class Advanced(msgspec.Struct, frozen=True):
@@ -111,7 +128,9 @@ def advance_session(desk: Desk, session: str, turn: int | None = None, budget_se
         return Advanced(found, desk.now() + RETRY_MS, steps)
     except TryLater as problem:
         log.warning("session %s: %s", session, problem)
-        _postpone(desk, session, desk.now() + RETRY_MS)
+        known = desk.runners.get(session)
+        opens = _opens(known, known.state) if isinstance(known, Runner) else None
+        _postpone(desk, session, desk.now() + RETRY_MS, opens)
         return Advanced(found, desk.now() + RETRY_MS, steps)
     except (Exception, SystemExit) as problem:  # the job boundary: whatever broke, the session stops loudly and says where
         desk.runners.pop(session, None)
@@ -204,7 +223,9 @@ def _go_on(desk: Desk, session: str) -> None:
 
 def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     """Take waiting commands, or else the next slices, and commit them; return how many there were, and when there are more."""
-    waiting = _waiting(desk, runner.session.id)
+    with desk.store.read() as connection:
+        asked = connection.execute(_WAITING, {"session": runner.session.id}).all()
+    waiting = _ready(asked, _opens(runner, runner.state))
     if waiting:
         done: list[tuple[int, Stepped]] = []
         for id_, by, command in waiting:
@@ -226,7 +247,8 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     if ending and not (live and end is not None and runner.state.ts + 2 * runner.length <= end):
         return 1, _commit(desk, runner, [complete(runner.state, ending)], {}, durable=True)
     replay = isinstance(runner, ReplayRunner)
-    limit = REPLAY_SLICES if replay else LIVE_SLICES
+    # Where something waits for a bar to open, it is looked for after each.
+    limit = REPLAY_SLICES if replay else 1 if asked else LIVE_SLICES
     steps: list[Stepped] = []
     state, digest, taken, due = runner.state, runner.input_digest, 0, None
     for given, readings in islice(runner.slices(limit), limit):
@@ -249,12 +271,12 @@ def _turn(desk: Desk, runner: Runner) -> tuple[int, int | None]:
     elif not taken:
         due = _next_due(desk, runner)
         due = max(due, desk.now() + EMPTY_MS) if due is not None else desk.now() + RETRY_MS
-        _postpone(desk, runner.session.id, due)
+        _postpone(desk, runner.session.id, due, _opens(runner, runner.state))
     return taken, due
 
 
 _WAITING: Final = (
-    select(t.commands.c.id, t.commands.c.by, t.commands.c.body)
+    select(t.commands.c.id, t.commands.c.at, t.commands.c.by, t.commands.c.body)
     .where(t.commands.c.session == bindparam("session"), t.commands.c.after_steps.is_(None))
     .order_by(t.commands.c.id)
 )
@@ -264,6 +286,21 @@ def _waiting(desk: Desk, session: str) -> list[tuple[int, str, Command]]:
     with desk.store.read() as connection:
         rows = connection.execute(_WAITING, {"session": session}).all()
     return [(row.id, row.by, msgspec.json.decode(row.body, type=Command)) for row in rows]
+
+
+def _opens(runner: Runner, state: State) -> int | None:
+    """Return when the bar opens that a live session sees next; None for a replay, whose bars have no time of ours."""
+    return state.ts + runner.length if isinstance(runner, LiveRunner) else None
+
+
+def _ready(rows: Sequence[Any], opens: int | None) -> list[tuple[int, str, Command]]:
+    """Return those of the waiting commands whose time has come, oldest first."""
+    every = ((row, msgspec.json.decode(row.body, type=Command)) for row in rows)
+    return [
+        (row.id, row.by, command)
+        for row, command in every
+        if opens is None or as_ts(row.at) <= opens or not isinstance(command, OF_THE_MARKET)
+    ]
 
 
 def _end_of_time(desk: Desk, runner: Runner) -> int | None:
@@ -321,7 +358,7 @@ def _commit(
         projector.flush()
         if commands:
             _take_commands(connection, commands, state.steps, written)
-        hurried = _hurry(connection, desk, runner.session.id)
+        hurried = _hurry(connection, desk, runner.session.id, _opens(runner, state))
         if state.stopped:
             # What was asked while it ended came too late: no refolding applies it.
             late = (t.commands.c.session == runner.session.id, t.commands.c.after_steps.is_(None))
@@ -362,16 +399,16 @@ def _worded(thought: Thought, reading: Any) -> Thought:
     return msgspec.structs.replace(thought, reason=reason)
 
 
-def _postpone(desk: Desk, session: str, due: int) -> None:
+def _postpone(desk: Desk, session: str, due: int, opens: int | None) -> None:
     with desk.store.write(durable=False) as connection:
         mine = (t.cursors.c.session == session, t.cursors.c.due.is_not(None))
         connection.execute(update(t.cursors).where(*mine).values(due=due, heartbeat=desk.now()))
-        _hurry(connection, desk, session)
+        _hurry(connection, desk, session, opens)
 
 
-def _hurry(connection: Connection, desk: Desk, session: str) -> bool:
-    """Make a session due at once if a command came in while its next turn was being put off; tell whether one did."""
-    if connection.execute(_WAITING, {"session": session}).first() is None:
+def _hurry(connection: Connection, desk: Desk, session: str, opens: int | None) -> bool:
+    """Make a session due at once if there is a command whose time has come by now; tell whether there is one."""
+    if not _ready(connection.execute(_WAITING, {"session": session}).all(), opens):
         return False
     mine = (t.cursors.c.session == session, t.cursors.c.due > desk.now())
     connection.execute(update(t.cursors).where(*mine).values(due=desk.now()))
