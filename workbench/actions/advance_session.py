@@ -360,24 +360,32 @@ def _commit(
             _take_commands(connection, commands, state.steps, written)
         hurried = _hurry(connection, desk, runner.session.id, _opens(runner, state))
         if state.stopped:
-            # What was asked while it ended came too late: no refolding applies it.
-            late = (t.commands.c.session == runner.session.id, t.commands.c.after_steps.is_(None))
-            connection.execute(update(t.commands).where(*late).values(after_steps=TOO_LATE))
+            _too_late(connection, runner.session.id)
         _show_latest(connection, runner.session.id, steps, readings)
     runner.turn, runner.state, runner.input_digest = runner.turn + 1, state, digest
     return desk.now() if hurried and due is not None else due
 
 
 def _take_commands(connection: Connection, commands: Mapping[int, int | None], steps: int, written: Sequence[LogRow]) -> None:
-    """Write down that commands were taken after so many steps, and under which log id stands what came of each."""
+    """Write down that commands were taken after so many steps, and under which log id stands what came of each.
+
+    One that was not applied any more came too late.
+    """
     rows, place = [], 0
     for command, count in commands.items():
         came = written[place : place + (count or 0)]
         # That it was received is no more than what its own row says.
-        rows.append({"command": command, "outcome_id": next((row.id for row in came if row.kind != "CommandReceived"), None)})
+        outcome = next((row.id for row in came if row.kind != "CommandReceived"), None)
+        rows.append({"command": command, "steps": TOO_LATE if count is None else steps, "outcome_id": outcome})
         place += count or 0
     taken = update(t.commands).where(t.commands.c.id == bindparam("command"))
-    connection.execute(taken.values(after_steps=steps, outcome=bindparam("outcome_id")), rows)
+    connection.execute(taken.values(after_steps=bindparam("steps"), outcome=bindparam("outcome_id")), rows)
+
+
+def _too_late(connection: Connection, session: str) -> None:
+    """Write down that what a session was asked, and had not done when it ended, came too late: no refolding applies it."""
+    late = (t.commands.c.session == session, t.commands.c.after_steps.is_(None))
+    connection.execute(update(t.commands).where(*late).values(after_steps=TOO_LATE))
 
 
 def _show_latest(connection: Connection, session: str, steps: Sequence[Stepped], readings: Sequence[Any]) -> None:
@@ -417,9 +425,10 @@ def _hurry(connection: Connection, desk: Desk, session: str, opens: int | None) 
 
 def _stopped_before_it_began(desk: Desk, session: str) -> bool:
     """End a session that was asked to stop while it still waited for its worker or its prices; tell whether it was."""
-    stop = next((command for _, _, command in _waiting(desk, session) if isinstance(command, Stop)), None)
-    if stop is None:
+    found = next(((id_, command) for id_, _, command in _waiting(desk, session) if isinstance(command, Stop)), None)
+    if found is None:
         return False
+    asked, stop = found
     with desk.store.write() as connection:
         mine = (t.cursors.c.session == session, t.cursors.c.turn == 0)
         if connection.execute(update(t.cursors).where(*mine).values(turn=1, due=None, heartbeat=desk.now())).rowcount != 1:
@@ -428,13 +437,13 @@ def _stopped_before_it_began(desk: Desk, session: str) -> bool:
         projector = Projector(connection)
         projector.take(append(connection, session, [SessionStopped(stop.reason, -1, account.equity, "")], desk.at))
         projector.flush()
-        waiting = (t.commands.c.session == session, t.commands.c.after_steps.is_(None))
-        connection.execute(update(t.commands).where(*waiting).values(after_steps=0))
+        connection.execute(update(t.commands).where(t.commands.c.id == asked).values(after_steps=0))
+        _too_late(connection, session)
     return True
 
 
 def _fail(desk: Desk, session: str, problem: BaseException) -> None:
-    """Stop a session that broke, loudly; nothing of the turn that broke is kept."""
+    """Stop a session that broke, loudly; nothing of the turn that broke is kept, and what waited for it came too late."""
     with desk.store.write() as connection:
         row = reads.session(connection, session)
         if not row.is_active:
@@ -445,3 +454,4 @@ def _fail(desk: Desk, session: str, problem: BaseException) -> None:
         projector.take(append(connection, session, [SessionFailed(name, message, row.cursor or -1)], desk.at))
         projector.flush()
         connection.execute(update(t.cursors).where(t.cursors.c.session == session).values(due=None, heartbeat=desk.now()))
+        _too_late(connection, session)

@@ -1,15 +1,18 @@
 """What a program asked for, found again by the number that it was answered with."""
 
 import pytest
-from sqlalchemy import update
 
 from tests.web.api.test_orders import client, running  # noqa: F401  # the fixtures are used by their names
 from tests.web.conftest import go_on
+from workbench.actions.advance_session import advance_session
+from workbench.actions.open_account import default_account
 from workbench.actions.rebuild_projections import rebuild_projections
+from workbench.actions.start_session import start_session
 from workbench.actions.verify_session import verify_session
 from workbench.client import Client
-from workbench.store.commands import TOO_LATE
-from workbench.store.tables import commands
+from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
+from workbench.domain.sessions import SessionRequest
+from workbench.store import reads
 
 ROOT = "/paper-trading/api/"
 BUY = {"order_type": "limit", "side": "buy", "token_symbol": "WETH", "amount_usd": "100", "limit_price": "10"}
@@ -59,13 +62,34 @@ def test_a_command_that_its_session_refuses_says_why(program, desk, clock, runni
     assert list(program.orders(command=asked[1])) == []
 
 
-def test_what_is_asked_before_a_stop_is_done_and_what_has_to_wait_for_ever_came_too_late(program, desk, clock, running):  # noqa: F811
+def test_what_is_asked_before_a_stop_is_done(program, desk, clock, running):  # noqa: F811
     asked = program.place(**BUY)["command_id"]
     program.stop()
     go_on(desk, clock, running, 0.2)
     assert program.command(asked)["status"] == "DONE"
-    with desk.store.write() as connection:
-        connection.execute(update(commands).where(commands.c.id == asked).values(after_steps=TOO_LATE, outcome=None))
+
+
+def test_what_a_session_was_asked_that_is_stopped_before_it_began_came_too_late(program, desk):
+    configuration = StrategyConfiguration(strategy="manual")
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=configuration, costs=DEFAULT_COSTS))
+    asked = program.start_strategy("spot", "AERO", amount=50)["command_id"]
+    assert program.command(asked)["status"] == "WAITING"
+    program.stop()
+    assert advance_session(desk, row.id).due is None
+    told = program.command(asked)
+    assert (told["status"], told["strategy_id"], told["why"]) == ("TOO_LATE", None, None)
+    assert (program.command(asked + 1)["command"], program.command(asked + 1)["status"]) == ("stop", "DONE")
+
+
+def test_what_waits_for_a_session_that_breaks_came_too_late(program, desk, clock, running, monkeypatch):  # noqa: F811
+    def breaks(*_, **__):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("workbench.actions.advance_session.step", breaks)
+    asked = program.place(**BUY)["command_id"]
+    go_on(desk, clock, running, 0.2)
+    with desk.store.read() as connection:
+        assert reads.session(connection, running).status == "ERROR"
     told = program.command(asked)
     assert (told["status"], told["order_id"]) == ("TOO_LATE", None)
 
