@@ -1,8 +1,8 @@
-"""Place an order in a running session, or take one back; what would be refused is refused at once."""
+"""Place an order in a running session, or take one back; what is sure to be refused is refused at once."""
 
 import msgspec
 
-from workbench.actions.send_command import Asked, command_body, record_command, send_command
+from workbench.actions.send_command import Asked, command_body, record_command, refuse_where_it_ends, send_command
 from workbench.desk import Desk
 from workbench.domain.commands import CancelOrder, Command, PlaceOco, PlaceOrder
 from workbench.domain.events import CommandRefused
@@ -10,6 +10,7 @@ from workbench.engine.state import State
 from workbench.engine.step import step
 from workbench.errors import Conflict, DoesNotFit
 from workbench.store import reads
+from workbench.store.asked import waiting_commands
 from workbench.store.orders import find_order
 from workbench.store.rows import OrderRow, SessionRow
 
@@ -20,11 +21,11 @@ def place_order(desk: Desk, account: str, order: PlaceOrder | PlaceOco, by: str 
     Raises
     ------
     Conflict
-        If no session runs, or it has not begun.
+        If no session runs, or it has not begun, or is stopping.
     Invalid
         If a field has the wrong type.
     DoesNotFit
-        With the bound that stands against it as the session is now.
+        With the bound that stands against it as the session is now, where nothing else waits for it.
     """
     with desk.store.read() as connection:
         going = reads.active_session(connection, account)
@@ -65,18 +66,25 @@ def cancel_order(desk: Desk, order: int, by: str = "person") -> OrderRow:
 def refuse_what_cannot_be(desk: Desk, session: SessionRow, command: Command) -> None:
     """Refuse a command that the session would refuse as it is now: the same rules, asked without doing anything.
 
+    Where other commands wait, nothing is refused but by the session itself: they may change what there is at hand by then,
+    as a deposit does.
+
     Raises
     ------
     Conflict
-        If the session has not begun, or has ended.
+        If the session has not begun, has ended, or is stopping.
     DoesNotFit
         With the session's own sentence.
     """
+    refuse_where_it_ends(session)
     command = msgspec.json.decode(command_body(command), type=Command)
     with desk.store.read() as connection:
         state = reads.session_state(connection, session.id)
+        waits = bool(waiting_commands(connection, session.id))
     if not isinstance(state, State) or state.stopped:
         raise Conflict("a command is for a running session", f"session {session.id} is {session.status}")
+    if waits:
+        return
     for event in step(state, command).events:
         if isinstance(event, CommandRefused):
             raise DoesNotFit("order", event.why)

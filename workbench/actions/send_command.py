@@ -51,8 +51,7 @@ def record_command(desk: Desk, session: str, command: Command, by: str = "person
         make_program(command.program, command.parameters)
     with desk.store.write() as connection:
         found = reads.session(connection, session)
-        if not found.is_active or found.status == "STOPPING":
-            raise Conflict("a command is for a running session", f"session {session} is {found.status}")
+        refuse_where_it_ends(found)
         row = {"session": session, "at": desk.at, "by": by, "body": body, "after_steps": None}
         number = connection.execute(commands.insert().returning(commands.c.id), row).scalar_one()
         connection.execute(update(cursors).where(cursors.c.session == session).values(due=desk.now()))
@@ -62,6 +61,18 @@ def record_command(desk: Desk, session: str, command: Command, by: str = "person
             projector.take(append(connection, session, events, desk.at))
             projector.flush()
         return Asked(number, reads.session(connection, session))
+
+
+def refuse_where_it_ends(session: SessionRow) -> None:
+    """Refuse whatever is asked of a session that takes no commands any more.
+
+    Raises
+    ------
+    Conflict
+        If it has ended, or is stopping already.
+    """
+    if not session.is_active or session.status == "STOPPING":
+        raise Conflict("a command is for a running session", f"session {session.id} is {session.status}")
 
 
 def _with_source(desk: Desk, session: str, command: ChangeConfiguration) -> ChangeConfiguration:

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from workbench.actions.runner import fetch
-from workbench.actions.send_command import Asked, record_command
+from workbench.actions.send_command import Asked, record_command, refuse_where_it_ends
 from workbench.desk import Desk
 from workbench.domain.bars import UNITS, parse_timeframe
 from workbench.domain.commands import StartProgram
 from workbench.domain.instruments import Instrument
-from workbench.domain.sessions import ACTIVE, ProgramRequest, Status
+from workbench.domain.sessions import ProgramRequest
 from workbench.engine.programs import make_program, name_of, parameters_of
 from workbench.engine.programs.vwap import Vwap, volume_curve
 from workbench.engine.running import start_obstacle
 from workbench.engine.turn import Turn
 from workbench.errors import DoesNotFit, Invalid, NotFound, Refused
 from workbench.store import reads, recorded
+from workbench.store.asked import waiting_commands
 from workbench.store.datasets import dataset_bars, find_dataset
 from workbench.store.rows import SessionRow
 
@@ -53,19 +54,22 @@ def request_program(
     Invalid
         If a parameter is out of bounds.
     DoesNotFit
-        If the program does not fit the session's bars, its rules, or what the account has at hand.
+        If the program does not fit the session's bars; or, where nothing else waits, its rules or what the account has at hand.
     Conflict
-        If the session has ended.
+        If the session has ended, or is stopping.
     """
     with desk.store.read() as connection:
         row = reads.session(connection, session)
+        refuse_where_it_ends(row)
         instruments = _instruments(desk, row)
         state = reads.session_state(connection, row.id)
+        waits = bool(waiting_commands(connection, row.id))
         cursor = row.cursor
     asked = ProgramRequest(program, symbol, dict(parameters or {}))
     command = ready(desk, row.source, row.dataset, row.timeframe, instruments, asked, cursor)[0]
-    # The session says the same before its next bar; who asks should not have to wait for it.
-    against = "" if state is None or Status(row.status) not in ACTIVE else start_obstacle(Turn(state), command)
+    # The session would say the same before its next bar, and who asks should not have to wait for it; but what waits may
+    # change what there is at hand by then, as a deposit does, and only the session knows what it will have.
+    against = "" if state is None or waits else start_obstacle(Turn(state), command)
     if against:
         raise DoesNotFit("program", against)
     return record_command(desk, row.id, command, by)

@@ -62,6 +62,32 @@ def test_a_command_that_its_session_refuses_says_why(program, desk, clock, runni
     assert list(program.orders(command=asked[1])) == []
 
 
+def asks_too_much(client, asking):  # noqa: F811
+    """Ask for something that costs more than the cash there is, and return the answer."""
+    if asking == "order":
+        return client.post(f"{ROOT}orders/", json={**BUY, "amount_usd": 20_000})
+    dca = {"amount": 20_000, "intervals": 3, "interval_hours": 1}
+    return client.post(f"{ROOT}strategies/", json={"strategy_type": "dca", "token": "WETH", "parameters": dca})
+
+
+@pytest.mark.parametrize("asking", ["order", "program"])
+def test_what_a_waiting_deposit_pays_for_is_not_refused_before_it_was_put_in(client, program, desk, clock, running, asking):  # noqa: F811
+    assert asks_too_much(client, asking).status_code == 422
+    program.post("account/deposit/", amount=50_000)
+    answer = asks_too_much(client, asking)
+    assert answer.status_code == 200
+    go_on(desk, clock, running, 0.2)
+    assert program.command(answer.json()["data"]["command_id"])["status"] == "DONE"
+
+
+@pytest.mark.parametrize("asking", ["order", "program"])
+def test_a_session_that_is_stopping_takes_nothing_whatever_it_would_cost(client, program, running, asking):  # noqa: F811
+    program.stop()
+    answer = asks_too_much(client, asking)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+    assert "is STOPPING" in answer.json()["error"]["message"]
+
+
 def test_what_is_asked_before_a_stop_is_done(program, desk, clock, running):  # noqa: F811
     asked = program.place(**BUY)["command_id"]
     program.stop()
