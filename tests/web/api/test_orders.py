@@ -10,6 +10,7 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.sessions import SessionRequest
+from workbench.sources.simulated import TOKENS
 from workbench.web.app import create_app
 
 API = "/paper-trading/api/orders/"
@@ -67,6 +68,7 @@ def test_a_market_order_fills_at_the_next_open(client, desk, clock, running):
     assert float(order["filled_quantity"]) > 0
 
 
+WETH = next(token.instrument.address for token in TOKENS if token.instrument.symbol == "WETH")
 BUY = {"order_type": "market", "side": "buy", "token_symbol": "WETH", "amount_usd": 5}
 
 
@@ -83,6 +85,11 @@ BUY = {"order_type": "market", "side": "buy", "token_symbol": "WETH", "amount_us
         ),
         ({"amount_usd": 1e9}, 422, "order", "10000"),
         ({"token_symbol": "WETHH"}, 404, "token_symbol", "Did you mean 'WETH'"),
+        ({"token_address": "0x0"}, 404, "token_address", "'0x0'"),
+        ({"token_symbol": "", "token_address": "0x0"}, 404, "token_address", "'0x0'"),
+        ({"token_symbol": "WETHH", "token_address": WETH}, 404, "token_symbol", "Did you mean 'WETH'"),
+        ({"token_symbol": "AERO", "token_address": WETH}, 422, "token_address", "that of AERO, as token_symbol says, found"),
+        ({"token_symbol": None}, 404, "token_symbol", "There is no token of this session ''"),
         ({"order_type": "limitt"}, 422, "order_type", "Did you mean 'limit'"),
         ({"side": "bye"}, 422, "side", "Did you mean 'buy'"),
         ({"amount_usd": "many"}, 422, "amount_usd", "many"),
@@ -98,6 +105,15 @@ def test_what_cannot_be_is_a_sentence_and_changes_nothing(client, desk, running,
     assert (answer.status_code, answer.json()["error"]["field"]) == (status, field)
     assert sentence in answer.json()["error"]["message"]
     assert tables(desk) == before
+
+
+@pytest.mark.parametrize(
+    "named", [{"token_symbol": "weth"}, {"token_symbol": "", "token_address": WETH.upper()}, {"token_address": WETH}]
+)
+def test_a_token_is_named_by_its_symbol_its_address_or_both(client, desk, clock, running, named):
+    assert client.post(API, json={**BUY, **named}).status_code == 200
+    go_on(desk, clock, running, 0.3)
+    assert [order["token_symbol"] for order in client.get(API).json()["data"]["items"]] == ["WETH"]
 
 
 def test_without_a_running_session_there_is_nowhere_to_place_an_order(client):

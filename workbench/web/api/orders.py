@@ -242,12 +242,19 @@ def _kind_of(kind: str, side: str) -> tuple[OrderType, Side]:
 
 
 def _instrument(body: Json, instruments: tuple[Instrument, ...]) -> Instrument:
+    """Return the token that a body names by its symbol, its address, or both of the same one."""
     symbol, address = text_of(body, "token_symbol"), text_of(body, "token_address")
-    name = "token_symbol" if symbol or not address else "token_address"
-    for instrument in instruments:
-        if (symbol and instrument.symbol.lower() == symbol.lower()) or (address and instrument.address.lower() == address.lower()):
-            return instrument
-    raise NotFound("token of this session", symbol or address, [instrument.symbol for instrument in instruments], field=name)
+    called = [instrument for instrument in instruments if instrument.symbol.lower() == symbol.lower()]
+    there = [instrument for instrument in instruments if instrument.address.lower() == address.lower()]
+    for name, given, found in (("token_symbol", symbol, called), ("token_address", address, there)):
+        if not found and (given or (name == "token_symbol" and not address)):
+            raise NotFound("token of this session", given, [instrument.symbol for instrument in instruments], field=name)
+    if not symbol or not address:
+        return (called if symbol else there)[0]
+    both = [instrument for instrument in called if instrument in there]
+    if not both:
+        raise Invalid("token_address", f"that of {called[0].symbol}, as token_symbol says", f"that of {there[0].symbol}")
+    return both[0]
 
 
 @post("/paper-trading/api/orders/cancel/", status_code=200)
