@@ -87,6 +87,19 @@ def test_a_foreign_name_that_leads_to_us_is_refused(client, host):
     assert client.get("/paper-trading/", headers={"host": host}).status_code == 403
 
 
+NO_PLACES = ["localhost:abc", "localhost:8000;x", "localhost:99999", "127.0.0.1:8000:1", "[::1", "[::1]x:80", "[:"]
+
+
+@pytest.mark.parametrize("path", ["/paper-trading/", "/paper-trading/api/bot/status/", "/paper-trading/nowhere", "/nowhere"])
+@pytest.mark.parametrize("host", NO_PLACES)
+def test_a_host_with_a_port_that_is_none_is_refused_like_a_foreign_one_and_the_answer_is_whole(client, host, path):
+    answer = client.get(path, headers={"host": host})
+    foreign = client.get(path, headers={"host": "evil.example"})
+    assert answer.status_code == foreign.status_code
+    assert "script-src 'self'" in answer.headers["content-security-policy"]
+    assert all(answer.headers[name] == value for name, value in HEADERS)
+
+
 @pytest.mark.parametrize("host", ["localhost", "localhost:8123", "127.0.0.1:1", "[::1]:8000", "LOCALHOST:8000"])
 def test_every_loopback_name_is_ours(client, host):
     assert client.get("/paper-trading/", headers={"host": host}).status_code == 200

@@ -76,11 +76,11 @@ def answer_error(request: Request[Any, Any, Any], problem: Exception) -> Respons
         headers["retry-after"] = str(wait)
     if isinstance(problem, Unauthorized):
         headers["www-authenticate"] = "Bearer"
-        if not request.url.path.startswith(API):
+        if not path_of(request).startswith(API):
             answer = _lead_to_login(request, status, headers)
             if answer is not None:
                 return answer
-    if request.url.path.startswith(API):
+    if path_of(request).startswith(API):
         body = msgspec.json.encode(Envelope(False, trouble, timestamp()))
         return Response(body, status_code=status, media_type=MediaType.JSON, headers=headers)
     if request.query_params.get("answer") == "block":
@@ -104,7 +104,7 @@ def _lead_to_login(request: Request[Any, Any, Any], status: int, headers: dict[s
     if is_block:
         told = f'You are logged out. <a href="{escape(back)}" target="_blank">Log in in another tab</a>, and press again here.'
         return Response(told, status_code=status, media_type=MediaType.HTML, headers=headers | TO_NOTICE)
-    if request.method == "GET" and not request.url.path.endswith("/live"):
+    if request.method == "GET" and not path_of(request).endswith("/live"):
         return Redirect(login_address(asked_address(request)), status_code=303)
     return None
 
@@ -124,9 +124,14 @@ def answer_no_file(request: Request[Any, Any, Any], problem: Exception) -> Respo
     return answer_error(request, NotFoundException() if is_no_name else problem)
 
 
+def path_of(request: Request[Any, Any, Any]) -> str:
+    """Return the path that was asked for; the whole address cannot be read where its host is no place."""
+    return str(request.scope.get("root_path", "") + request.scope["path"])
+
+
 def asked_address(request: Request[Any, Any, Any]) -> str:
     """Return the path and the query that were asked for, with the slash that the router takes off."""
-    path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path
+    path = request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or path_of(request)
     query = request.scope.get("query_string", b"").decode("ascii", "replace")
     return f"{path}?{query}" if query else path
 

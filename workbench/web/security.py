@@ -213,9 +213,11 @@ def _place(origin: str) -> str:
 
 
 def _name(host: str) -> str:
-    """Return a Host header without its port."""
+    """Return a Host header without its port; nothing of one whose port is none."""
     name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-    return name.strip("[]").lower()
+    colon, port = host[len(name) : len(name) + 1], host[len(name) + 1 :]
+    is_port = not port or (port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65_536)
+    return name.strip("[]").lower() if is_port and colon in ("", ":") else ""
 
 
 async def guard_answer(message: Message, scope: Scope) -> None:
