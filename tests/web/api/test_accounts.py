@@ -5,6 +5,7 @@ import pytest
 from tests.web.api.test_api import QUICK, ROOT, client, go  # noqa: F401  # the fixture is used by its name
 from workbench.actions.open_account import default_account
 from workbench.store import reads
+from workbench.web.api.schema import document
 
 
 def data(answer, status=200):
@@ -47,6 +48,20 @@ def test_a_configuration_is_saved_as_a_version_with_what_it_changes(client, desk
     )
     assert data(client.delete(f"{ROOT}/configurations/Bold/"))["message"] == "Bold was deleted; Default is active."
     refused(client.delete(f"{ROOT}/configurations/Default/"), 409, None, "is its last")
+
+
+def test_a_version_is_activated_for_the_account_that_the_body_names(client, desk):  # noqa: F811
+    data(client.post(f"{ROOT}/accounts/", json={"name": "Second"}))
+    for size in (12, 13):
+        data(client.post(f"{ROOT}/configuration/", json={"size_pct": size, "account": "Second"}))
+    told = data(client.post(f"{ROOT}/configurations/Default@2/activate/", json={"account": "Second"}))["configuration"]
+    assert (told["version"], told["size_pct"]) == (2, "12")
+    assert data(client.get(f"{ROOT}/configuration/"))["configuration"]["version"] == 1
+    path = f"{ROOT}/configurations/Default/activate/"
+    refused(client.post(path, json={"account": "nope"}), 404, "account", "There is no account 'nope'")
+    refused(client.post(path, json={"zzz": 1}), 422, "zzz", "There is no field 'zzz'")
+    refused(client.post(f"{path}?account=Second"), 422, "account", "There is no parameter 'account'")
+    assert "NAME@VERSION" in document()["paths"][f"{ROOT}/configurations/{{name}}/activate/"]["post"]["summary"]
 
 
 def test_a_saved_configuration_reaches_the_running_session_if_it_is_to(client, desk, clock):  # noqa: F811

@@ -79,6 +79,7 @@ BODIES: Final[dict[str, dict[str, tuple[Json, Any]]]] = {
         "strategy": (_TEXT, None), "parameters": (_PARAMETERS, None), **_RULES, **_REALISM, "max_positions": (_NUMBER, 3),
     },
     "intel-level/": {"intel_level": ({"type": ["integer", "null"]}, 5), "apply_now": (_FLAG, False), "account": (_TEXT, None)},
+    "configurations/{name}/activate/": {"account": (_TEXT, None)},
     "orders/": {
         "order_type": (_TEXT, "limit"), "side": (_TEXT, "buy"), "token_symbol": (_TEXT, "WETH"), "amount_usd": (_NUMBER, "250"),
         "limit_price": (_NUMBER, "2450.5"), "token_address": (_TEXT, None), "quantity": (_NUMBER, None),

@@ -111,11 +111,15 @@ def compare(state: State, before: Text, after: Text, account: Account = "") -> T
     return answer(shapes.Changes(changes=tuple(map(_change_shape, changes_between(first.configuration, second.configuration)))))
 
 
-@post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200, sync_to_thread=True)
-def activate(state: State, name: FromPath[str], account: Account = "") -> Told[shapes.ActivatedConfiguration]:
-    """Make a saved configuration, or one version of it, the active one."""
-    desk: Desk = state.desk
-    account = account_named(desk, account)
+@post("/paper-trading/api/configurations/{name:str}/activate/", status_code=200)
+async def activate(request: Request[Any, Any, State], state: State, name: FromPath[str]) -> Told[shapes.ActivatedConfiguration]:
+    """Make a saved configuration the active one, or one version of it by `NAME@VERSION`, such as `Default@1`."""
+    return await sync_to_thread(_activate, state.desk, name, await read_body(request))
+
+
+def _activate(desk: Desk, name: str, body: Json) -> Told[shapes.ActivatedConfiguration]:
+    know_fields(body, ("account",))
+    account = account_named(desk, text_of(body, "account"))
     with desk.store.read() as connection:
         chosen = configuration_named(connection, account, name, "name")
     row = activate_configuration(desk, account, chosen.name, chosen.version)
