@@ -753,3 +753,25 @@ def test_what_waits_for_a_bar_to_open_does_not_keep_the_session_awake(desk, cloc
     assert advance_session(desk, row.id).turn > 0
     with desk.store.read() as connection:
         assert reads.session(connection, row.id).status == "PAUSED", "what trades nothing is done at once"
+
+
+def test_what_selling_at_the_end_cost_stands_in_the_equity_line_and_in_the_drawdown(desk, clock):
+    holds = StrategyConfiguration(strategy="buy_and_hold", size_pct=50)
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=holds, symbols=("WETH",), costs=COSTS))
+    advance_session(desk, row.id)
+    for _ in range(4):
+        clock.move(5_000)
+        advance_session(desk, row.id)
+    stop_session(desk, row.account, close_positions=True)
+    advance_session(desk, row.id)
+    with desk.store.read() as connection:
+        figures = reads.figures(connection, row.account, desk.now())
+        line = lines.equity(connection, row.account)
+        ended = reads.session(connection, row.id)
+    assert line[-1].equity == figures.value == figures.cash == ended.equity
+    assert (line[-1].ts, line[-1].cash) == (line[-2].ts, figures.cash)
+    assert line[-1].equity < line[-2].equity
+    assert figures.worst_drawdown <= figures.drawdown < 0
+    rebuild_projections(desk)
+    with desk.store.read() as connection:
+        assert lines.equity(connection, row.account) == line

@@ -466,6 +466,15 @@ class Projector:
 
     @_take.register
     def _(self, event: e.SessionStopped, row: LogRow) -> None:
+        session = self.session(row.stream)
+        account = self.account(session.account)
+        if session.equity is not None and event.equity != session.equity:
+            # What was sold at the end cost something, and no bar comes any more to mark it.
+            self._mark(account, event.equity, event.ts, {})
+            self._add(
+                t.equity_points, id=row.id, account=session.account, session=row.stream, ts=event.ts, equity=event.equity,
+                cash=account.book.cash, put_in=account.book.put_in,
+            )  # fmt: skip
         self._end(row, Status.STOPPED, event.reason, event.equity, event.ledger_digest)
 
     @_take.register
