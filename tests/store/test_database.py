@@ -4,16 +4,19 @@ from decimal import Decimal
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Integer, MetaData, Table, create_engine, select, text
+from alembic.script import ScriptDirectory
+from sqlalchemy import Column, Integer, MetaData, Table, create_engine, inspect, select, text
 from sqlalchemy.exc import StatementError
+from sqlalchemy.pool import StaticPool
 
 from workbench.domain.config import DEFAULT_CONFIGURATION
 from workbench.domain.events import AccountOpened, ConfigurationSaved, canonical
 from workbench.domain.instruments import pair
 from workbench.store import reads
-from workbench.store.database import Database, current_revision, migrate, newest_revision
-from workbench.store.tables import metadata
+from workbench.store.database import _MIGRATIONS, Database, current_revision, migrate, newest_revision
+from workbench.store.tables import PROJECTIONS, metadata
 from workbench.store.types import AwareTime, Exact, Frozen
 
 
@@ -49,6 +52,39 @@ def test_a_database_of_an_older_version_is_brought_up_and_its_tables_are_grown_f
         assert reads.active_configuration(connection, "default").configuration == DEFAULT_CONFIGURATION
         assert [row.number for row in reads.epochs(connection, "default")] == [1]
     database.close()
+
+
+def revisions():
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    return list(reversed([*ScriptDirectory.from_config(config).walk_revisions()]))
+
+
+def test_a_revision_that_changes_a_projection_and_no_other_has_them_grown_again(monkeypatch):
+    monkeypatch.setattr("workbench.store.projections.rebuild", lambda _: None)
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    before, first = {}, True
+    for revision in revisions():
+        migrate(engine, revision.revision)
+        with engine.connect() as connection:
+            known = inspect(connection)
+            there = {table.name for table in PROJECTIONS} & set(known.get_table_names())
+            shape = {name: sorted(column["name"] for column in known.get_columns(name)) for name in there}
+        assert getattr(revision.module, "regrows", False) == (not first and shape != before), revision.revision
+        before, first = shape, False
+
+
+@pytest.mark.parametrize(("revision", "grown"), [("0009", 1), ("0010", 0)])
+def test_what_the_log_decides_is_grown_again_only_where_a_revision_changes_it(tmp_path, monkeypatch, revision, grown):
+    path = tmp_path / "old.sqlite3"
+    engine = create_engine(f"sqlite:///{path}")
+    migrate(engine, revision)
+    engine.dispose()
+    rebuilt = []
+    monkeypatch.setattr("workbench.store.projections.rebuild", rebuilt.append)
+    for _ in range(2):
+        Database(path).close()
+    assert len(rebuilt) == grown
 
 
 def test_it_is_in_wal_and_a_second_opening_finds_it_migrated(database, tmp_path):

@@ -136,13 +136,15 @@ def current_revision(connection: Connection) -> str | None:
 def migrate(engine: Engine, to: str = "head") -> None:
     """Bring a database to the newest revision; several processes may try at once.
 
-    A revision that changes a projection drops them all: they are then grown again from the log, which is the truth.
+    A revision that changes a projection says `regrows = True`: they are then all dropped and grown again from the log, which
+    is the truth. Where none of those that were missing does, they stay as they are: a long log takes minutes.
     """
     with engine.connect() as connection, connection.begin():
         if current_revision(connection) == newest_revision():
             return
     from alembic import command
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
     logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
@@ -151,7 +153,8 @@ def migrate(engine: Engine, to: str = "head") -> None:
         before = current_revision(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, to)
-        if before not in (None, newest_revision()):
+        missing = ScriptDirectory.from_config(config).iterate_revisions(current_revision(connection), before)
+        if before is not None and any(getattr(revision.module, "regrows", False) for revision in missing):
             from workbench.store.projections import rebuild
 
             rebuild(connection)

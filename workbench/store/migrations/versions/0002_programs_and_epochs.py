@@ -5,6 +5,7 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+regrows = True
 
 _BEFORE = (
     "accounts", "trading_sessions", "orders", "breakers", "trades", "positions", "thoughts", "equity_points", "configurations",
