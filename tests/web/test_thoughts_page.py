@@ -98,6 +98,20 @@ def test_a_search_that_would_look_too_far_says_where_it_goes_on(pages, every, mo
     assert shown(pages, gate="exit_signal") == [row.id for row in every if row.stopped_by == "exit_signal"]
 
 
+def test_a_list_over_json_answers_after_one_look_and_says_how_far_it_got(pages, every, monkeypatch):
+    monkeypatch.setattr(store, "LOOKED_THROUGH", 100)
+    address, seen, before = "/paper-trading/api/ai-thoughts/", [], None
+    none = pages.get(address, params={"stopped_by": "breaker_of_nothing"}).json()["data"]
+    assert none == {"items": [], "next": every[99].id}
+    while before is None or before > 0:
+        asked = {"stopped_by": "cash", "limit": 3} | ({"before": before} if before else {})
+        page = pages.get(address, params=asked).json()["data"]
+        assert len(page["items"]) <= 3
+        seen += [item["thought_id"] for item in page["items"]]
+        before = page["next"] or 0
+    assert seen == [row.id for row in every if row.stopped_by == "cash"]
+
+
 def test_a_line_has_its_decision_its_confidence_and_opens_to_its_gates(pages, every):
     text = pages.get(PATH).text
     first = text[text.index(f'id="thought-{every[0].id}"') : text.index(f'id="thought-{every[1].id}"')]

@@ -15,8 +15,11 @@ Row = TypeVar("Row")
 Item = TypeVar("Item")
 Limit = Annotated[int, QueryParameter(ge=1, le=200, description="So many at most.")]
 Before = Annotated[
-    int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `next` of an earlier answer: what comes after it.")
-]
+    int | None, QueryParameter(
+        ge=0, le=2**63 - 1,
+        description="The `next` of an earlier answer: what comes after it. A page may be short, or empty, and have a `next`.",
+    ),
+]  # fmt: skip
 Text = Annotated[str, QueryParameter(max_length=200)]
 Session = Annotated[str, QueryParameter(max_length=200, description="A session's id, or the first letters of it.")]
 Token = Annotated[str, QueryParameter(max_length=200, description="A token's symbol, in whatever case.")]
@@ -36,10 +39,18 @@ def one_of(known: Iterable[str], description: str = "") -> ParameterKwarg:
     return QueryParameter(schema_extra={"enum": ["", *known]}, description=description or None)
 
 
-def page_of(rows: Sequence[Row], limit: int, shape: Callable[[Row], Item], cursor: Callable[[Row], int]) -> Items[Item]:
-    """Return a page of a list, for which one row more was read than it shows."""
+def page_of(
+    rows: Sequence[Row], limit: int, shape: Callable[[Row], Item], cursor: Callable[[Row], int], went_to: int | None = None
+) -> Items[Item]:
+    """Return a page of a list, for which one row more was read than it shows.
+
+    Parameters
+    ----------
+    went_to
+        Where a bounded look stopped before it had found as many; the next page goes on from there.
+    """
     shown = rows[:limit]
-    return listed([shape(row) for row in shown], cursor(shown[-1]) if len(rows) > limit else None)
+    return listed([shape(row) for row in shown], cursor(shown[-1]) if len(rows) > limit else went_to)
 
 
 def moment(name: str, text: str) -> int | None:

@@ -13,7 +13,7 @@ from workbench.domain.thoughts import Decision
 from workbench.errors import NotFound, unlisted
 from workbench.store import reads
 from workbench.store.rows import ThoughtRow
-from workbench.store.thoughts import Wanted, read_thoughts
+from workbench.store.thoughts import Wanted, read_thoughts, search_thoughts
 from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
 from workbench.web.api.envelope import Told, answer, iso, thought_shape
@@ -47,13 +47,13 @@ def every(
     until: Until = "",
     account: Account = "",
 ) -> Told[shapes.Items[shapes.Thought]]:
-    """List the newest recorded thoughts."""
+    """List the newest recorded thoughts; where few pass the filters a page may be short, or empty, and `next` leads on."""
     desk: Desk = state.desk
     scope = scope_of(desk, account, session)
     with desk.store.read() as connection:
         wanted = _filters(connection, scope, symbol, decision, stopped_by, since, until)
-        rows = read_thoughts(connection, scope.account, wanted, limit=limit + 1, before=before)
-    return answer(page_of(rows, limit, thought_shape, lambda row: row.id))
+        found = search_thoughts(connection, scope.account, wanted, limit=limit + 1, before=before)
+    return answer(page_of(found.rows, limit, thought_shape, lambda row: row.id, found.went_to))
 
 
 @get("/paper-trading/api/ai-thoughts/export/", sync_to_thread=True)
