@@ -15,7 +15,6 @@ from tests.browser import chromium
 from tests.web.conftest import begin, go_on
 from tests.web.test_entry import TOKEN
 from tests.web.test_orders_page import price_of, session_of
-from workbench.actions.advance_session import advance_session
 from workbench.actions.open_account import default_account
 from workbench.actions.place_order import place_order
 from workbench.actions.request_sweep import request_sweep
@@ -368,7 +367,7 @@ def test_an_answer_that_the_feed_overtook_does_not_undo_what_it_brought(page, si
 
     def hold_up(route):
         answer = route.fetch()
-        advance_session(desk, session)
+        go_on(desk, clock, session, 0.1)
         expect(page.locator("#active")).to_contain_text("No order rests.")
         seen.append(answer.text())
         route.fulfill(response=answer)
@@ -389,10 +388,12 @@ def test_what_was_said_of_a_press_stays_when_the_feed_brings_its_block(page, sit
     page.click("#active tbody button")
     said = page.locator("#active .said")
     expect(said).to_contain_text("is taken back before the next bar.")
-    advance_session(desk, session)
+    go_on(desk, clock, session, 0.1)
     expect(page.locator("#active")).to_contain_text("No order rests.")
     expect(said).to_have_count(1)
     expect(said).to_contain_text("is taken back before the next bar.")
+    # Once it could be read it goes, also where the feed brings nothing more.
+    expect(said).to_have_count(0, timeout=15_000)
     assert page.said == []
 
 

@@ -88,11 +88,11 @@ def test_a_session_that_is_stopping_takes_nothing_whatever_it_would_cost(client,
     assert "is STOPPING" in answer.json()["error"]["message"]
 
 
-def test_what_is_asked_before_a_stop_is_done(program, desk, clock, running):  # noqa: F811
+def test_what_still_waits_for_a_bar_to_open_when_its_session_is_stopped_came_too_late(program, desk, clock, running):  # noqa: F811
     asked = program.place(**BUY)["command_id"]
     program.stop()
     go_on(desk, clock, running, 0.2)
-    assert program.command(asked)["status"] == "DONE"
+    assert program.command(asked)["status"] == "TOO_LATE"
 
 
 def test_what_a_session_was_asked_that_is_stopped_before_it_began_came_too_late(program, desk):

@@ -231,8 +231,16 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
 
 function keepSaid({ target, fragment }) {
   const { said, at } = answered.get(target) ?? {};
-  if (!said || performance.now() - at > READABLE_MS || fragment.querySelector(".said.bad")) return;
-  if ([...fragment.querySelectorAll(".said")].every((other) => other.textContent !== said.textContent)) fragment.append(said.cloneNode(true));
+  const left = READABLE_MS - (performance.now() - at);
+  if (!said || left < 0 || fragment.querySelector(".said.bad")) return;
+  if ([...fragment.querySelectorAll(".said")].some((other) => other.textContent === said.textContent)) return;
+  fragment.append(said.cloneNode(true));
+  // The block does not say it any more: it stays for as long as it takes to read it, also where nothing new comes meanwhile.
+  setTimeout(() => {
+    if (answered.get(target)?.at !== at) return;
+    answered.delete(target);
+    for (const old of target.querySelectorAll(".said")) if (old.textContent === said.textContent) old.remove();
+  }, left);
 }
 
 document.addEventListener("htmx:before:swap", async (event) => {
