@@ -19,6 +19,7 @@ from workbench.domain.sessions import SessionRequest
 from workbench.store import order_history
 from workbench.store.asked import waiting_commands
 from workbench.store.order_history import order_page, resting_orders
+from workbench.store.orders import list_orders
 from workbench.store.prices import newest_prices
 from workbench.web.page import draw, owner_of
 from workbench.web.pages import PAGES, orders
@@ -396,10 +397,19 @@ def test_no_query_walks_over_every_order(desk, session):
         try:
             resting_orders(connection, "default")
             order_page(connection, "default", status="rejected", symbol="WETH", side="sell", type="limit")
+            order_page(connection, "default", status="active", symbol="WETH")
+            list_orders(connection, "default", status="active")
+            order_page(connection, "default", status="failed", session=session)
+            order_page(connection, "default", command=7)
         finally:
             event.remove(desk.store.engine, "before_cursor_execute", explain)
-    rest, history = plans
-    assert any("ix_orders_account_status (account=? AND status=?)" in line for line in rest)
+    rest, history, *active, of_session, of_command = plans
+    for plan in (rest, *active):
+        assert any("ix_orders_account_status (account=? AND status=?)" in line for line in plan)
+    assert any("ix_orders_account_id (account=? AND id>? AND id<?)" in line for line in of_session)
+    assert any("SEARCH commands USING INTEGER PRIMARY KEY" in line for line in of_command), of_command
+    assert any("ix_orders_account_id (account=? AND id=?)" in line for line in of_command), of_command
+    assert not any("SCAN orders" in line or "SCAN commands" in line for plan in plans for line in plan)
     assert any("ix_orders_account_id (account=? AND id>?)" in line for line in history)
     assert not [line for line in (*rest, *history) if line.startswith("SCAN orders")]
 

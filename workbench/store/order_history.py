@@ -1,4 +1,4 @@
-"""An account's orders as its page shows them: those that rest, and a bounded look back over all of them."""
+"""An account's orders as pages and lists show them: those that rest, and a bounded look back over all of them."""
 
 from itertools import islice
 from typing import Final
@@ -10,7 +10,7 @@ from workbench.domain.commands import CancelOrder, Command, PlaceOco, PlaceOrder
 from workbench.errors import Invalid
 from workbench.store import tables as t
 from workbench.store.asked import session_news
-from workbench.store.orders import ACTIVE, STATUSES, order_row
+from workbench.store.orders import ACTIVE, ORDERS, STATUSES, list_orders, order_row
 from workbench.store.rows import OrderRow
 
 AMONG: Final = 5_000
@@ -56,6 +56,8 @@ def order_page(
     symbol: str = "",
     side: str = "",
     type: str = "",
+    session: str = "",
+    command: int | None = None,
     limit: int = 50,
     before: int | None = None,
     among: int = AMONG,
@@ -63,7 +65,8 @@ def order_page(
     """Return a page of an account's orders, filtered, newest first.
 
     However many orders there are, only `among` of them are looked at; where fewer than a page of them pass the filters and
-    there are older ones, the next page begins behind those.
+    there are older ones, the next page begins behind those. Those that rest, and the one that a command placed, are found by
+    an index wherever they are.
 
     Parameters
     ----------
@@ -71,6 +74,8 @@ def order_page(
         One status, or `"active"` or `"ended"` for those that rest and those that do not.
     symbol
         As its instrument writes it.
+    command
+        The number of the command that placed it.
     before
         Only orders with a smaller id.
 
@@ -81,27 +86,37 @@ def order_page(
     """
     if status and status not in ("active", "ended", *STATUSES):
         raise Invalid("status", "active, ended, or one of " + ", ".join(STATUSES), status)
-    columns = t.orders.c
+    if status == "active" or command is not None:
+        several = list_orders(
+            connection, account, status=status, symbol=symbol, side=side, type=type, session=session, command=command,
+            limit=limit + 1, before=before,
+        )  # fmt: skip
+        return OrderPage(tuple(several[:limit]), several[limit - 1].id if len(several) > limit else None)
+    columns, log = t.orders.c, t.events.c
     mine: list[ColumnElement[bool]] = [columns.account == account]
     mine += [columns.id < before] if before is not None else []
+    if session:
+        # Ids are the log's, so a session's orders lie between its first event and its last.
+        its = select(log.id).where(log.stream == session).limit(1)
+        mine.append(columns.id >= its.order_by(log.seq).scalar_subquery())
+        mine.append(columns.id <= its.order_by(log.seq.desc()).scalar_subquery())
     window = select(columns.id).where(*mine).order_by(columns.id.desc())
     # The oldest that is looked at, where there may be older ones.
     end = select(window.offset(among - 1).limit(1).scalar_subquery().label("window_end")).subquery()
     wanted = [*mine, columns.id >= func.coalesce(select(end.c.window_end).scalar_subquery(), 0)]
-    if status in ("active", "ended"):
-        wanted.append(columns.status.in_(ACTIVE) if status == "active" else columns.status.not_in(ACTIVE))
-    elif status:
-        wanted.append(columns.status == status)
+    if status:
+        wanted.append(columns.status.not_in(ACTIVE) if status == "ended" else columns.status == status)
+    wanted += [columns.session == session] if session else []
     wanted += [columns.symbol == symbol] if symbol else []
     wanted += [columns.side == side] if side else []
     wanted += [columns.type == type] if type else []
-    found = select(t.orders).where(*wanted).order_by(columns.id.desc()).limit(limit + 1).subquery()
+    found = ORDERS.where(*wanted).order_by(columns.id.desc()).limit(limit + 1).subquery()
     rows = connection.execute(select(found, end.c.window_end).select_from(end.outerjoin(found, true())).order_by(found.c.id.desc()))
-    several = rows.all()
-    orders = [order_row(row) for row in several if row.id is not None]
+    told = rows.all()
+    orders = [order_row(row, row.command) for row in told if row.id is not None]
     if len(orders) > limit:
         return OrderPage(tuple(orders[:limit]), orders[limit - 1].id)
-    return OrderPage(tuple(orders), several[0].window_end)
+    return OrderPage(tuple(orders), told[0].window_end)
 
 
 def order_news(connection: Connection, session: str, limit: int = 5) -> OrderNews:

@@ -12,7 +12,8 @@ from workbench.store.tables import orders as table
 ACTIVE: Final = ("open", "triggered", "partially_filled")
 STATUSES: Final = (*ACTIVE, "filled", "cancelled", "expired", "rejected", "failed")
 
-_ORDERS: Final = select(table, commands.c.id.label("command")).outerjoin(commands, commands.c.outcome == table.c.id)
+ORDERS: Final = select(table, commands.c.id.label("command")).outerjoin(commands, commands.c.outcome == table.c.id)
+"""Orders with the commands that placed them."""
 
 
 def list_orders(
@@ -28,7 +29,7 @@ def list_orders(
     limit: int = 50,
     before: int | None = None,
 ) -> list[OrderRow]:
-    """Return an account's orders, filtered, newest first.
+    """Return an account's orders, filtered, newest first, however far it has to look.
 
     Parameters
     ----------
@@ -58,7 +59,9 @@ def list_orders(
     mine += [columns.session == session] if session else []
     mine += [commands.c.id == command] if command is not None else []
     mine += [columns.id < before] if before is not None else []
-    rows = connection.execute(_ORDERS.where(*mine).order_by(columns.id.desc()).limit(limit))
+    # Those that rest are few, whatever ended: sorted by a sum, so that the index of statuses finds them and not a walk.
+    newest_first = (columns.id + 0).desc() if status == "active" else columns.id.desc()
+    rows = connection.execute(ORDERS.where(*mine).order_by(newest_first).limit(limit))
     return [order_row(row, row.command) for row in rows]
 
 
@@ -79,7 +82,7 @@ def find_order(connection: Connection, id_: int) -> OrderRow:
     """
     # A number that no column could hold is none of them.
     known = 0 < id_ < 2**63
-    row = connection.execute(_ORDERS.where(table.c.id == id_)).first() if known else None
+    row = connection.execute(ORDERS.where(table.c.id == id_)).first() if known else None
     if row is None:
         raise NotFound("order", str(id_), field="order_id")
     return order_row(row, row.command)

@@ -8,9 +8,11 @@ from tests.web.conftest import HERE, go_on
 from workbench.actions.advance_session import advance_session
 from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
+from workbench.client import Client
 from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.sessions import SessionRequest
 from workbench.sources.simulated import TOKENS
+from workbench.store import order_history
 from workbench.web.app import create_app
 
 API = "/paper-trading/api/orders/"
@@ -126,6 +128,25 @@ def test_without_a_running_session_there_is_nowhere_to_place_an_order(client):
 def test_an_order_that_is_none_is_not_found(client, number):
     assert client.get(f"{API}{number}/").status_code == 404
     assert client.post(f"{API}cancel/", json={"order_id": number}).status_code == 404
+
+
+def test_a_list_of_orders_looks_at_so_many_and_says_where_it_goes_on(client, desk, clock, running, monkeypatch):
+    monkeypatch.setattr(order_history.order_page, "__kwdefaults__", {**order_history.order_page.__kwdefaults__, "among": 4})
+    asked = []
+    for amount in range(100, 109):
+        body = {"order_type": "limit", "side": "buy", "token_symbol": "WETH", "amount_usd": amount, "limit_price": 1000}
+        asked.append(client.post(API, json=body).json()["data"]["command_id"])
+        go_on(desk, clock, running, 0.1)
+    every = [order["order_id"] for order in active(client)]
+    assert len(every) == 9
+    none = client.get(API, params={"status": "failed"}).json()["data"]
+    assert none == {"items": [], "next": every[3]}
+    of_session = client.get(API, params={"session": running, "before": every[3]}).json()["data"]
+    assert ([order["order_id"] for order in of_session["items"]], of_session["next"]) == (every[4:8], every[7])
+    (oldest,) = client.get(API, params={"command": asked[0]}).json()["data"]["items"]
+    assert (oldest["order_id"], oldest["command_id"]) == (every[-1], asked[0])
+    followed = Client(http=client).orders(limit=2)
+    assert [order["order_id"] for order in followed] == every
 
 
 def test_orders_are_paged_and_downloaded_as_they_are_filtered(client, desk, clock, running):

@@ -19,12 +19,13 @@ from workbench.domain.orders import OrderType, Side, TimeInForce
 from workbench.errors import Conflict, Invalid, NotFound, unlisted
 from workbench.store import orders as store
 from workbench.store import reads
+from workbench.store.order_history import order_page
 from workbench.store.rows import OrderRow
 from workbench.web.api import shapes
 from workbench.web.api.downloads import csv_file
-from workbench.web.api.envelope import Json, Told, answer, iso, know_fields, read_body, text_of
+from workbench.web.api.envelope import Json, Told, answer, iso, know_fields, listed, read_body, text_of
 from workbench.web.api.naming import Scope, Whose, scope_of, symbol_named
-from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, moment, one_of, page_of
+from workbench.web.api.paging import Account, Before, Command, Limit, Session, Token, moment, one_of
 from workbench.web.page import account_named
 
 AMOUNTS: Final = {
@@ -101,7 +102,10 @@ async def every(
     before: Before = None,
     account: Account = "",
 ) -> Told[shapes.Items[shapes.Order]]:
-    """List orders, newest first; `status` is one of theirs, or `active` or `ended`; `command` is what a placing was answered."""
+    """List orders, newest first; `status` is one of theirs, or `active` or `ended`; `command` is what a placing was answered.
+
+    Where few pass the filters a page may be short, or empty, and `next` leads on.
+    """
     asked = {"status": status, "token": token, "side": side, "order_type": order_type}
     return await sync_to_thread(_every, state.desk, (account, session, command), asked, limit, before)
 
@@ -109,8 +113,8 @@ async def every(
 def _every(desk: Desk, whose: Whose, asked: dict[str, str], limit: int, before: int | None) -> Told[shapes.Items[shapes.Order]]:
     scope = scope_of(desk, *whose)
     with desk.store.read() as connection:
-        rows = store.list_orders(connection, limit=limit + 1, before=before, **filters(connection, scope, **asked))
-    return answer(page_of(rows, limit, order_shape, lambda row: row.id))
+        page = order_page(connection, limit=limit, before=before, **filters(connection, scope, **asked))
+    return answer(listed([order_shape(row) for row in page.rows], page.following))
 
 
 @get("/paper-trading/api/orders/export/", sync_to_thread=True)
