@@ -10,6 +10,7 @@ from workbench.domain.money import NO_CASH, per_unit
 from workbench.domain.programs import ProgramRun, RunStatus
 from workbench.errors import NotFound
 from workbench.store import tables as t
+from workbench.store.browse import number_inside
 from workbench.store.rows import RunRow
 from workbench.store.snapshots import once_a_snapshot
 from workbench.store.types import Exact
@@ -30,7 +31,7 @@ def program_runs(
 ) -> list[RunRow]:
     """Return program runs, filtered, newest first; of all accounts and sessions where none is named.
 
-    What a run holds is taken at the newest price that is known.
+    What a run holds is taken at the newest price that is known; one that has traded nothing has that of an open position, if any.
 
     Parameters
     ----------
@@ -121,12 +122,17 @@ def program_run(connection: Connection, id_: int) -> RunRow:
 
 
 def _runs() -> Select[Any]:
-    """Select program runs with the newest price of their instruments: of the open position, else of the session's last trade."""
+    """Select program runs with the newest price of their instruments: of the open position, else of the session's last trade.
+
+    A run that has traded nothing is worth nothing at any price, and where nobody else traded its token either, its last trade
+    would be sought among all of the session's.
+    """
     runs, held, traded = t.program_runs.c, t.positions.c, t.trades.c
     open_at = select(held.price).where(held.account == runs.account, held.is_open, held.instrument == runs.instrument)
     last = select(traded.price).where(traded.session == runs.session, traded.instrument == runs.instrument)
     newest = last.order_by(traded.id.desc()).limit(1).scalar_subquery()
-    price = func.coalesce(open_at.scalar_subquery(), newest, type_=Exact()).label("price")
+    has_traded = number_inside(runs.body, "fills") > 0
+    price = func.coalesce(open_at.scalar_subquery(), case((has_traded, newest)), type_=Exact()).label("price")
     started_by = t.commands.c.id.label("command")
     return select(t.program_runs, price, started_by).outerjoin(t.commands, t.commands.c.outcome == runs.id)
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.actions.test_sessions import tables
 from tests.web.api.test_api import JSON, ROOT, client, go  # noqa: F401
+from workbench.actions.advance_session import advance_session
 from workbench.actions.open_account import default_account
 
 DCA = {"strategy_type": "dca", "token": "WETH", "parameters": {"amount": 900, "intervals": 3, "interval_hours": "0.01"}}
@@ -63,6 +64,25 @@ def test_a_program_is_started_read_and_steered(client, desk, clock, session):  #
     for turn in ("pause", "resume", "cancel"):
         answer = client.post(f"{ROOT}/strategies/{number}/{turn}/")
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
+def test_a_run_that_has_traded_nothing_is_not_priced_by_trades_that_were_sought_for_it(client, desk, clock, session):  # noqa: F811
+    """Where there is none, all of its session's trades would be looked at."""
+    market = {"order_type": "market", "token_symbol": "WETH"}
+    assert client.post(f"{ROOT}/orders/", json={**market, "side": "buy", "amount_usd": 100}).status_code == 200
+    go(desk, clock, session, 1)
+    (bought,) = client.get(f"{ROOT}/orders/").json()["data"]["items"]
+    sale = {**market, "side": "sell", "quantity": bought["filled_quantity"]}
+    assert client.post(f"{ROOT}/orders/", json=sale).status_code == 200
+    go(desk, clock, session, 1)
+    assert client.post(f"{ROOT}/strategies/", json=DCA).status_code == 200
+    advance_session(desk, session)
+    (run,) = active(client)["strategies"]
+    assert (run["fills"], run["current_price"], Decimal(run["current_pnl"])) == (0, None, 0)
+    go(desk, clock, session, 1)
+    (run,) = active(client)["strategies"]
+    assert run["fills"] > 0
+    assert Decimal(run["current_price"]) > 0
 
 
 def test_a_bot_begins_with_programs(client, desk, clock):  # noqa: F811
