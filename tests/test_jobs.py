@@ -12,7 +12,7 @@ from workbench.actions.open_account import default_account
 from workbench.actions.start_session import start_session
 from workbench.desk import open_desk
 from workbench.domain.sessions import SessionRequest
-from workbench.errors import Invalid, NotFound
+from workbench.errors import Conflict, Invalid, NotFound
 from workbench.store import reads
 
 
@@ -172,6 +172,84 @@ def test_a_session_of_somebody_else_and_a_time_out_of_bounds_are_refused_where_t
     with pytest.raises(TypeError, match="user"):
         jobs.run_paper_trading_bot(row.id, user=1)
     assert len(jobs.queue) == 0
+
+
+def test_a_session_that_is_named_by_its_first_letters_is_whole_in_the_queue(unbound):
+    desk = jobs.bound_desk()
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    assert jobs.run_paper_trading_bot(row.id[:8], priority=3).id == row.id
+    task = jobs.queue.dequeue()
+    assert (task.kwargs, task.priority) == ({"session_id": row.id}, 3)
+    jobs.queue.execute(task)
+    assert jobs.stop_paper_trading_bot.delay(row.id[:6], reason="by its letters").id == row.id
+    jobs.queue.execute(jobs.queue.dequeue())
+    jobs.advance.call_local(row.id)
+    with desk.store.read() as connection:
+        assert reads.session(connection, row.id).ended_because == "by its letters"
+
+
+@pytest.mark.parametrize("job", ["run_paper_trading_bot", "stop_paper_trading_bot"])
+@pytest.mark.parametrize(
+    ("named", "field"),
+    [
+        ({"session_id": 5}, "session_id"), ({"session_id": None}, "session_id"), ({"user_id": "1"}, "user_id"),
+        ({"user_id": True}, "user_id"), ({"user_id": None}, "user_id"),
+    ],
+)  # fmt: skip
+def test_what_is_no_id_is_refused_by_its_name_where_it_is_asked_for(unbound, job, named, field):
+    desk = jobs.bound_desk()
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    with pytest.raises(Invalid) as refusal:
+        getattr(jobs, job).delay(**{"session_id": row.id, "user_id": 1, **named})
+    assert refusal.value.field == field
+    assert len(jobs.queue) == 0
+
+
+@pytest.mark.parametrize("reason", [5, "a\0b"])
+def test_a_reason_that_is_no_text_is_refused_where_it_is_asked_for(unbound, reason):
+    desk = jobs.bound_desk()
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    with pytest.raises(Invalid, match="reason"):
+        jobs.stop_paper_trading_bot.delay(row.id, reason=reason)
+    assert len(jobs.queue) == 0
+
+
+def test_a_session_that_has_ended_is_neither_run_nor_stopped_and_one_is_stopped_once(unbound):
+    desk = jobs.bound_desk()
+    row = start_session(desk, default_account(desk), SessionRequest(configuration=QUICK, symbols=("WETH",)))
+    jobs.stop_paper_trading_bot.call_local(row.id)
+    with pytest.raises(Conflict, match=r"stopped once.*STOPPING"):
+        jobs.stop_paper_trading_bot.delay(row.id)
+    jobs.advance.call_local(row.id)
+    for job in (jobs.run_paper_trading_bot, jobs.stop_paper_trading_bot):
+        with pytest.raises(Conflict, match="is STOPPED"):
+            job.delay(row.id)
+    with pytest.raises(Conflict, match="is STOPPED"):
+        jobs.run_paper_trading_bot.delay(row.id, runtime_minutes=30)
+    assert len(jobs.queue) == 0
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "field"),
+    [
+        ({"position_id": "nope"}, Invalid, "position_id"), ({"position_id": True}, Invalid, "position_id"),
+        ({"position_id": None}, Invalid, "position_id"),
+        ({"position_id": 4711}, NotFound, "position_id"), ({"position_id": 2**70}, NotFound, "position_id"),
+        ({"position_id": 1, "chain_id": "x"}, Invalid, "chain_id"), ({"chain_id": "x"}, Invalid, "chain_id"),
+    ],
+)  # fmt: skip
+def test_a_position_or_a_chain_that_is_none_is_refused_where_it_is_asked_for(unbound, named, error, field):
+    job = jobs.update_single_position_price if "position_id" in named else jobs.update_all_position_prices
+    with pytest.raises(error) as refusal:
+        job.delay(**named)
+    assert refusal.value.field == field
+    assert len(jobs.queue) == 0
+
+
+def test_of_a_task_of_prices_nothing_is_told(unbound):
+    assert jobs.update_all_position_prices.delay() is None
+    assert "None" in jobs.update_all_position_prices.func.__doc__
+    assert "None" in jobs.update_single_position_price.func.__doc__
 
 
 def test_what_the_queue_takes_beside_a_jobs_own_arguments_goes_to_the_queue(unbound):

@@ -34,13 +34,16 @@ from huey.storage import BlackHoleStorage, SqliteStorage
 from workbench.actions.advance_session import advance_session
 from workbench.actions.claim_session import claim_session
 from workbench.actions.refresh_prices import refresh_prices
-from workbench.actions.revalue_positions import revalue_positions
+from workbench.actions.revalue_positions import revaluable, revalue_positions
 from workbench.actions.revive_sessions import due_sessions, next_due
 from workbench.actions.run_requested_sweep import run_waiting_sweeps
 from workbench.actions.send_command import send_command
 from workbench.desk import Desk, open_desk
 from workbench.domain.commands import Stop
-from workbench.errors import TryLater
+from workbench.domain.names import is_shown
+from workbench.domain.sessions import Status
+from workbench.errors import Conflict, Invalid, TryLater
+from workbench.store.rows import SessionRow
 from workbench.store.sweep_runs import next_sweep_run
 from workbench.store.tasks import TaskRow, find_task
 from workbench.strategies import shelf as strategies
@@ -106,21 +109,34 @@ class Job(TaskWrapper):  # type: ignore[misc]
     """A job as its callers have it: to call it puts it in the queue; what cannot be is refused where it is asked for."""
 
     def __call__(self, *given: Any, **named: Any) -> SessionTask | None:
-        """Put the job in the queue; one of a session is answered by what tells its state.
+        """Put the job in the queue; one of a session is answered by what tells its state, any other by None.
 
         Raises
         ------
         NotFound, NotTheOwner, Conflict, Invalid
-            Where there is no such session, or it may not be had so.
+            Where there is no such session or position, it may not be had so, or it has ended.
         """
-        asked = inspect.signature(self.func).bind(*given, **{k: v for k, v in named.items() if k not in _OF_THE_QUEUE})
+        of_the_queue = {name: named.pop(name) for name in _OF_THE_QUEUE.intersection(named)}
+        asked = inspect.signature(self.func).bind(*given, **named)
+        its = dict(asked.arguments)
         asked.apply_defaults()
-        its = asked.arguments
-        session = None
         if "session_id" in its:
-            session = claim_session(bound_desk(), its["session_id"], its["user_id"], its.get("runtime_minutes")).id
-        self.huey.enqueue(self.s(*given, **named))
-        return None if session is None else SessionTask(session)
+            its["session_id"] = self._claim(**asked.arguments).id
+        elif "chain_id" in asked.arguments:
+            if "position_id" in its and its["position_id"] is None:
+                raise Invalid("position_id", "a whole number", None)
+            revaluable(bound_desk(), asked.arguments["chain_id"], asked.arguments.get("position_id"))
+        self.huey.enqueue(self.s(**its, **of_the_queue))
+        return SessionTask(its["session_id"]) if "session_id" in its else None
+
+    def _claim(self, session_id: str, user_id: int, runtime_minutes: float | None = None, reason: str | None = None) -> SessionRow:
+        """Return the session that a job is about, once it is sure that it can be done."""
+        if reason is not None and not (isinstance(reason, str) and is_shown(reason)):
+            raise Invalid("reason", "a text without control characters", reason)
+        row = claim_session(bound_desk(), session_id, user_id, runtime_minutes)
+        if reason is not None and row.status is Status.STOPPING:
+            raise Conflict("a session is stopped once", f"session {row.id} is {row.status}")
+        return row
 
     delay = __call__
 
@@ -233,13 +249,19 @@ def refresh_market_prices() -> int:
 
 @queue.periodic_task(crontab(minute="*/5"))  # type: ignore[untyped-decorator]
 def update_all_position_prices(chain_id: int | None = None) -> int:
-    """Mark the open positions of accounts without a running session at fresh prices."""
+    """Mark the open positions of accounts without a running session at fresh prices.
+
+    Nothing is kept of it but the prices: whoever puts it in the queue is answered with None.
+    """
     return _patiently(revalue_positions, chain_id)
 
 
 @queue.task()  # type: ignore[untyped-decorator]
 def update_single_position_price(position_id: int, chain_id: int | None = None) -> int:
-    """Mark one open position at a fresh price."""
+    """Mark one open position at a fresh price.
+
+    Nothing is kept of it but the price: whoever puts it in the queue is answered with None.
+    """
     return revalue_positions(bound_desk(), chain_id, position_id)
 
 

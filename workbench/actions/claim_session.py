@@ -3,7 +3,7 @@
 from workbench.desk import Desk
 from workbench.domain.events import RuntimeLimited
 from workbench.domain.sessions import SessionRequest
-from workbench.errors import Conflict, Refused
+from workbench.errors import Conflict, Invalid, Refused
 from workbench.store import reads
 from workbench.store.log import append
 from workbench.store.projections import Projector
@@ -38,15 +38,21 @@ def claim_session(desk: Desk, session: str, user: int, runtime_minutes: float | 
     NotTheOwner
         If its account belongs to another user.
     Conflict
-        If it has begun, and was to run for another time.
+        If it has ended, or it has begun and was to run for another time.
     Invalid
-        If the time is out of bounds.
+        If the time is out of bounds, or an id is none.
     """
+    if not isinstance(session, str):
+        raise Invalid("session_id", "a session's id, or the first letters of it", session)
+    if isinstance(user, bool) or not isinstance(user, int):
+        raise Invalid("user_id", "a whole number", user)
     with desk.store.read() as connection:
         row = reads.session(connection, session)
         owner = reads.account_row(connection, row.account).owner
     if user != owner:
         raise NotTheOwner(row.id, owner, user)
+    if not row.is_active:
+        raise Conflict("a session that has not ended is run or stopped", f"session {row.id} is {row.status}")
     if runtime_minutes is None or runtime_minutes == row.runtime_minutes:
         return row
     SessionRequest(runtime_minutes=runtime_minutes)

@@ -9,7 +9,7 @@ from workbench.desk import Desk
 from workbench.domain.bars import parse_timeframe
 from workbench.domain.events import PositionsRevalued
 from workbench.domain.instruments import Instrument
-from workbench.errors import NotFound
+from workbench.errors import Invalid, NotFound
 from workbench.store import reads
 from workbench.store import tables as t
 from workbench.store.log import append
@@ -27,22 +27,42 @@ def revalue_positions(desk: Desk, chain_id: int | None = None, position: int | N
     chain_id
         Only positions on this chain; None for every chain.
     position
-        Only this position's account.
+        Only this one.
+
+    Raises
+    ------
+    NotFound, Invalid
+        As `revaluable`.
     """
+    held = revaluable(desk, chain_id, position)
+    known = {instrument.key for instrument in desk.source(source).instruments()}
+    return sum(_revalue(desk, source, account, [i for i in mine if i.key in known]) for account, mine in held.items())
+
+
+def revaluable(desk: Desk, chain_id: int | None = None, position: int | None = None) -> dict[str, list[Instrument]]:
+    """Return what may be marked of each account, for the same choice as `revalue_positions`.
+
+    Raises
+    ------
+    Invalid
+        If the chain or the position is no number.
+    NotFound
+        If there is no such open position, it is on another chain, or a session marks it.
+    """
+    for name, given in (("chain_id", chain_id), ("position_id", position)):
+        if given is not None and (isinstance(given, bool) or not isinstance(given, int)):
+            raise Invalid(name, "a whole number", given)
     columns = t.positions.c
     with desk.store.read() as connection:
         query = select(t.positions).where(columns.is_open)
-        if position is not None:
-            query = query.where(columns.id == position)
         held: dict[str, list[Instrument]] = {}
         for row in connection.execute(query).all():
-            on_chain = row.instrument.chain_id if chain_id is None else chain_id
-            if row.instrument.chain_id == on_chain and reads.active_session(connection, row.account) is None:
+            is_meant = position in (None, row.id) and chain_id in (None, row.instrument.chain_id)
+            if is_meant and reads.active_session(connection, row.account) is None:
                 held.setdefault(row.account, []).append(row.instrument)
     if position is not None and not held:
-        raise NotFound("open position without a running session", str(position))
-    known = {instrument.key for instrument in desk.source(source).instruments()}
-    return sum(_revalue(desk, source, account, [i for i in mine if i.key in known]) for account, mine in held.items())
+        raise NotFound("open position without a running session", str(position), field="position_id")
+    return held
 
 
 def _revalue(desk: Desk, source: str, account: str, instruments: list[Instrument]) -> int:
