@@ -54,7 +54,7 @@ class Desk:
         own_folders.append(self.settings.strategies_path)
         # What a process remembers of the sessions that it advances; the cursors are the truth. Only actions look inside.
         self.runners: dict[str, object] = {}
-        # Accounts by what they were asked for by; one that was found stays, for none is renamed and none goes.
+        # Accounts by what they were asked for by: none is renamed and none goes. Whoever opens one forgets them all.
         self.accounts: dict[str, str] = {}
         self._zone: tuple[tuple[str, int, int], ZoneInfo, str] | None = None
 

@@ -19,6 +19,7 @@ from workbench.engine.state import State, carried_from
 from workbench.errors import Conflict, Invalid, NotFound
 from workbench.store import lines, reads
 from workbench.store import tables as t
+from workbench.web.page import account_named
 
 D = Decimal
 HAND = StrategyConfiguration(strategy="manual")
@@ -302,3 +303,44 @@ def test_two_names_that_were_given_before_that_are_still_found_each_by_its_own(d
     assert look(desk, reads.find_account, "Second") == other
     with pytest.raises(Invalid, match="no account has yet"):
         open_account(desk, "SECOND", unique=True)
+
+
+def test_the_account_of_a_sessions_own_has_a_name_that_no_other_has(desk):
+    plan = StrategyConfiguration(strategy="buy_and_hold")
+    rows = [
+        start_session(desk, None, SessionRequest(name=name, configuration=plan, symbols=("WETH",)))
+        for name in ("Morning", "Morning", "morning", "default", "*")
+    ]
+    called = {row.id: row.name for row in look(desk, reads.accounts)}
+    names = [called[row.account] for row in rows]
+    assert names[:4] == ["Morning", "Morning 2", "morning 3", "default 2"]
+    assert names[4] == f"live {rows[4].id[:8]}"
+    for row, name in zip(rows, names, strict=True):
+        assert account_named(desk, name) == row.account
+    assert account_named(desk, "default") == default_account(desk)
+
+
+def test_an_account_that_is_opened_later_is_heard_of_by_whoever_asked_before(desk, account):
+    first = open_account(desk, "Busy")
+    assert account_named(desk, "busy") == first
+    second = open_account(desk, "busy")
+    assert (account_named(desk, "busy"), account_named(desk, "Busy")) == (second, first)
+    with pytest.raises(NotFound):
+        account_named(desk, "BUSY")
+
+
+def test_an_account_is_found_by_its_id_then_its_name_then_the_one_that_is_alike(desk, account):
+    busy = open_account(desk, "Busy", unique=True)
+    for name in (busy, "Busy", "busy", "BUSY"):
+        assert look(desk, reads.find_account, name) == busy
+    for name in (busy, busy.upper(), account, "Default"):
+        with pytest.raises(Invalid, match="no account has yet"):
+            open_account(desk, name)
+    assert len(look(desk, reads.accounts)) == 2
+
+
+@pytest.mark.parametrize("name", ["*", " * ", "Mor\u200bning", "a\u00adb", "a\tb", "\ufeffx"], ids=ascii)
+def test_an_account_has_no_name_that_nobody_could_type_or_that_stands_for_all(desk, name):
+    with pytest.raises(Invalid, match="name"):
+        open_account(desk, name)
+    assert look(desk, reads.accounts) == []

@@ -13,7 +13,7 @@ from workbench.desk import Desk
 from workbench.domain.commands import StartProgram
 from workbench.domain.config import check_texts
 from workbench.domain.events import SessionRequested
-from workbench.domain.names import read_name
+from workbench.domain.names import read_name, seen
 from workbench.domain.sessions import SessionRequest
 from workbench.errors import Conflict, NotFound
 from workbench.store import reads
@@ -31,7 +31,8 @@ def start_session(desk: Desk, account: str | None, request: SessionRequest, cash
     Parameters
     ----------
     account
-        Whose book it trades; None opens one of its own, so that a replay never mixes with the live account.
+        Whose book it trades; None opens one of its own, so that a replay never mixes with the live account. It is called
+        like the session, with a number where another account is.
     request
         What is asked for.
     cash
@@ -50,7 +51,7 @@ def start_session(desk: Desk, account: str | None, request: SessionRequest, cash
     starts = _programs(desk, request)
     session = str(uuid4())
     if account is None:
-        account = open_account(desk, request.name or f"{request.mode} {session[:8]}", cash)
+        account = open_account(desk, _own_name(request) or f"{request.mode} {session[:8]}", cash, number=True)
     try:
         with desk.store.write() as connection:
             going = reads.active_session(connection, account)
@@ -72,6 +73,12 @@ def start_session(desk: Desk, account: str | None, request: SessionRequest, cash
             return reads.session(connection, session)
     except IntegrityError as error:
         raise Conflict("an account has one running session at most", "another one was started at the same moment") from error
+
+
+def _own_name(request: SessionRequest) -> str:
+    """Return what the account of a session's own is called: like the session, as far as an account can be."""
+    name = seen(request.name).strip()
+    return "" if name == "*" else name
 
 
 def _programs(desk: Desk, request: SessionRequest) -> list[StartProgram]:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from itertools import count
 from typing import Final
-from unicodedata import normalize
+from unicodedata import category, normalize
 
 from workbench.errors import Invalid
 
@@ -37,6 +38,50 @@ def read_name(text: str, field: str = "name") -> str:
     if not is_shown(name) or len(name.splitlines()) > 1:
         raise Invalid(field, "a name that can be shown on one line", name)
     return name
+
+
+def read_account_name(text: str, field: str = "name") -> str:
+    """Return an account's name, which stands in addresses and is typed by whoever looks for it.
+
+    Raises
+    ------
+    Invalid
+        If it is none, is `*`, which stands for all accounts, or has letters that cannot be seen.
+    """
+    name = read_name(text, field)
+    if name == "*":
+        raise Invalid(field, "another name than that which stands for all accounts", name)
+    if seen(name) != name:
+        raise Invalid(field, "a name without letters that cannot be seen", ascii(name).strip("'"))
+    return name
+
+
+def seen(text: str) -> str:
+    r"""Return a text without the letters that cannot be seen, such as joiners and marks of direction.
+
+    Examples
+    --------
+    >>> seen("Mor\u200bning\x07")
+    'Morning'
+    """
+    return "".join(letter for letter in text if category(letter) not in ("Cc", "Cf"))
+
+
+def numbered(name: str, others: Iterable[str]) -> str:
+    """Return a name that is not alike any other: itself, or with the first number behind it that is free.
+
+    Examples
+    --------
+    >>> numbered("Morning", ["Evening"]), numbered("Morning", ["morning", "Morning 2"])
+    ('Morning', 'Morning 3')
+    """
+    taken = {_folded(other) for other in others}
+    numbers = (f" {number}" for number in count(2))
+    found = name
+    while _folded(found) in taken:
+        last = next(numbers)
+        found = name[: MOST_LETTERS - len(last)].rstrip() + last
+    return found
 
 
 def alike(name: str, others: Iterable[str]) -> str | None:

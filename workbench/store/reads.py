@@ -12,6 +12,7 @@ from workbench.domain.config import DEFAULT_COSTS, StrategyConfiguration
 from workbench.domain.costs import PaperTradingConfig
 from workbench.domain.instruments import Instrument
 from workbench.domain.money import EXACT, NO_CASH, product
+from workbench.domain.names import alike
 from workbench.domain.presets import mode_of
 from workbench.domain.sessions import ACTIVE, Status
 from workbench.domain.terms import Terms
@@ -182,7 +183,7 @@ def account(connection: Connection, id_: str) -> AccountRow:
 
 
 def find_account(connection: Connection, name: str) -> str:
-    """Return the id of the account that has an id, or a name that no other has.
+    """Return the id of the account that has an id; or else a name, or one in other large and small letters, that no other has.
 
     Raises
     ------
@@ -190,11 +191,15 @@ def find_account(connection: Connection, name: str) -> str:
         If there is none, or several are called so.
     """
     columns = t.accounts.c
-    found = connection.execute(select(columns.id).where((columns.id == name) | (columns.name == name)).limit(2)).scalars().all()
-    if len(found) != 1:
-        known = connection.execute(select(columns.name).order_by(columns.since.desc()).limit(8)).scalars().all()
-        raise NotFound("account", name, known, field="account")
-    return str(found[0])
+    query = select(columns.id).where((columns.id == name) | (columns.name == name)).order_by((columns.id == name).desc()).limit(2)
+    found = connection.execute(query).scalars().all()
+    if found and (found[0] == name or len(found) == 1):
+        return str(found[0])
+    known = {row.id: row.name for row in connection.execute(select(columns.id, columns.name).order_by(columns.since.desc()))}
+    same = [] if found else [id_ for id_, called in known.items() if alike(name, [called])]
+    if len(same) != 1:
+        raise NotFound("account", name, list(dict.fromkeys(known.values()))[:8], field="account")
+    return same[0]
 
 
 def epochs(connection: Connection, account: str) -> list[EpochRow]:

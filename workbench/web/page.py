@@ -276,10 +276,12 @@ def account_named(desk: Desk, name: str) -> str:
     account = default_account(desk)
     if not name:
         return account
-    if name not in desk.accounts:
+    known = desk.accounts.get(name)
+    if known is None:
         with desk.store.read() as connection:
-            desk.accounts[name] = reads.find_account(connection, name)
-    return desk.accounts[name]
+            known = reads.find_account(connection, name)
+        desk.accounts[name] = known
+    return known
 
 
 def draw(page: Page, pages: tuple[Page, ...], desk: Desk, account: str, query: Query, **given: Any) -> str:

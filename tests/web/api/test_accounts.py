@@ -126,6 +126,8 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
     [
         ("accounts/", {}, 422, "name", "expected a name"),
         ("accounts/", {"name": "Paper account"}, 422, "name", "that no account has yet"),
+        ("accounts/", {"name": "x" * 121}, 422, "name", "up to 120 letters"),
+        ("bot/start/", {"session_name": "x" * 121}, 422, "session_name", "up to 120 letters"),
         ("accounts/", {"name": "x", "cash": 0}, 422, "cash", "an amount from"),
         ("accounts/", {"nam": "x"}, 422, "nam", "Did you mean 'name'"),
         ("account/reset/", {}, 422, "amount", "a number"),
@@ -142,3 +144,11 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
 def test_what_cannot_be_is_refused_with_a_sentence(client, desk, path, body, status, field, said):  # noqa: F811
     default_account(desk)
     refused(client.post(f"{ROOT}/{path}", json=body), status, field, said)
+
+
+def test_the_longest_name_of_an_account_is_one_that_an_address_takes(client):  # noqa: F811
+    name = "Ä" * 120
+    opened = data(client.post(f"{ROOT}/accounts/", json={"name": name}))["account"]
+    for asked in (name, name.lower()):
+        assert data(client.get(f"{ROOT}/portfolio/", params={"account": asked}))["portfolio"]["account_id"] == opened["account_id"]
+    refused(client.get(f"{ROOT}/portfolio/", params={"account": name + "Ä"}), 422, "account", "at most 120 characters")

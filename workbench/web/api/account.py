@@ -64,7 +64,7 @@ def _opened(desk: Desk, body: Json) -> Told[shapes.OpenedAccount]:
     name = body.get("name")
     if not isinstance(name, str) or not name.strip():
         raise Invalid("name", "a name", name)
-    account = open_account(desk, name.strip()[:120], body.get("cash", 10_000), unique=True)
+    account = open_account(desk, name, body.get("cash", 10_000), unique=True)
     with desk.store.read() as connection:
         row = reads.account(connection, account)
     return answer(shapes.OpenedAccount(account=account_shape(row), message=f"{row.name} was opened."))

@@ -105,7 +105,7 @@ def read_start(body: Json, base: Terms) -> SessionRequest:
         configuration=configuration,
         costs=terms.costs,
         realism=terms.realism,
-        name=text_of(body, "session_name")[:120],
+        name=text_of(body, "session_name"),
         programs=_programs(body.get("programs")),
     )
 

@@ -7,6 +7,7 @@ from typing import Annotated, TypeVar
 from litestar.params import ParameterKwarg, QueryParameter
 
 from workbench.domain.bars import as_ts
+from workbench.domain.names import MOST_LETTERS
 from workbench.errors import Invalid
 from workbench.web.api.envelope import listed
 from workbench.web.api.shapes import Items
@@ -26,7 +27,9 @@ Token = Annotated[str, QueryParameter(max_length=200, description="A token's sym
 Command = Annotated[
     int | None, QueryParameter(ge=0, le=2**63 - 1, description="The `command_id` that was answered when it was asked for.")
 ]
-Account = Annotated[str, QueryParameter(max_length=200, description="An account's id or name; the default one where left out.")]
+Account = Annotated[
+    str, QueryParameter(max_length=MOST_LETTERS, description="An account's id or name; the default one where left out.")
+]
 When = Annotated[
     str, QueryParameter(max_length=40, description="A time in ISO-8601, UTC where it names no zone, or milliseconds since 1970.")
 ]
