@@ -123,13 +123,13 @@ class Job(TaskWrapper):  # type: ignore[misc]
         if "session_id" in its:
             its["session_id"] = self._claim(**asked.arguments).id
         elif "chain_id" in asked.arguments:
-            if "position_id" in its and its["position_id"] is None:
+            if its.get("position_id", 0) is None:
                 raise Invalid("position_id", "a whole number", None)
             revaluable(bound_desk(), asked.arguments["chain_id"], asked.arguments.get("position_id"))
         self.huey.enqueue(self.s(**its, **of_the_queue))
         return SessionTask(its["session_id"]) if "session_id" in its else None
 
-    def _claim(self, session_id: str, user_id: int, runtime_minutes: float | None = None, reason: str | None = None) -> SessionRow:
+    def _claim(self, session_id: str, user_id: int, runtime_minutes: float | None = None, reason: Any = None) -> SessionRow:
         """Return the session that a job is about, once it is sure that it can be done."""
         if reason is not None and not (isinstance(reason, str) and is_shown(reason)):
             raise Invalid("reason", "a text without control characters", reason)

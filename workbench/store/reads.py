@@ -199,7 +199,7 @@ def find_account(connection: Connection, name: str) -> str:
     same = [] if found else [id_ for id_, called in known.items() if alike(name, [called])]
     if len(same) != 1:
         raise NotFound("account", name, list(dict.fromkeys(known.values()))[:8], field="account")
-    return same[0]
+    return str(same[0])
 
 
 def epochs(connection: Connection, account: str) -> list[EpochRow]:
