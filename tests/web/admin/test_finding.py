@@ -1,15 +1,20 @@
 """Filters, search, sorting, paging and the file: asked of the database, never of a whole table."""
 
 import csv
+import importlib
 import io
+import pkgutil
 import re
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from workbench.store import browse
 from workbench.store import tables as t
 from workbench.store.browse import Reach
+from workbench.web.admin import views
+from workbench.web.admin.finding import NUMBERS
+from workbench.web.admin.listing import Listing
 
 
 def rows(admin, table, **asked):
@@ -170,6 +175,34 @@ def test_what_a_struct_holds_is_filtered_like_the_rest(full, table, asked):
     kind = name.rpartition("__")[2]
     if kind in never:
         assert rows(full, table, filter=f"{name}={never[kind]}") == []
+
+
+LISTINGS = {
+    found.key: found
+    for _, name, _ in pkgutil.iter_modules(views.__path__)
+    for found in vars(importlib.import_module(f"{views.__name__}.{name}")).values()
+    if isinstance(found, Listing)
+}
+
+
+@pytest.mark.parametrize("table", LISTINGS)
+def test_every_number_is_sorted_and_filtered_by_what_is_shown_of_it(full, table):
+    listing = LISTINGS[table]
+    numbers = [column for column in listing.columns if column.filters is NUMBERS]
+    sought = [listing.sought(column.name).label(f"sought_{column.name}") for column in numbers]
+    with full.client.app.state.desk.store.read() as connection:
+        found = connection.execute(select(listing.reach.table, *sought)).all()
+    assert found
+    for column in numbers:
+        # A trial's return is shown as a share of one, and asked for in percent as it is kept.
+        scale = 100 if (table, column.name) == ("trials", "return_pct") else 1
+        shown = [float(column.read(row) or 0) * scale for row in found]
+        assert [row._mapping[f"sought_{column.name}"] or 0 for row in found] == pytest.approx(shown, abs=1e-8), column.name
+
+
+def test_what_a_program_holds_is_found_by_it(full):
+    assert rows(full, "programruns", filter="held__at_least=0.0001") == rows(full, "programruns") != []
+    assert rows(full, "programruns", filter="held__at_least=1000") == []
 
 
 def test_results_are_sorted_as_they_are_shown(full):

@@ -24,6 +24,8 @@ _SELL_FORM: Final = (
 )
 
 _run = program_runs.c.body
+# What a run holds is not in its JSON: it follows from what is.
+_held = number_inside(_run, "bought") + number_inside(_run, "taken") - number_inside(_run, "sold")
 
 LISTING: Final = Listing(
     "programruns",
@@ -42,7 +44,7 @@ LISTING: Final = Listing(
         Column(
             "received", "Received", cells.money, lambda row: row.body.received, number_inside(_run, "received"), NUMBERS, sorts=True
         ),
-        Column("held", "Holds", cells.quantity, lambda row: row.body.held, number_inside(_run, "held"), NUMBERS, sorts=True),
+        Column("held", "Holds", cells.quantity, lambda row: row.body.held, _held, NUMBERS, sorts=True),
         Column("costs", "Costs", cells.money, lambda row: row.body.costs, number_inside(_run, "costs"), NUMBERS, sorts=True),
         Column("fills", "Fills", cells.count, lambda row: row.body.fills, number_inside(_run, "fills"), NUMBERS, sorts=True),
         Column("started", "Started", cells.moment, lambda row: row.body.started, time_inside(_run, "started"), TIMES, sorts=True),
