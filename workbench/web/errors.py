@@ -17,8 +17,8 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, NotFoundException, ValidationException
 from litestar.response import Redirect
 
-from workbench.errors import Invalid, Refused, TryLater, WorkbenchError
-from workbench.web.api.envelope import timestamp
+from workbench.errors import Invalid, Refused, TryLater, WorkbenchError, unlisted
+from workbench.web.api.envelope import timestamp, values_of
 from workbench.web.entry import Unauthorized
 from workbench.web.login import login_address, own_path
 from workbench.web.misread import Bare, expected_kind
@@ -158,6 +158,9 @@ def _in_words(request: Request[Any, Any, Any], problem: Exception) -> Exception:
     if not isinstance(found, dict) or "key" not in found:
         return problem
     name = str(found["key"])
+    declared = request.route_handler.parsed_fn_signature.parameters.get(name)
+    if declared is not None and (known := values_of(declared)):
+        return unlisted(name, request.query_params.get(name, ""), known)
     return Invalid(name, expected_kind(str(found["message"])) or "another value", request.query_params.get(name, Bare("nothing")))
 
 

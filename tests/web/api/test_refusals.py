@@ -60,6 +60,35 @@ def test_a_parameter_that_nobody_knows_is_refused_by_its_name(path, quiet, trade
     assert refused(ask(quiet, traded, path, nonsense="1")) == (422, "unknown_field", "nonsense")
 
 
+@pytest.mark.parametrize("path", READINGS)
+def test_an_account_that_is_none_is_404_even_where_nothing_is_told_of_it(path, quiet, traded):
+    assert refused(ask(quiet, traded, path, account="nope")) == (404, "not_found", "account")
+
+
+@pytest.mark.parametrize(("path", "name"), [*QUESTIONS, ("accounts/", "account")])
+def test_a_parameter_that_is_given_twice_is_refused_by_its_name(path, name, quiet, traded):
+    answer = ask(quiet, traded, path, **{name: ["nonsense", "nothing"]})
+    assert refused(answer) == (422, "invalid", name), answer.text
+    assert answer.json()["error"]["message"] == f"{name}: expected one value, found 2 of them: 'nonsense', 'nothing'."
+
+
+def test_a_value_out_of_a_list_is_taken_in_whatever_case_and_nothing_means_what_is_told_anyway(quiet, traded):
+    named = {
+        "analytics/export/": ("DAYS", "days"),
+        "sessions/compare/export/": ("Lines", "lines"),
+        "sessions/{session}/export/": ("ORDERS", "orders"),
+    }
+    for path, (large, small) in named.items():
+        assert ask(quiet, traded, path, what=large).text == ask(quiet, traded, path, what=small).text != ""
+        assert ask(quiet, traded, path, what="").text == ask(quiet, traded, path).text
+
+
+def test_what_a_page_may_be_asked_for_is_named_where_it_is_asked_for_something_else(quiet):
+    answer = quiet.post("/paper-trading/orders/cancel-all?answer=paeg")
+    assert answer.status_code == 422
+    assert "expected one of page, block, found &#39;paeg&#39;" in answer.text
+
+
 @pytest.mark.parametrize(("path", "name"), [("bot/start/", "account"), ("orders/", "account"), ("bot/stop/", "close_positions")])
 def test_what_belongs_into_a_body_is_refused_in_an_address_and_nothing_is_done(path, name, client, desk):
     answer = client.post(f"/paper-trading/api/{path}?{name}=Second", json={})

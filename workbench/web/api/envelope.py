@@ -7,6 +7,7 @@ from typing import Any, Final, Generic, TypeVar, get_args, overload
 
 import msgspec
 from litestar import Request, Response
+from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 from litestar.params import KwargDefinition
 from litestar.typing import FieldDefinition
@@ -18,7 +19,7 @@ from workbench.errors import Invalid, Malformed, UnknownField, unlisted
 from workbench.store.rows import Figures, PositionRow, RunRow, SessionRow, ThoughtRow, TradeRow
 from workbench.web.api import shapes
 from workbench.web.misread import Bare, kind_of
-from workbench.web.page import ROOT
+from workbench.web.page import ROOT, account_named
 
 Json = dict[str, Any]
 Data = TypeVar("Data")
@@ -127,14 +128,16 @@ def know_fields(body: Json, names: tuple[str, ...]) -> None:
 async def know_query(request: Request[Any, Any, Any]) -> None:
     """Refuse a request of the API whose address has a name or a value that it does not know.
 
-    It would tell more, or do something else, than was asked for. Values are compared in whatever case.
+    It would tell more, or do something else, than was asked for. Values are compared in whatever case, and each name is said once.
 
     Raises
     ------
+    NotFound
+        If it names an account that there is not.
     UnknownField
         Naming a parameter that there is not, and the nearest one that there is.
     Invalid
-        If a parameter is missing, or has a value that is none of those it can have.
+        If a parameter is missing, is given twice, or has a value that is none of those it can have.
     """
     if request.method != "OPTIONS" and request.url.path.startswith(_API):
         every = request.route_handler.parsed_fn_signature.parameters
@@ -143,6 +146,13 @@ async def know_query(request: Request[Any, Any, Any]) -> None:
         for name in request.query_params:
             if name not in names and name not in told:
                 raise UnknownField("parameter", name, names)
+            said = request.query_params.getall(name)
+            if len(said) > 1:
+                raise Invalid(name, "one value", Bare(f"{len(said)} of them: " + ", ".join(map(repr, said))))
+        owner = request.query_params.get("account", "")
+        if owner and "account" not in names:
+            # What is told is no account's own; but whoever names one that there is not meant another thing.
+            await sync_to_thread(account_named, request.app.state.desk, owner)
         for name in names:
             given = request.query_params.get(name)
             if given is None and every[name].is_required and name not in request.path_params:

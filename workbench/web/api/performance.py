@@ -1,11 +1,10 @@
 """Figures: of the account now, of what it has made over time, its equity line, and both as files."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import numpy as np
 from litestar import get
 from litestar.datastructures import State
-from litestar.params import FromQuery
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -19,13 +18,13 @@ from workbench.web.api import shapes
 from workbench.web.api.downloads import whole_file
 from workbench.web.api.envelope import Told, answer, iso, listed, metrics_shape
 from workbench.web.api.naming import scope_of
-from workbench.web.api.paging import Account, Limit, Session, When, moment
+from workbench.web.api.paging import Account, Limit, Session, When, moment, one_of
 from workbench.web.api.trades import trades_file
 from workbench.web.page import account_named
 from workbench.web.shares import AMONG, Share, by_exit, by_hour, by_token
 
 DAY_COLUMNS: Final = ("day", "equity_usd", "deposited_usd", "return_percent")
-What = Literal["trades", "days", "ratios", "trips", "tokens", "exits", "hours"]
+What = Annotated[str, one_of(("trades", "days", "ratios", "trips", "tokens", "exits", "hours"))]
 FIGURES: Final = {
     "ratios": ("days", "sharpe_ratio", "sortino_ratio", "calmar_ratio", "volatility_percent", "max_drawdown_percent"),
     "trips": (
@@ -143,10 +142,11 @@ def day_shapes(days: list[store.DayRow]) -> tuple[shapes.Day, ...]:
 
 
 @get("/paper-trading/api/analytics/export/", sync_to_thread=True)
-def export(state: State, what: FromQuery[What] = "trades", account: Account = "") -> Stream:
+def export(state: State, what: What = "trades", account: Account = "") -> Stream:
     """Download what analytics shows as CSV: trades, days, ratios, figures of round trips, or these by token, exit or UTC hour."""
     desk: Desk = state.desk
     account = account_named(desk, account)
+    what = what.lower() or "trades"
     if what == "trades":
         return trades_file(desk, "analytics", {"account": account})
     with desk.store.read() as connection:

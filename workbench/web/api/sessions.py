@@ -1,11 +1,11 @@
 """Sessions: which there were and what they made, as a list and as files; pause, resume, delete."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from litestar import Request, get, post
 from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
-from litestar.params import FromPath, FromQuery, QueryParameter
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 from sqlalchemy import Connection
 
@@ -21,14 +21,14 @@ from workbench.store.rows import SessionRow
 from workbench.web.api import orders, shapes, thoughts
 from workbench.web.api.downloads import csv_file, whole_file
 from workbench.web.api.envelope import Json, Told, answer, fields_of, iso, know_fields, read_body, session_shape, thought_shape
-from workbench.web.api.paging import Account, Before, Limit, page_of
+from workbench.web.api.paging import Account, Before, Limit, one_of, page_of
 from workbench.web.api.performance import point_shape
 from workbench.web.api.trades import trades_file
 from workbench.web.comparing import MOST, compare
 from workbench.web.page import account_named
 
-What = Literal["trades", "orders", "thoughts", "equity"]
-Beside = Literal["figures", "lines", "differences"]
+What = Annotated[str, one_of(("trades", "orders", "thoughts", "equity"))]
+Beside = Annotated[str, one_of(("figures", "lines", "differences"))]
 Ids = Annotated[str, QueryParameter(max_length=200, description="Ids of sessions, with commas between them.")]
 EQUITY_COLUMNS: Final = ("ts", "equity_usd", "cash_usd")
 COLUMNS: Final = (
@@ -95,7 +95,7 @@ def file(state: State, account: Account = "") -> Stream:
 
 
 @get("/paper-trading/api/sessions/compare/export/", sync_to_thread=True)
-def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figures") -> Stream:
+def comparison(state: State, sessions: Ids = "", what: Beside = "figures") -> Stream:
     """Download up to four sessions beside each other as CSV: their figures, their lines in percent, or what differs."""
     desk: Desk = state.desk
     ids = tuple(dict.fromkeys(id_.strip() for id_ in sessions.split(",") if id_.strip()))
@@ -108,6 +108,7 @@ def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figu
     for id_ in ids:
         if id_ not in known:
             raise NotFound("session", id_, known, field="sessions")
+    what = what.lower() or "figures"
     name = f"comparison-{what}"
     match what:
         case "figures":
@@ -121,7 +122,7 @@ def comparison(state: State, sessions: Ids = "", what: FromQuery[Beside] = "figu
                 for row, line in zip(found.rows, found.lines, strict=True)
                 for elapsed, percent in line.points
             ])  # fmt: skip
-        case "differences":
+        case _:  # the differences
             return whole_file(name, ("setting", "session_id", "session_name", "value"), [
                 {"setting": difference.label, "session_id": row.id, "session_name": row.name, "value": value}
                 for difference in found.differences
@@ -138,11 +139,12 @@ def one(state: State, session: FromPath[str]) -> Told[shapes.OneSession]:
 
 
 @get("/paper-trading/api/sessions/{session:str}/export/", sync_to_thread=True)
-def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades") -> Stream:
+def export(state: State, session: FromPath[str], what: What = "trades") -> Stream:
     """Download what a session did as CSV: its trades, orders, thoughts or equity."""
     desk: Desk = state.desk
     with desk.store.read() as connection:
         row = reads.session(connection, session)
+    what = what.lower() or "trades"
     name = f"session-{row.id[:8]}-{what}"
     match what:
         case "trades":
@@ -161,7 +163,7 @@ def export(state: State, session: FromPath[str], what: FromQuery[What] = "trades
                 return [thought_shape(each) for each in found]
 
             return csv_file(name, thoughts.COLUMNS, desk, thought_rows, "thought_id")
-        case "equity":
+        case _:  # the equity line
             with desk.store.read() as connection:
                 points = lines.equity(connection, row.account, None, MOST_POINTS, row.id)
             return whole_file(name, EQUITY_COLUMNS, list(map(point_shape, points)))
