@@ -41,6 +41,14 @@ def listed(desk, account, name=""):
     return [(row.name, row.version, row.is_active) for row in look(desk, reads.configurations, account, name)]
 
 
+def keep(desk, account, configuration):
+    """Save a configuration as it was once possible, whatever its name."""
+    with desk.store.write() as connection:
+        projector = Projector(connection)
+        projector.take(append(connection, account, [ConfigurationSaved(configuration)], desk.at))
+        projector.flush()
+
+
 def test_a_new_account_has_the_default_configuration_and_no_frictions(desk, account):
     assert listed(desk, account) == [("Default", 1, True)]
     terms = look(desk, reads.terms, account)
@@ -62,13 +70,33 @@ def test_a_new_name_that_no_address_can_have_is_refused_and_an_old_one_goes_on(d
     with pytest.raises(Invalid, match="name: expected a name without a slash, neither of dots alone nor 'compare'"):
         wb.save_configuration(desk, account, with_fields(BOLD, {"name": name}))
     assert listed(desk, account) == [("Default", 1, True)]
-    with desk.store.write() as connection:
-        projector = Projector(connection)
-        projector.take(append(connection, account, [ConfigurationSaved(with_fields(BOLD, {"name": name}))], desk.at))
-        projector.flush()
+    keep(desk, account, with_fields(BOLD, {"name": name}))
     wb.activate_configuration(desk, account, "Default")
     assert wb.activate_configuration(desk, account, name).name == name
     assert wb.save_configuration(desk, account, with_fields(BOLD, {"name": name, "size_pct": 40})).version == 2
+
+
+def test_spaces_around_a_new_name_are_none_of_it_and_an_old_one_keeps_its_own(desk, account):
+    assert wb.save_configuration(desk, account, BOLD).name == "Bold"
+    again = wb.save_configuration(desk, account, with_fields(BOLD, {"name": " Bold\t", "size_pct": 40}))
+    assert (again.name, again.version, again.configuration.name) == ("Bold", 2, "Bold")
+    with pytest.raises(Invalid, match="compare"):
+        wb.save_configuration(desk, account, with_fields(BOLD, {"name": " compare "}))
+    old = with_fields(BOLD, {"name": " x "})
+    keep(desk, account, old)
+    assert wb.save_configuration(desk, account, with_fields(old, {"size_pct": 40})).name == " x "
+
+
+@pytest.mark.parametrize("name", ["Default@1", "Default@12 ", "Bold@1", "@7"])
+def test_a_new_name_that_reads_as_a_version_is_refused_for_it_would_hide_one(desk, account, name):
+    with pytest.raises(Invalid, match="name: expected a name that does not end as versions are written, such as 'Default@1'"):
+        wb.save_configuration(desk, account, with_fields(BOLD, {"name": name}))
+    assert listed(desk, account) == [("Default", 1, True)]
+
+
+@pytest.mark.parametrize("name", ["me@home", "Bold@", "@1 a", "Bold@1.5"])
+def test_an_at_in_a_name_is_nothing_by_itself(desk, account, name):
+    assert wb.save_configuration(desk, account, with_fields(BOLD, {"name": name})).name == name
 
 
 def test_saving_what_differs_in_nothing_makes_no_version(desk, account):
@@ -91,7 +119,7 @@ def test_an_older_version_can_be_active_again(desk, account):
 
 
 def test_a_name_that_looks_like_a_version_is_found_by_its_whole_name(desk, account):
-    wb.save_configuration(desk, account, with_fields(BOLD, {"name": "Bold@1", "size_pct": 7}))
+    keep(desk, account, with_fields(BOLD, {"name": "Bold@1", "size_pct": 7}))
     wb.save_configuration(desk, account, BOLD)
     assert look(desk, reads.configuration_version, account, "Bold@1").configuration.size_pct == 7
     assert look(desk, reads.configuration_version, account, "Bold@1@1").configuration.size_pct == 7

@@ -69,7 +69,7 @@ def _save(desk: Desk, values: dict[str, str], answer: Answer, query: Configurati
         after = read_terms(values, base)
         row = save_configuration(desk, asking.account, after.configuration)
         save_paper_trading_config(desk, asking.account, after.realism)
-        ending = "same" if (after.configuration, after.realism) == (before.configuration, before.realism) else "saved"
+        ending = "same" if (row.configuration, after.realism) == (before.configuration, before.realism) else "saved"
         if values.get("apply_now") == YES and going is not None:
             send_command(desk, going.id, ChangeConfiguration(row.configuration))
             jobs.hasten(going.id)
