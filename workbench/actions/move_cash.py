@@ -3,7 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
-from workbench.actions.send_command import send_command
+import msgspec
+
+from workbench.actions.send_command import record_command
 from workbench.desk import Desk
 from workbench.domain.commands import Deposit, Withdraw
 from workbench.domain.events import Deposited, Withdrawn
@@ -13,6 +15,13 @@ from workbench.store import reads
 from workbench.store.log import append
 from workbench.store.projections import Projector
 from workbench.store.rows import AccountRow
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """An account after cash was asked for; where a session is to move it before its next bar, the number of its command."""
+
+    account: AccountRow
+    command: int | None
 
 
 def deposit(desk: Desk, account: str, amount: Any, by: str = "person") -> AccountRow:
@@ -25,7 +34,7 @@ def deposit(desk: Desk, account: str, amount: Any, by: str = "person") -> Accoun
     Invalid
         If it is not an amount above zero.
     """
-    return _move(desk, account, Deposit(_amount(amount)), by)
+    return move_cash(desk, account, Deposit, amount, by).account
 
 
 def withdraw(desk: Desk, account: str, amount: Any, by: str = "person") -> AccountRow:
@@ -38,7 +47,7 @@ def withdraw(desk: Desk, account: str, amount: Any, by: str = "person") -> Accou
     Invalid
         If it is not an amount above zero, or more than there is.
     """
-    return _move(desk, account, Withdraw(_amount(amount)), by)
+    return move_cash(desk, account, Withdraw, amount, by).account
 
 
 def _amount(amount: Any) -> Decimal:
@@ -48,13 +57,21 @@ def _amount(amount: Any) -> Decimal:
     return number
 
 
-def _move(desk: Desk, account: str, command: Deposit | Withdraw, by: str) -> AccountRow:
+def move_cash(desk: Desk, account: str, kind: type[Deposit | Withdraw], amount: Any, by: str = "person") -> Moved:
+    """Put cash in or take it out, and return the account with the number of the command that a running session got.
+
+    Raises
+    ------
+    NotFound, Invalid
+        As `deposit` and `withdraw`.
+    """
+    command, number = kind(_amount(amount)), None
     amount = rounded(command.amount, 8)
     with desk.store.read() as connection:
         _check_cash(reads.account_row(connection, account).book.free_cash(), command, amount)
         going = reads.active_session(connection, account)
     if going is not None:
-        send_command(desk, going.id, command, by)
+        number = record_command(desk, going.id, command, by).command
     else:
         with desk.store.write() as connection:
             cash = reads.account_row(connection, account).book.cash
@@ -65,7 +82,7 @@ def _move(desk: Desk, account: str, command: Deposit | Withdraw, by: str) -> Acc
             projector.take(append(connection, account, [event if isinstance(command, Deposit) else out], desk.at))
             projector.flush()
     with desk.store.read() as connection:
-        return reads.account(connection, account)
+        return Moved(reads.account(connection, account), number)
 
 
 def _check_cash(cash: Decimal, command: Deposit | Withdraw, amount: Decimal) -> None:

@@ -108,6 +108,14 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
         go(desk, clock, session, 8)
     given = data(client.post(f"{ROOT}/account/deposit/", json={"amount": "5", "account": "Second"}))
     assert given["account"]["session_id"] == second
+    assert given["message"].startswith("5 USD is put in before the next bar")
+    command = f"{ROOT}/commands/{given['command_id']}/"
+    before = data(client.get(command))["status"]
+    go(desk, clock, second, 1)
+    assert data(client.get(command))["status"] != before
+    assert data(client.get(f"{ROOT}/portfolio/?account=Second"))["portfolio"]["deposits"] == "5005.00000000"
+    taken = data(client.post(f"{ROOT}/account/withdraw/", json={"amount": 5, "account": "Second"}))
+    assert (taken["command_id"], taken["message"][:27]) == (given["command_id"] + 1, "5 USD is taken out before t")
     answer = client.post(f"{ROOT}/account/reset/", json={"amount": 700, "account": "Second"})
     refused(answer, 409, None, "while no session of it runs")
     data(client.post(f"{ROOT}/bot/stop/"))
@@ -115,7 +123,9 @@ def test_an_account_is_opened_trades_beside_the_default_one_and_is_reset(client,
     reset = data(client.post(f"{ROOT}/account/reset/", json={"amount": 700}))
     assert (reset["new_balance"], reset["epoch"]) == ("700.00000000", 2)
     assert [row["epoch"] for row in data(client.get(f"{ROOT}/account/epochs/"))["items"]] == [2, 1]
-    moved = data(client.post(f"{ROOT}/account/withdraw/", json={"amount": 100}))["account"]
+    told = data(client.post(f"{ROOT}/account/withdraw/", json={"amount": 100}))
+    assert (told["command_id"], told["message"]) == (None, "100 USD was taken out.")
+    moved = told["account"]
     assert (moved["cash_balance"], moved["total_pnl"]) == ("600.00000000", "0.00000000")
     names = [row["name"] for row in data(client.get(f"{ROOT}/accounts/"))["items"]]
     assert set(names) == {"Second", "Paper account"}

@@ -7,11 +7,12 @@ from litestar.concurrency import sync_to_thread
 from litestar.datastructures import State
 
 from workbench import jobs
-from workbench.actions.move_cash import deposit, withdraw
+from workbench.actions.move_cash import move_cash
 from workbench.actions.open_account import default_account, open_account
 from workbench.actions.reset_account import reset_account
 from workbench.desk import Desk
-from workbench.domain.money import to_decimal
+from workbench.domain.commands import Deposit, Withdraw
+from workbench.domain.money import text, to_decimal
 from workbench.errors import Invalid
 from workbench.store import reads
 from workbench.store.rows import AccountRow, EpochRow
@@ -100,18 +101,21 @@ def _reset(desk: Desk, body: Json) -> Told[shapes.ResetAccount]:
 
 
 @post(["/paper-trading/api/account/deposit/", "/paper-trading/api/account/withdraw/"], status_code=200)
-async def moved(request: Request[Any, Any, State], state: State) -> Told[shapes.OneAccount]:
-    """Put cash in, or take it out; a running session does so before its next bar."""
+async def moved(request: Request[Any, Any, State], state: State) -> Told[shapes.MovedCash]:
+    """Put cash in, or take it out; a running session does so before its next bar, and `command_id` tells when it has."""
     body, comes_in = await read_body(request), "deposit" in request.url.path
     return await sync_to_thread(_moved, state.desk, body, comes_in)
 
 
-def _moved(desk: Desk, body: Json, comes_in: bool) -> Told[shapes.OneAccount]:
+def _moved(desk: Desk, body: Json, comes_in: bool) -> Told[shapes.MovedCash]:
     know_fields(body, ("amount", "account"))
-    row = (deposit if comes_in else withdraw)(desk, _whose(desk, body), body.get("amount"), by="api")
+    done = move_cash(desk, _whose(desk, body), Deposit if comes_in else Withdraw, body.get("amount"), by="api")
+    row, words = done.account, "put in" if comes_in else "taken out"
     if row.session is not None:
         jobs.hasten(row.session)
-    return answer(shapes.OneAccount(account=account_shape(row)))
+    when = "." if done.command is None else " before the next bar; until then the account is told as it was."
+    message = f"{text(to_decimal(body['amount'], 'amount'))} USD {'is' if done.command is not None else 'was'} {words}{when}"
+    return answer(shapes.MovedCash(account=account_shape(row), command_id=done.command, message=message))
 
 
 @get("/paper-trading/api/account/epochs/", sync_to_thread=True)

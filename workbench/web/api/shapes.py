@@ -580,9 +580,15 @@ class OneAccount(Shape, frozen=True, kw_only=True):
 
 
 class OpenedAccount(OneAccount, frozen=True, kw_only=True):
-    """An account that was opened."""
+    """An account that something was done with."""
 
     message: str
+
+
+class MovedCash(OpenedAccount, frozen=True, kw_only=True):
+    """An account after cash was moved; where a session is yet to do it, as it was, with the `command_id` of what it does."""
+
+    command_id: int | None
 
 
 class Epoch(Shape, frozen=True, kw_only=True):
