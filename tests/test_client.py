@@ -38,6 +38,10 @@ def test_a_bot_is_started_watched_given_an_order_and_stopped(workbench, desk, cl
     workbench.start_strategy("spot", "WETH", amount=50)
     go_on(desk, clock, session, 0.2)
     assert [run["strategy_type"] for run in workbench.strategies(token="weth")] == ["spot"]
+    assert list(workbench.every("strategies/active/")) == list(workbench.active_strategies()) == []
+    workbench.start_strategy("dca", "WETH", amount=50, intervals=5)
+    go_on(desk, clock, session, 0.2)
+    assert [run["strategy_type"] for run in workbench.active_strategies()] == ["dca"]
     trades = list(workbench.trades(limit=5))
     assert len(trades) == workbench.performance()["total_trades"] > 5
     assert workbench.why("weth")["thought"]["token_symbol"] == "WETH"

@@ -186,6 +186,10 @@ class Client:
         """Yield program runs, newest first, those that ended too."""
         return self.every("strategies/", **filters)
 
+    def active_strategies(self) -> Iterator[Json]:
+        """Yield the program runs that go on, newest first."""
+        return self.every("strategies/active/")
+
     def start_strategy(self, strategy_type: str, token: str, *, idempotency_key: str = "", **parameters: Any) -> Any:
         """Start a program in a token of the running session; by its `command_id`, `command` finds the run from the next bar on.
 
@@ -246,8 +250,9 @@ class Client:
         before = None
         while True:
             page = self.get(path, **{**query, **({"before": before} if before is not None else {})})
-            yield from page["items"]
-            before = page["next"]
+            # The programs at work are told with what they come to, and all at once.
+            yield from page["items"] if "items" in page else page["strategies"]
+            before = page.get("next")
             if before is None:
                 return
 

@@ -6,6 +6,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tests.make import HOUR, START, wandering
+from workbench.client import Client
 from workbench.store import recorded
 from workbench.store.datasets import save_dataset
 from workbench.store.market import MOST_CANDLES
@@ -76,6 +77,17 @@ def test_pages_of_candles_meet_in_both_directions(timeframe, pages):
         told = data(pages, timeframe=timeframe, limit=17, since=str(since))
         forwards, since = forwards + told["items"], told["next"]
     assert forwards == every
+
+
+def test_the_next_of_an_answer_is_the_before_of_those_that_follow_in_both_directions(pages, bars):
+    every = data(pages, limit=MOST_CANDLES)["items"]
+    for asked in ({}, {"until": every[40]["ts"]}, {"since": every[-40]["ts"]}, {"since": every[5]["ts"], "until": every[40]["ts"]}):
+        read = list(Client(http=pages).every("candles/WETH/", limit=17, **asked))
+        since, until = asked.get("since", ""), asked.get("until", "9")
+        told = [item for item in every if since <= item["ts"] < until]
+        assert sorted(read, key=lambda item: item["ts"])[-len(told) :] == told
+        assert len(read) == len({item["ts"] for item in read})
+        assert len(told) > 17
 
 
 def test_what_is_recorded_is_taken_and_goes_on_in_finer_bars(desk, clock):

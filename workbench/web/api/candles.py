@@ -10,7 +10,7 @@ from workbench.desk import Desk
 from workbench.store.market import MOST_CANDLES, CandleRow, market_named, read_candles
 from workbench.web.api import shapes
 from workbench.web.api.envelope import Told, answer, iso
-from workbench.web.api.paging import Text, When, moment
+from workbench.web.api.paging import Before, Text, When, moment
 from workbench.web.candles import is_closed, show_volume
 
 Count = Annotated[int, QueryParameter(ge=1, le=MOST_CANDLES, description="So many at most.")]
@@ -24,15 +24,22 @@ def candles(
     source: Text = "",
     since: When = "",
     until: When = "",
+    before: Before = None,
     limit: Count = 500,
 ) -> Told[shapes.Candles]:
     """List a token's candles, oldest first; `BTC-USDT` stands for `BTC/USDT`.
 
     With `since` they are the first that open at it or later, and `next` is the `since` of those that follow. Without it
-    they are the newest that open before `until`, and `next` is the `until` of those that came before.
+    they are the newest that open before `until`, and `next` is the `until` of those that came before. As in every list,
+    `before` takes the `next` of an answer too, beside what was asked for it.
     """
     desk: Desk = state.desk
     begin, end = moment("since", since), moment("until", until)
+    if before is not None:
+        if begin is None:
+            end = before if end is None else min(before, end)
+        else:
+            begin = max(before, begin)
     with desk.store.read() as connection:
         market = market_named(connection, symbol, source)
         chosen = timeframe or market.finest.timeframe
