@@ -116,9 +116,9 @@ def _is_admin(scope: Scope) -> bool:
 
 
 def _asked(scope: Scope) -> tuple[bytes, ...]:
-    """Return what is asked for, and by whom where that matters."""
-    cookies = tuple(value for name, value in scope["headers"] if name == b"cookie") if _is_admin(scope) else ()
-    return scope["raw_path"], scope["query_string"], *cookies
+    """Return what is asked for, by which of our names, and by whom where that matters."""
+    telling = (b"host", b"cookie") if _is_admin(scope) else (b"host",)
+    return scope["raw_path"], scope["query_string"], *(value for name, value in scope["headers"] if name in telling)
 
 
 def _with_own_secrets(drawn: Drawn) -> Drawn:

@@ -1,6 +1,8 @@
 """The document of the API: every address with its parameters and bodies, true to what the handlers take; a page without a CDN."""
 
 import re
+import shlex
+from html import unescape
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
@@ -227,3 +229,14 @@ def test_the_page_of_the_api_loads_nothing_from_elsewhere(client):
 def test_every_address_has_its_place_in_the_order_of_the_document():
     paths = [path.split("/api/")[1] for path in document()["paths"]]
     assert paths == list(ORDER)
+
+
+def test_what_there_is_to_copy_asks_the_server_that_the_page_came_from(client):
+    for host in ("127.0.0.1:8123", "localhost:8000", "[::1]:9000"):
+        page = unescape(client.get(f"{ROOT}/docs/", headers={"host": host}).text)
+        calls = [shlex.split(call) for call in re.findall(r"curl [^<]*", page)]
+        assert len(calls) == len(list(operations(without=())))
+        for call in calls:
+            (address,) = [word for word in call if word.startswith("http")]
+            assert address.startswith(f"http://{host}{ROOT}/")
+            assert ("-N" in call) == address.endswith("/feed/")

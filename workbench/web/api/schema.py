@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from http import HTTPStatus
+from shlex import quote
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin
 from urllib.parse import urlencode
 
 import msgspec
-from litestar import Litestar, MediaType, Response, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig
 
@@ -245,23 +246,25 @@ def _told(path: str, method: str, operation: Json, told_data: Sequence[Json]) ->
     return told
 
 
-def _groups() -> Iterator[Group]:
+def _groups(place: str) -> Iterator[Group]:
     found: dict[str, list[Operation]] = {}
     for path, operations in document()["paths"].items():
         for method, told in operations.items():
-            found.setdefault(told["tags"][0], []).append(_operation(path, method, told))
+            found.setdefault(told["tags"][0], []).append(_operation(place, path, method, told))
     for title, each in found.items():
         yield Group(title, tuple(each))
 
 
-def _operation(path: str, method: str, told: Json) -> Operation:
+def _operation(place: str, path: str, method: str, told: Json) -> Operation:
     example = told.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
     filled = path
     for name, value in PAIRS.items():
         filled = filled.replace(f"{{{name}}}", str(value))
-    asked = urlencode(ASKED.get(path.removeprefix(_API), {}))
-    address = f"'http://localhost:8000{filled}?{asked}'" if asked else f"http://localhost:8000{filled}"
-    curl = f"curl {'' if method == 'get' else f'-X {method.upper()} '}{address}"
+    rest = path.removeprefix(_API)
+    asked = urlencode(ASKED.get(rest, {}))
+    # What never ends is shown as it comes, not in pieces of some thousand letters.
+    options = "-N " if rest == STREAMED else "" if method == "get" else f"-X {method.upper()} "
+    curl = f"curl {options}{quote(place + filled + (f'?{asked}' if asked else ''))}"
     if method == "post" and example:
         curl += f" -H 'Content-Type: application/json' -d '{msgspec.json.encode(example).decode()}'"
     return Operation(method.upper(), path, told["summary"], tuple(told["parameters"]), example, curl)
@@ -274,9 +277,10 @@ async def openapi() -> Response[bytes]:
 
 
 @get("/paper-trading/api/docs/", include_in_schema=False)
-async def docs() -> Response[str]:
-    """Show the API: what can be asked, with what, and an example of each."""
-    return Response(draw_page("api.html", SchemaView(workbench.__version__, tuple(_groups()))), media_type=MediaType.HTML)
+async def docs(request: Request[Any, Any, Any]) -> Response[str]:
+    """Show the API: what can be asked, with what, and an example of each, at the address by which this page was asked for."""
+    place = f"{request.url.scheme}://{request.url.netloc}"
+    return Response(draw_page("api.html", SchemaView(workbench.__version__, tuple(_groups(place)))), media_type=MediaType.HTML)
 
 
 handlers = [openapi, docs]
