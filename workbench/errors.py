@@ -26,6 +26,7 @@ prints them). Elsewhere a `try` names one error and does something about it.
 
 import difflib
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 
@@ -50,6 +51,28 @@ def shortened(shown: str) -> str:
 def _hint(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name[:_MOST_SHOWN], tuple(known), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _written(found: object) -> str:
+    """Return what was found as a person writes it.
+
+    Examples
+    --------
+    >>> print(*map(_written, ["abc", "two words", Decimal("-5"), Decimal("1E-8"), None, True, [None]]), sep=" | ")
+    'abc' | two words | -5 | 0.00000001 | nothing | true | [None]
+    """
+    match found:
+        case str():
+            return found if " " in found else repr(found)
+        case Decimal():
+            # A number of a few letters may have a milliard digits.
+            return format(found, "f") if found.is_finite() and abs(found.adjusted()) < 30 else str(found)
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if found else "false"
+        case _:
+            return repr(found)
 
 
 class Refused(WorkbenchError):
@@ -104,8 +127,7 @@ class Invalid(Refused):
 
     def __init__(self, field: str, expected: str, found: object, known: Iterable[str] = ()) -> None:
         self.field, self.expected, self.found = field, expected, found
-        shown = found if isinstance(found, str) and " " in found else repr(found)
-        super().__init__(f"{field}: expected {expected}, found {shortened(shown)}.{_hint(str(found), known)}")
+        super().__init__(f"{field}: expected {expected}, found {shortened(_written(found))}.{_hint(str(found), known)}")
 
 
 def unlisted(field: str, found: str, known: Iterable[str]) -> Invalid:

@@ -315,7 +315,7 @@ def test_what_lies_beside_a_row_follows_from_its_neighbours(desk, bars):
         ({"costs": {}}, Invalid, "costs: expected 'exchange', 'pool', or a cost model"),
         ({"fast": [[3], [5]]}, Invalid, r"fast: expected numbers or texts to try, one after the other, found \[3\]"),
         ({"fast": np.array([[3, 5], [6, 7]])}, Invalid, "fast: expected numbers or texts to try, one after the other, found array"),
-        ({"fast": [5, None]}, Invalid, "fast: expected numbers or texts to try, one after the other, found None"),
+        ({"fast": [5, None]}, Invalid, "fast: expected numbers or texts to try, one after the other, found nothing"),
         ({"size_pct": [5.00001, 5.00002]}, Invalid, "found 5.00001 and 5.00002, which are both 5"),
         ({"allowed_tokens": ["A", "B"]}, Invalid, "allowed_tokens: expected one text of symbols such as 'WETH,AERO'"),
         ({"fast": 5, "slow": 30}, Refused, "nothing to try"),

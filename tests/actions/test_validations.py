@@ -180,7 +180,7 @@ def test_a_walk_over_noise_is_told_as_such(desk):
         ({"by": "sharp"}, NotFound, "Did you mean 'sharpe'"),
         ({"by": 3}, NotFound, "There is no figure '3'"),
         ({"workers": 1.5}, Invalid, "workers: expected a whole number from 1, found 1.5"),
-        ({"held_out": None}, Invalid, "held_out: expected a number, found None"),
+        ({"held_out": None}, Invalid, "held_out: expected a number, found nothing"),
         ({"fee_bps": [0, 10]}, Invalid, "fee_bps: expected parameters and rules to choose from; costs are what they are"),
         ({"fast": []}, Invalid, "fast: expected at least one value"),
         ({"where": lambda fast: fast > 99}, Refused, "no combination meets `where`"),
@@ -363,7 +363,7 @@ def test_parameters_a_little_off_are_trials_and_are_counted(desk, result):
         ("bars", {"block": "long"}, Invalid, "block: expected a number, found 'long'"),
         ("bars", {"workers": -1}, Invalid, "workers: expected a whole number from 1, found -1"),
         ("trades", {"seed": -1}, Invalid, "seed: expected a whole number from 0, found -1"),
-        ("parameters", {"spread": None}, Invalid, "spread: expected a number, found None"),
+        ("parameters", {"spread": None}, Invalid, "spread: expected a number, found nothing"),
         ("parameters", {"spread": 0}, Invalid, "spread: expected a share above 0"),
     ],
 )

@@ -287,14 +287,14 @@ def test_a_symbol_may_be_written_small_or_with_its_quote(symbol: str) -> None:
         ({"symbol": ""}, NotFound, "There is no token ''."),
         ({"count": 0}, Invalid, "count: expected a whole number from 1 to 5,000,000, found 0."),
         ({"count": -1}, Invalid, "count: expected a whole number from 1 to 5,000,000, found -1."),
-        ({"count": True}, Invalid, "count: expected a whole number from 1 to 5,000,000, found True."),
+        ({"count": True}, Invalid, "count: expected a whole number from 1 to 5,000,000, found true."),
         ({"count": 2.5}, Invalid, "count: expected a whole number from 1 to 5,000,000, found 2.5."),
         ({"count": 5_000_001}, Invalid, "found 5000001"),
         ({"timeframe": "1d", "count": 30_000}, Invalid, "count: expected at most 20,089 bars of 1d, for time begins in 1970"),
         ({"end": "yesterday"}, Invalid, "end: expected a time such as '2025-01-01', found 'yesterday'."),
         ({"end": 5}, Invalid, "end: expected a time such as '2025-01-01', found 5."),
         ({"seed": 1.5}, Invalid, "seed: expected a whole number, found 1.5."),
-        ({"seed": True}, Invalid, "seed: expected a whole number, found True."),
+        ({"seed": True}, Invalid, "seed: expected a whole number, found true."),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_with_a_sentence(

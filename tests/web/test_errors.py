@@ -1,4 +1,5 @@
 import logging
+from decimal import Decimal
 
 import pytest
 from litestar.exceptions import HTTPException
@@ -27,6 +28,18 @@ def test_an_error_has_its_status_its_code_and_its_sentence(problem, status, code
 
 def test_a_refusal_names_its_field():
     assert tell(Invalid("size_pct", "a number", "abc"))[1].field == "size_pct"
+
+
+@pytest.mark.parametrize(
+    ("found", "written"),
+    [
+        (Decimal(-5), "-5"), (Decimal("1E-8"), "0.00000001"), (Decimal("1E+999999"), "1E+999999"), (Decimal("NaN"), "NaN"),
+        (Decimal("0E-40"), "0E-40"), (None, "nothing"), (True, "true"), (False, "false"), (5, "5"), (0.5, "0.5"), ("abc", "'abc'"),
+        ("two words", "two words"), ("", "''"),
+    ],
+)  # fmt: skip
+def test_what_was_found_is_told_as_a_person_writes_it(found, written):
+    assert str(Invalid("size_pct", "a number", found)) == f"size_pct: expected a number, found {written}."
 
 
 @pytest.mark.parametrize("problem", [ValueError("a secret"), LedgerBroken("identity", 1, 2)])

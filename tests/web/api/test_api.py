@@ -94,7 +94,7 @@ JSON = {"Content-Type": "application/json"}
         ("bot/start/", {"json": {"strategy": "sma_crosss"}}, 404, "not_found", "Did you mean 'sma_cross'"),
         ("bot/start/", {"json": {"strategy": 7}}, 422, "invalid", "strategy: expected a text, found 7"),
         ("bot/start/", {"json": {"parameters": [1]}}, 422, "invalid", "parameters: expected an object"),
-        ("bot/start/", {"json": {"parameters": {"fast": True}}}, 422, "invalid", "fast: expected a number, found True"),
+        ("bot/start/", {"json": {"parameters": {"fast": True}}}, 422, "invalid", "fast: expected a number, found true"),
         (
             "bot/start/",
             {"json": {"parameters": {"fast": 1}}},
