@@ -207,6 +207,7 @@ def addresses(port: int, desk: Desk) -> list[str]:
             "number": connection.execute(text("SELECT max(id) FROM program_runs")).scalar(),
             "order": connection.execute(text("SELECT max(id) FROM orders")).scalar(),
             "sweep": connection.execute(text("SELECT max(id) FROM sweep_runs")).scalar(),
+            "command": connection.execute(text("SELECT max(id) FROM commands")).scalar(),
             "task": connection.execute(text("SELECT max(id) FROM trading_sessions")).scalar(),
             "symbol": SYMBOLS[0].replace("/", "-"), "token_symbol": "WETH",
         }  # fmt: skip
@@ -229,8 +230,8 @@ def _deeper(address: str, body: bytes) -> str:
         data = json.loads(body).get("data")
         following = data.get("next") if isinstance(data, dict) else None
         # Candles go back in time, everything else in ids.
-        name = "until" if "/candles/" in address else "before"
-        return f"{address}?{name}={following // 2}" if isinstance(following, int) else ""
+        deep = following if "/candles/" in address else following // 2 if isinstance(following, int) else ""
+        return f"{address}?before={deep}" if deep else ""
     link = re.search(r'href="([^"]*[?&](?:amp;)?before=)(\d+)', body.decode(errors="replace"))
     return f"{link[1].replace('&amp;', '&')}{int(link[2]) // 2}" if link else ""
 
