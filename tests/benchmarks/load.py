@@ -155,8 +155,9 @@ def serve(home: str, port: int) -> None:
     from litestar import get
 
     from workbench.web.app import create_app
-    from workbench.web.serve import Server
+    from workbench.web.serve import Server, settle
 
+    settle()
     with open_desk(home) as desk, socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
 
         @get("/bare", sync_to_thread=True)

@@ -1,5 +1,6 @@
 """Serve the app on a socket that is already bound, until Ctrl-C."""
 
+import gc
 import socket
 import threading
 
@@ -54,11 +55,21 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def settle() -> None:
+    """Load what forms are made of, and have the garbage collector pass over all that stays for good.
+
+    The forms are made of every strategy's parameters, and indicators take seconds to import where pandas is installed. Their
+    modules are hundreds of thousands of objects; to look through them again and again would hold up every reader for 50 ms.
+    """
+    strategies.load()
+    gc.collect()
+    gc.freeze()
+
+
 def serve(
     desk: Desk, listener: socket.socket, asked_to_end: threading.Event, hosts: frozenset[str] = LOOPBACK, token: str = ""
 ) -> None:
     """Run the server in this process until it is asked to end; `hosts` and `token` as for `create_app`."""
     jobs.bind(desk)
-    # The form is made of every strategy's parameters, and indicators take seconds to import where pandas is installed.
-    threading.Thread(target=strategies.load, daemon=True).start()
+    threading.Thread(target=settle, daemon=True).start()
     Server(create_app(desk, hosts, token), asked_to_end).run(sockets=[listener])
