@@ -39,6 +39,7 @@ from workbench.store import tables as t
 from workbench.store.log import append
 from workbench.store.program_runs import program_runs
 from workbench.store.projections import Projector
+from workbench.store.thoughts import newest_thoughts
 
 QUICK = StrategyConfiguration(strategy="sma_cross", parameters={"fast": 5, "slow": 15}, stop_loss_pct=3, size_pct=30)
 COSTS = ExchangeCosts(fee_bps=10, half_spread_bps=2, gas="0.05")
@@ -104,8 +105,8 @@ def test_a_live_session_trades_bar_by_bar_and_verifies(desk, clock):
         going = reads.session(connection, row.id)
         assert (going.status, going.steps) == ("RUNNING", 40)
         assert reads.trades(connection, row.account)
-        assert {thought.symbol for thought in reads.latest_thoughts(connection, row.id)} == {"WETH", "AERO"}
-        assert all(thought.reason for thought in reads.latest_thoughts(connection, row.id))
+        assert {thought.symbol for thought in newest_thoughts(connection, row.account, row.id, 1).latest} == {"WETH", "AERO"}
+        assert all(thought.reason for thought in newest_thoughts(connection, row.account, row.id, 1).latest)
     stop_session(desk, row.account, "enough")
     advance_session(desk, row.id)
     with desk.store.read() as connection:

@@ -51,7 +51,6 @@ __all__ = [
     "how_far",
     "last_id",
     "last_state",
-    "latest_thoughts",
     "newest_close",
     "paper_trading_config",
     "positions",
@@ -507,13 +506,6 @@ def thoughts(
     order = [t.thoughts.c.ts, t.thoughts.c.id] if by_time else [t.thoughts.c.id]
     query = select(t.thoughts).where(*mine).order_by(*(column if oldest else column.desc() for column in order)).limit(limit)
     return [thought_row(row.id, row.session, row.thought) for row in connection.execute(query)]
-
-
-@once_a_snapshot
-def latest_thoughts(connection: Connection, session: str) -> list[ThoughtRow]:
-    """Return the latest evaluation of each of a session's tokens, whether it was recorded or not."""
-    query = select(t.evaluations).where(t.evaluations.c.session == session).order_by(t.evaluations.c.key)
-    return [thought_row(0, session, row.thought, latest=True) for row in connection.execute(query)]
 
 
 def thought_row(id_: int, session: str, thought: Thought, latest: bool = False) -> ThoughtRow:

@@ -207,15 +207,8 @@ def _held(connection: Connection, account: str, symbol: str, ts: int) -> Held | 
         return None
     row = by_place[0]
     thought = msgspec.json.decode(row.body, type=Thought)
-    return Held(_row(row.id, row.session, thought), by_place[1].ts if 1 in by_place else None)
+    return Held(reads.thought_row(row.id, row.session, thought), by_place[1].ts if 1 in by_place else None)
 
 
 def _thought(row: Row[Any]) -> ThoughtRow:
-    return _row(row.id, row.session, row.thought)
-
-
-def _row(id_: int, session: str, thought: Thought) -> ThoughtRow:
-    return ThoughtRow(
-        id_, thought.ts, thought.instrument, thought.symbol, thought.strategy, thought.decision.value, thought.stopped_by,
-        thought.confidence, thought.gates, thought.factors, thought.reason, thought.order, session,
-    )  # fmt: skip
+    return reads.thought_row(row.id, row.session, row.thought)
